@@ -1,0 +1,37 @@
+"""The few functions whose speed matters, in one of two bodies with one contract.
+
+``_python`` is the reference and always there; ``_cython`` is the fast body and optional. The environment variable
+DICOMNET_KERNEL (``python``, ``cython`` or ``auto``) chooses; a body that is asked for by name and missing is an
+ImportError, never a silent swap. Stateless functions only, limits as arguments; nothing here knows PDUs or sockets.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from types import ModuleType
+
+__all__ = ["KERNEL", "decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
+
+
+def _select(choice: str) -> tuple[str, ModuleType]:
+    if choice not in ("auto", "python", "cython"):
+        raise ImportError(f"DICOMNET_KERNEL is {choice!r}; it must be auto, python or cython")
+    if choice != "python":
+        try:
+            return "cython", importlib.import_module("dicomnet.kernel._cython")
+        except ImportError as error:
+            if choice == "cython":
+                raise ImportError(
+                    "DICOMNET_KERNEL=cython, but the extension is not installed; "
+                    "build it with: DICOMNET_EXTENSION=require pip install ."
+                ) from error
+    return "python", importlib.import_module("dicomnet.kernel._python")
+
+
+KERNEL, _body = _select(os.environ.get("DICOMNET_KERNEL", "auto"))
+
+pack_p_data_tf = _body.pack_p_data_tf
+scan_pdvs = _body.scan_pdvs
+encode_dataset = _body.encode_dataset
+decode_dataset = _body.decode_dataset
