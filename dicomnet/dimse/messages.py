@@ -1,0 +1,458 @@
+"""The DIMSE messages (PS3.7 9.3, 10.3): one frozen class each, with the standard's fields by name.
+
+A message knows its fields and nothing of contexts, fragments or sockets. ``to_command`` and ``from_command`` are the two
+directions; ``exchange`` moves them over an association. Data sets stay what they are: a ``pydicom.Dataset`` from our
+own side, an ``EncodedDataSet`` from the peer, decoded only when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
+
+from dicomnet import uids
+from dicomnet.codes import CommandField, Priority, known
+from dicomnet.dimse import status as statuses
+from dicomnet.dimse.command import NO_DATA_SET, CommandElement, CommandSet, CommandValue
+from dicomnet.dimse.status import StatusClass, status_class
+from dicomnet.errors import DecodeError, Fault, StatusError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = [
+    "CCancelRequest",
+    "CEchoRequest",
+    "CEchoResponse",
+    "CFindRequest",
+    "CFindResponse",
+    "DataSet",
+    "EncodedDataSet",
+    "Message",
+    "NActionRequest",
+    "NActionResponse",
+    "NCreateRequest",
+    "NCreateResponse",
+    "NDeleteRequest",
+    "NDeleteResponse",
+    "NEventReportRequest",
+    "NEventReportResponse",
+    "NGetRequest",
+    "NGetResponse",
+    "NSetRequest",
+    "NSetResponse",
+    "OtherRequest",
+    "OtherResponse",
+    "Request",
+    "Response",
+    "command_name",
+    "from_command",
+    "to_command",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedDataSet:
+    """A data set as it travelled: its bytes and their transfer syntax."""
+
+    data: bytes = field(repr=False)
+    transfer_syntax: str
+
+    def decode(self) -> Dataset:
+        """The data set, its values converted as they are read.
+
+        Raises:
+            DecodeError: the bytes are no data set of this transfer syntax, or go beyond a limit.
+        """
+        from dicomnet import dataset
+
+        return dataset.decode(self.data, self.transfer_syntax)
+
+
+DataSet: TypeAlias = "Dataset | EncodedDataSet | None"
+"""What a message carries behind its command set; a string at run time, so that pydicom stays unimported."""
+
+
+def _element(element: CommandElement, *, conditional: bool = False) -> dict[str, object]:
+    """Field metadata: which element carries the field, and whether a received message may lack it."""
+    return {"element": element, "conditional": conditional}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What every message has. ``context_id`` is where it came from, or the context it must go out on."""
+
+    command_field: ClassVar[int]
+
+    context_id: int | None = field(default=None, compare=False)
+    data_set: DataSet = field(default=None, repr=False)
+
+    def dataset(self) -> Dataset | None:
+        """The data set, decoded when it came from the peer; None when the message has none.
+
+        Raises:
+            DecodeError: the peer's bytes are no data set.
+        """
+        return self.data_set.decode() if isinstance(self.data_set, EncodedDataSet) else self.data_set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Message):
+    """``message_id`` None: the exchange gives the next free one."""
+
+    message_id: int | None = field(default=None, metadata=_element(CommandElement.MESSAGE_ID, conditional=True))
+
+    @property
+    def context_class(self) -> str:
+        """The SOP class that chooses the presentation context when the sender names none."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response(Message):
+    """An answer; ``status`` is data. The fields of PS3.7 Annex C ride along when the status has them."""
+
+    responding_to: int = field(metadata=_element(CommandElement.MESSAGE_ID_BEING_RESPONDED_TO))
+    status: int = field(default=statuses.SUCCESS, metadata=_element(CommandElement.STATUS))
+    offending_elements: tuple[int, ...] | None = field(
+        default=None, metadata=_element(CommandElement.OFFENDING_ELEMENT, conditional=True)
+    )
+    error_comment: str | None = field(
+        default=None, repr=False, metadata=_element(CommandElement.ERROR_COMMENT, conditional=True)
+    )
+    error_id: int | None = field(default=None, metadata=_element(CommandElement.ERROR_ID, conditional=True))
+    attribute_list: tuple[int, ...] | None = field(
+        default=None, metadata=_element(CommandElement.ATTRIBUTE_IDENTIFIER_LIST, conditional=True)
+    )
+
+    @property
+    def status_class(self) -> StatusClass:
+        """Success, warning, failure, cancel or pending."""
+        return status_class(self.status)
+
+    def raise_for_status(self) -> Self:
+        """This response, unless its status is a failure.
+
+        Raises:
+            StatusError: the status is a failure or a cancel.
+        """
+        if self.status_class in (StatusClass.FAILURE, StatusClass.CANCEL):
+            raise StatusError(statuses.describe(self.status), status=self.status)
+        return self
+
+
+_CLASS_AFFECTED = _element(CommandElement.AFFECTED_SOP_CLASS_UID)
+_CLASS_REQUESTED = _element(CommandElement.REQUESTED_SOP_CLASS_UID)
+_CLASS_ANSWERED = _element(CommandElement.AFFECTED_SOP_CLASS_UID, conditional=True)
+_INSTANCE_REQUESTED = _element(CommandElement.REQUESTED_SOP_INSTANCE_UID)
+_INSTANCE_ANSWERED = _element(CommandElement.AFFECTED_SOP_INSTANCE_UID, conditional=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ClassRequest(Request):
+    """A request that names its SOP class as affected (C- services, N-EVENT-REPORT, N-CREATE)."""
+
+    sop_class: str = field(metadata=_CLASS_AFFECTED)
+
+    @property
+    def context_class(self) -> str:
+        return self.sop_class
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InstanceRequest(Request):
+    """A request on an existing instance: class and instance are the requested ones."""
+
+    sop_class: str = field(metadata=_CLASS_REQUESTED)
+    instance: str = field(metadata=_INSTANCE_REQUESTED)
+
+    @property
+    def context_class(self) -> str:
+        return self.sop_class
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ClassResponse(Response):
+    sop_class: str | None = field(default=None, metadata=_CLASS_ANSWERED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InstanceResponse(_ClassResponse):
+    instance: str | None = field(default=None, metadata=_INSTANCE_ANSWERED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CEchoRequest(_ClassRequest):
+    """PS3.7 9.3.5."""
+
+    command_field = CommandField.C_ECHO_RQ
+    sop_class: str = field(default=uids.VERIFICATION, metadata=_CLASS_AFFECTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CEchoResponse(_ClassResponse):
+    """PS3.7 9.3.5."""
+
+    command_field = CommandField.C_ECHO_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CFindRequest(_ClassRequest):
+    """PS3.7 9.3.2; the data set is the Identifier."""
+
+    command_field = CommandField.C_FIND_RQ
+    priority: int = field(default=Priority.MEDIUM, metadata=_element(CommandElement.PRIORITY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CFindResponse(_ClassResponse):
+    """PS3.7 9.3.2; a data set with a pending status only."""
+
+    command_field = CommandField.C_FIND_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CCancelRequest(Message):
+    """PS3.7 9.3.2.3: asks to end C-FIND, C-GET or C-MOVE; it has no message id and no response of its own."""
+
+    command_field = CommandField.C_CANCEL_RQ
+    responding_to: int = field(metadata=_element(CommandElement.MESSAGE_ID_BEING_RESPONDED_TO))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NEventReportRequest(_ClassRequest):
+    """PS3.7 10.3.1; the data set is the Event Information."""
+
+    command_field = CommandField.N_EVENT_REPORT_RQ
+    instance: str = field(metadata=_element(CommandElement.AFFECTED_SOP_INSTANCE_UID))
+    event_type: int = field(metadata=_element(CommandElement.EVENT_TYPE_ID))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NEventReportResponse(_InstanceResponse):
+    """PS3.7 10.3.1; the data set is the Event Reply."""
+
+    command_field = CommandField.N_EVENT_REPORT_RSP
+    event_type: int | None = field(default=None, metadata=_element(CommandElement.EVENT_TYPE_ID, conditional=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NGetRequest(_InstanceRequest):
+    """PS3.7 10.3.2; no ``attributes`` means all."""
+
+    command_field = CommandField.N_GET_RQ
+    attributes: tuple[int, ...] | None = field(
+        default=None, metadata=_element(CommandElement.ATTRIBUTE_IDENTIFIER_LIST, conditional=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NGetResponse(_InstanceResponse):
+    """PS3.7 10.3.2; the data set is the Attribute List."""
+
+    command_field = CommandField.N_GET_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NSetRequest(_InstanceRequest):
+    """PS3.7 10.3.3; the data set is the Modification List."""
+
+    command_field = CommandField.N_SET_RQ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NSetResponse(_InstanceResponse):
+    """PS3.7 10.3.3."""
+
+    command_field = CommandField.N_SET_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NActionRequest(_InstanceRequest):
+    """PS3.7 10.3.4; the data set is the Action Information."""
+
+    command_field = CommandField.N_ACTION_RQ
+    action_type: int = field(metadata=_element(CommandElement.ACTION_TYPE_ID))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NActionResponse(_InstanceResponse):
+    """PS3.7 10.3.4; the data set is the Action Reply."""
+
+    command_field = CommandField.N_ACTION_RSP
+    action_type: int | None = field(default=None, metadata=_element(CommandElement.ACTION_TYPE_ID, conditional=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NCreateRequest(_ClassRequest):
+    """PS3.7 10.3.5; without ``instance`` the SCP makes the UID. The data set is the Attribute List."""
+
+    command_field = CommandField.N_CREATE_RQ
+    instance: str | None = field(
+        default=None, metadata=_element(CommandElement.AFFECTED_SOP_INSTANCE_UID, conditional=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NCreateResponse(_InstanceResponse):
+    """PS3.7 10.3.5."""
+
+    command_field = CommandField.N_CREATE_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NDeleteRequest(_InstanceRequest):
+    """PS3.7 10.3.6."""
+
+    command_field = CommandField.N_DELETE_RQ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NDeleteResponse(_InstanceResponse):
+    """PS3.7 10.3.6."""
+
+    command_field = CommandField.N_DELETE_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherRequest(Request):
+    """A request of a service this package has no class for, or one that lacks a mandatory field.
+
+    ``missing`` names the absent elements of a known service; ``command`` is the set as it came.
+    """
+
+    command: Mapping[int, CommandValue] = field(default_factory=dict)
+    missing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherResponse(Response):
+    """The response to an OtherRequest; ``answers`` is the request's command field."""
+
+    answers: int
+
+
+_KINDS: dict[int, type[Message]] = {
+    kind.command_field: kind
+    for kind in (
+        CEchoRequest,
+        CEchoResponse,
+        CFindRequest,
+        CFindResponse,
+        CCancelRequest,
+        NEventReportRequest,
+        NEventReportResponse,
+        NGetRequest,
+        NGetResponse,
+        NSetRequest,
+        NSetResponse,
+        NActionRequest,
+        NActionResponse,
+        NCreateRequest,
+        NCreateResponse,
+        NDeleteRequest,
+        NDeleteResponse,
+    )
+}
+
+_LAYOUT: dict[type[Message], tuple[tuple[str, CommandElement, bool], ...]] = {
+    kind: tuple(
+        (item.name, item.metadata["element"], item.metadata["conditional"])
+        for item in fields(kind)
+        if "element" in item.metadata
+    )
+    for kind in (*_KINDS.values(), OtherRequest, OtherResponse)
+}
+"""For each class: attribute, the element that carries it, whether it may be absent."""
+
+
+def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
+    """The command set of a message, group length aside."""
+    if isinstance(message, OtherRequest):
+        return {**message.command, CommandElement.COMMAND_DATA_SET_TYPE: 0x0001 if has_data_set else NO_DATA_SET}
+    command: CommandSet = {
+        element: value
+        for name, element, _ in _LAYOUT[type(message)]
+        if (value := getattr(message, name)) is not None
+    }
+    code = message.answers | 0x8000 if isinstance(message, OtherResponse) else message.command_field
+    command[CommandElement.COMMAND_FIELD] = code
+    command[CommandElement.COMMAND_DATA_SET_TYPE] = 0x0001 if has_data_set else NO_DATA_SET
+    return command
+
+
+def from_command(command: CommandSet, *, context_id: int, data_set: EncodedDataSet | None) -> Message:
+    """The message a received command set stands for; a request that lacks something becomes an OtherRequest.
+
+    Raises:
+        DecodeError: there is no command field, or a message that nobody could answer.
+    """
+    code = command.get(CommandElement.COMMAND_FIELD)
+    if not isinstance(code, int):
+        raise _missing("the message has no Command Field", CommandElement.COMMAND_FIELD)
+    kind = _KINDS.get(code)
+    if code & 0x8000:
+        return _response(kind or OtherResponse, command, code, context_id, data_set)
+    if kind is CCancelRequest:
+        return CCancelRequest(context_id=context_id, responding_to=_number(command, "cancel", _RESPONDING_TO))
+    return _request(kind, command, context_id, data_set)
+
+
+_RESPONDING_TO = CommandElement.MESSAGE_ID_BEING_RESPONDED_TO
+
+
+def _request(
+    kind: type[Message] | None, command: CommandSet, context_id: int, data_set: EncodedDataSet | None
+) -> Message:
+    # A request without a message id cannot be answered, so it ends the association.
+    message_id = _number(command, "request", CommandElement.MESSAGE_ID)
+    command = _tolerant(command, kind)
+    layout = _LAYOUT[kind] if kind else ()
+    missing = tuple(element for _, element, optional in layout if not optional and element not in command)
+    if kind is None or missing:
+        return OtherRequest(
+            context_id=context_id, message_id=message_id, command=command, missing=missing, data_set=data_set
+        )
+    values = {name: command[element] for name, element, _ in layout if element in command}
+    return kind(context_id=context_id, data_set=data_set, **values)  # type: ignore[arg-type]
+
+
+def _tolerant(command: CommandSet, kind: type[Message] | None) -> CommandSet:
+    """Affected class and instance taken where the requested ones are due: CC.2.7.2 itself mixes them up for N-GET."""
+    if kind is None or not issubclass(kind, _InstanceRequest):
+        return command
+    swapped = {
+        CommandElement.REQUESTED_SOP_CLASS_UID: CommandElement.AFFECTED_SOP_CLASS_UID,
+        CommandElement.REQUESTED_SOP_INSTANCE_UID: CommandElement.AFFECTED_SOP_INSTANCE_UID,
+    }
+    found = {due: command[used] for due, used in swapped.items() if due not in command and used in command}
+    return {**command, **found}
+
+
+def _response(
+    kind: type[Message], command: CommandSet, code: int, context_id: int, data_set: EncodedDataSet | None
+) -> Message:
+    for element in (_RESPONDING_TO, CommandElement.STATUS):
+        _number(command, "response", element)
+    values = {name: command[element] for name, element, _ in _LAYOUT[kind] if element in command}
+    if kind is OtherResponse:
+        values["answers"] = code & 0x7FFF
+    return kind(context_id=context_id, data_set=data_set, **values)  # type: ignore[arg-type]
+
+
+def _number(command: CommandSet, what: str, element: CommandElement) -> int:
+    value = command.get(element)
+    if not isinstance(value, int):
+        raise _missing(f"the {what} has no {element.name.replace('_', ' ').title()}", element)
+    return value
+
+
+def _missing(message: str, element: CommandElement) -> DecodeError:
+    return DecodeError(message, code=Fault.MISSING, path=f"(0000,{element:04X})", clause="PS3.7 E.1")
+
+
+def command_name(code: int) -> str:
+    """``N-CREATE-RQ`` for 0x0140; four hex digits for a code nobody defined."""
+    field_ = known(CommandField, code)
+    return field_.name.replace("_", "-") if isinstance(field_, CommandField) else f"{code:04X}"

@@ -1,0 +1,126 @@
+"""Status (0000,0900): its class, name and meaning (PS3.7 9.1, 10.1 and Annex C).
+
+The general codes only; a service class adds its own (``ups.names`` does for UPS) and passes them to ``describe``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+__all__ = [
+    "ATTRIBUTE_LIST_ERROR",
+    "CANCEL",
+    "CLASS_INSTANCE_CONFLICT",
+    "DUPLICATE_INVOCATION",
+    "DUPLICATE_SOP_INSTANCE",
+    "GENERAL",
+    "INVALID_ARGUMENT_VALUE",
+    "INVALID_ATTRIBUTE_VALUE",
+    "INVALID_SOP_INSTANCE",
+    "MISSING_ATTRIBUTE",
+    "MISSING_ATTRIBUTE_VALUE",
+    "MISTYPED_ARGUMENT",
+    "NOT_AUTHORIZED",
+    "NO_SUCH_ACTION_TYPE",
+    "NO_SUCH_ARGUMENT",
+    "NO_SUCH_ATTRIBUTE",
+    "NO_SUCH_EVENT_TYPE",
+    "NO_SUCH_SOP_CLASS",
+    "NO_SUCH_SOP_INSTANCE",
+    "PENDING",
+    "PENDING_WITH_WARNING",
+    "PROCESSING_FAILURE",
+    "RESOURCE_LIMITATION",
+    "SOP_CLASS_NOT_SUPPORTED",
+    "SUCCESS",
+    "UNRECOGNIZED_OPERATION",
+    "StatusClass",
+    "describe",
+    "status_class",
+]
+
+SUCCESS = 0x0000
+NO_SUCH_ATTRIBUTE = 0x0105
+INVALID_ATTRIBUTE_VALUE = 0x0106
+ATTRIBUTE_LIST_ERROR = 0x0107
+PROCESSING_FAILURE = 0x0110
+DUPLICATE_SOP_INSTANCE = 0x0111
+NO_SUCH_SOP_INSTANCE = 0x0112
+NO_SUCH_EVENT_TYPE = 0x0113
+NO_SUCH_ARGUMENT = 0x0114
+INVALID_ARGUMENT_VALUE = 0x0115
+INVALID_SOP_INSTANCE = 0x0117
+NO_SUCH_SOP_CLASS = 0x0118
+CLASS_INSTANCE_CONFLICT = 0x0119
+MISSING_ATTRIBUTE = 0x0120
+MISSING_ATTRIBUTE_VALUE = 0x0121
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+NO_SUCH_ACTION_TYPE = 0x0123
+NOT_AUTHORIZED = 0x0124
+DUPLICATE_INVOCATION = 0x0210
+UNRECOGNIZED_OPERATION = 0x0211
+MISTYPED_ARGUMENT = 0x0212
+RESOURCE_LIMITATION = 0x0213
+CANCEL = 0xFE00
+PENDING = 0xFF00
+PENDING_WITH_WARNING = 0xFF01
+
+GENERAL: Mapping[int, str] = {
+    SUCCESS: "success",
+    NO_SUCH_ATTRIBUTE: "no such attribute",
+    INVALID_ATTRIBUTE_VALUE: "invalid attribute value",
+    ATTRIBUTE_LIST_ERROR: "attribute list error",
+    PROCESSING_FAILURE: "processing failure",
+    DUPLICATE_SOP_INSTANCE: "duplicate SOP instance",
+    NO_SUCH_SOP_INSTANCE: "no such SOP instance",
+    NO_SUCH_EVENT_TYPE: "no such event type",
+    NO_SUCH_ARGUMENT: "no such argument",
+    INVALID_ARGUMENT_VALUE: "invalid argument value",
+    0x0116: "attribute value out of range",
+    INVALID_SOP_INSTANCE: "invalid SOP instance",
+    NO_SUCH_SOP_CLASS: "no such SOP class",
+    CLASS_INSTANCE_CONFLICT: "class-instance conflict",
+    MISSING_ATTRIBUTE: "missing attribute",
+    MISSING_ATTRIBUTE_VALUE: "missing attribute value",
+    SOP_CLASS_NOT_SUPPORTED: "SOP class not supported",
+    NO_SUCH_ACTION_TYPE: "no such action type",
+    NOT_AUTHORIZED: "not authorized",
+    DUPLICATE_INVOCATION: "duplicate invocation",
+    UNRECOGNIZED_OPERATION: "unrecognized operation",
+    MISTYPED_ARGUMENT: "mistyped argument",
+    RESOURCE_LIMITATION: "resource limitation",
+    CANCEL: "cancelled",
+    PENDING: "pending",
+    PENDING_WITH_WARNING: "pending, some optional keys not supported",
+}
+"""Names of the codes that mean the same in every service."""
+
+
+class StatusClass(StrEnum):
+    """PS3.7 C.1 to C.5."""
+
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+    CANCEL = "cancel"
+    PENDING = "pending"
+
+
+def status_class(status: int) -> StatusClass:
+    """The class by the number alone; what no table names is a failure."""
+    if status == SUCCESS:
+        return StatusClass.SUCCESS
+    if status in (0x0001, ATTRIBUTE_LIST_ERROR, 0x0116) or status >> 12 == 0xB:
+        return StatusClass.WARNING
+    if status == CANCEL:
+        return StatusClass.CANCEL
+    if status in (PENDING, PENDING_WITH_WARNING):
+        return StatusClass.PENDING
+    return StatusClass.FAILURE
+
+
+def describe(status: int, service: Mapping[int, str] | None = None) -> str:
+    """``C307 no such instance``: four hex digits and the name, the service's own names first."""
+    name = (service or {}).get(status) or GENERAL.get(status)
+    return f"{status:04X} {name}" if name else f"{status:04X} ({status_class(status)})"
