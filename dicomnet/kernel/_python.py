@@ -1,0 +1,8 @@
+"""The reference body of the kernel: what the fast body must equal, outcome for outcome."""
+
+from __future__ import annotations
+
+from dicomnet.kernel._python_dataset import decode_dataset, encode_dataset
+from dicomnet.kernel._python_pdv import pack_p_data_tf, scan_pdvs
+
+__all__ = ["decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]

@@ -1,0 +1,138 @@
+"""Presentation data values: one PDV, a message cut into P-DATA-TF PDUs, and fragments put together (PS3.8 Annex E).
+
+What a command or a data set means is not known here; that the command comes first is for DIMSE to see to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dicomnet.codes import PduType
+from dicomnet.errors import DecodeError, Fault
+from dicomnet.kernel import pack_p_data_tf
+from dicomnet.wire.writer import u8, u32
+
+__all__ = ["MAX_PDVS", "OWN_MAX_LENGTH", "Assembled", "Buffer", "FragmentAssembler", "Pdv", "fragment_message"]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+MAX_PDVS = 4096  # in one PDU; a peer that sends whole messages needs two
+OWN_MAX_LENGTH = 1 << 20  # of the PDUs we send where the peer sets no limit, or a higher one: longer gains nothing
+
+_COMMAND = 1
+_LAST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pdv:
+    """One presentation data value (PS3.8 9.3.5.1 and E.2); ``pdv_length`` is computed unless given."""
+
+    context_id: int
+    payload: bytes | memoryview = b""
+    control: int = _COMMAND | _LAST
+    pdv_length: int | None = None
+
+    @property
+    def is_command(self) -> bool:
+        """Whether this is a fragment of a command; else of a data set."""
+        return bool(self.control & _COMMAND)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this is the last fragment of its command or data set."""
+        return bool(self.control & _LAST)
+
+    def header(self) -> bytes:
+        """The six bytes before the payload. Raises: EncodeError."""
+        length = len(self.payload) + 2 if self.pdv_length is None else self.pdv_length
+        return u32(length, "pdv_length") + u8(self.context_id, "context_id") + u8(self.control, "control")
+
+
+def fragment_message(
+    context_id: int,
+    command: Buffer | None,
+    data: Buffer | None,
+    max_length: int,
+    *,
+    one_pdv_per_pdu: bool = False,
+) -> list[bytes | memoryview]:
+    """A message, or the part of it that is not None, as P-DATA-TF PDUs in buffers to be sent one after the other.
+
+    ``max_length`` is what the peer announced, 0 for no limit. Command and data set share a PDU if both fit into one,
+    unless ``one_pdv_per_pdu``. The payload is not copied: leave it alone until it is sent.
+
+    Raises: EncodeError.
+    """
+    limit = min(max_length or OWN_MAX_LENGTH, OWN_MAX_LENGTH)
+    if command is not None and data is not None and not one_pdv_per_pdu:
+        both = (Pdv(context_id, memoryview(command), _COMMAND | _LAST), Pdv(context_id, memoryview(data), _LAST))
+        length = sum(6 + len(pdv.payload) for pdv in both)
+        if length <= limit:
+            start = u8(PduType.P_DATA_TF, "pdu_type") + u8(0, "reserved") + u32(length, "length")
+            return [start + both[0].header(), both[0].payload, both[1].header(), both[1].payload]
+    buffers: list[bytes | memoryview] = []
+    if command is not None:
+        buffers += pack_p_data_tf(context_id, _COMMAND, command, limit)
+    if data is not None:
+        buffers += pack_p_data_tf(context_id, 0, data, limit)
+    return buffers
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A whole command or data set, as the peer sent it."""
+
+    context_id: int
+    is_command: bool
+    payload: bytes
+
+
+class FragmentAssembler:
+    """Puts fragments together, of one command or data set after the other. Useless after the first error.
+
+    Memory follows the bytes received: fragments are joined as they come, so many small ones weigh no more than one.
+    """
+
+    def __init__(self, max_command: int, max_data: int) -> None:
+        self._limits = {True: max_command, False: max_data}
+        self._current: tuple[int, bool] | None = None
+        self._bytes = bytearray()
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether the last fragment is still to come."""
+        return self._current is not None
+
+    def add(self, pdv: Pdv) -> Assembled | None:
+        """Take the next fragment; what it completes is returned.
+
+        Raises: DecodeError, ORDER if the fragment belongs to something else than the one before, LIMIT if it is too much.
+        """
+        current = (pdv.context_id, pdv.is_command)
+        if self._current not in (None, current):
+            raise DecodeError(
+                f"{_name(current)} amid the fragments of {_name(self._current)}",
+                code=Fault.ORDER,
+                path="P-DATA-TF",
+                clause="PS3.8 E.1",
+            )
+        limit = self._limits[pdv.is_command]
+        if len(pdv.payload) > limit - len(self._bytes):
+            raise DecodeError(f"{_name(current)} exceeds {limit} bytes", code=Fault.LIMIT, path="P-DATA-TF")
+        if not pdv.is_last:
+            self._current = current
+            self._bytes += pdv.payload
+            return None
+        payload = bytes(pdv.payload)
+        if self._bytes:
+            self._bytes += payload
+            payload = bytes(self._bytes)
+            self._bytes = bytearray()
+        self._current = None
+        return Assembled(*current, payload)
+
+
+def _name(current: tuple[int, bool] | None) -> str:
+    context_id, is_command = current or (0, False)
+    return f"the {'command' if is_command else 'data set'} on context {context_id}"
