@@ -1,0 +1,61 @@
+"""Value representations as the data set codec needs them: header form, unit, and which VR an element without one has.
+
+PS3.5 6.2 and 7.1.2, PS3.6. Both bodies of the kernel share these tables; they hold no behaviour of a codec.
+"""
+
+from __future__ import annotations
+
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.datadict import dictionary_VR, private_dictionary_VR
+
+__all__ = ["AMBIGUOUS", "FRAGMENTED", "LONG", "NUMBERS", "SHORT", "TEXT", "UNITS", "VRS", "private_vr", "public_vr"]
+
+LONG = frozenset(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"])
+"""VRs with a length field of 32 bits in explicit encodings (PS3.5 Table 7.1-1)."""
+
+SHORT = frozenset(
+    ["AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO",
+     "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"]
+)  # fmt: skip
+"""VRs with a length field of 16 bits in explicit encodings (PS3.5 Table 7.1-2)."""
+
+VRS = {vr.encode(): vr for vr in LONG | SHORT}
+
+TEXT = frozenset(["LO", "LT", "PN", "SH", "ST", "UC", "UT"])
+"""VRs whose characters (0008,0005) governs."""
+
+NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
+
+UNITS = {
+    "AT": 2, "US": 2, "SS": 2, "OW": 2, "US or SS": 2, "US or OW": 2, "US or SS or OW": 2, "OB or OW": 2,
+    "UL": 4, "SL": 4, "FL": 4, "OF": 4, "OL": 4, "FD": 8, "SV": 8, "UV": 8, "OD": 8, "OV": 8,
+}  # fmt: skip
+"""Bytes that change places together with the byte order; VRs not named here have single bytes."""
+
+FRAGMENTED = frozenset(["OB", "OW", "OD", "OF", "OL", "OV", "OB or OW", "US or OW", "US or SS or OW"])
+"""VRs that may have undefined length and then hold fragments (PS3.5 A.4)."""
+
+AMBIGUOUS = frozenset(["OB or OW", "US or OW", "US or SS", "US or SS or OW"])
+
+
+def public_vr(tag: int) -> str | None:
+    """VR of a standard tag by PS3.6, repeating groups included; None when there is no such tag."""
+    entry = DicomDictionary.get(tag)
+    if entry is not None:
+        return entry[0]
+    if not tag & 0xFFFF:
+        return "UL"  # group length (PS3.5 7.2)
+    try:
+        return str(dictionary_VR(tag))
+    except KeyError:
+        return None
+
+
+def private_vr(tag: int, creator: str) -> str | None:
+    """VR of a private tag of this creator as far as pydicom's private dictionary knows, else None."""
+    if not creator or "\\" in creator:
+        return None  # pydicom would warn about a creator with several values
+    try:
+        return str(private_dictionary_VR(tag, creator))
+    except KeyError:
+        return None
