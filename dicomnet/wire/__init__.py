@@ -6,7 +6,9 @@ This room knows no sockets, no states and no data sets.
 
 from __future__ import annotations
 
+from dicomnet.wire.audit import Finding, audit
 from dicomnet.wire.buffer import PduLimits, ReceiveBuffer
+from dicomnet.wire.describe import describe
 from dicomnet.wire.items import (
     AbstractSyntax,
     ApplicationContext,
@@ -54,6 +56,7 @@ __all__ = [
     "AsyncOperationsWindow",
     "CommonExtendedNegotiation",
     "ExtendedNegotiation",
+    "Finding",
     "FragmentAssembler",
     "ImplementationClassUid",
     "ImplementationVersionName",
@@ -73,7 +76,9 @@ __all__ = [
     "UserIdentity",
     "UserIdentityResponse",
     "UserInformation",
+    "audit",
     "decode_pdu",
+    "describe",
     "encode_pdu",
     "fragment_message",
 ]

@@ -107,7 +107,7 @@ class FragmentAssembler:
     def add(self, pdv: Pdv) -> Assembled | None:
         """Take the next fragment; what it completes is returned.
 
-        Raises: DecodeError, ORDER if the fragment belongs to something else than the one before, LIMIT if it is too much.
+        Raises: DecodeError, ORDER if the fragment belongs to something else, LIMIT if it is too much.
         """
         current = (pdv.context_id, pdv.is_command)
         if self._current not in (None, current):
