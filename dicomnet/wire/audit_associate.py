@@ -55,6 +55,7 @@ def _audit_common(pdu: AAssociateRQ | AAssociateAC, context_kind: type[Item], cl
         yield warning("protocol_version", "bits other than bit 0 are set", clause)
     yield from check_reserved("reserved_word", pdu.reserved_word, clause)
     yield from _audit_place("items", pdu.items, (ApplicationContext, context_kind, UserInformation), clause)
+    yield from _audit_order("items", pdu.items)
     yield from _exactly_one("application context", pdu.items, ApplicationContext, clause)
     yield from _exactly_one("user information", pdu.items, UserInformation, clause)
     if not pdu.presentation_contexts:
@@ -75,7 +76,7 @@ def _audit_user_information(pdu: AAssociateRQ | AAssociateAC, is_request: bool) 
     yield from _exactly_one("maximum length", subs, MaximumLength, "PS3.8 D.1", path)
     yield from _exactly_one("implementation class UID", subs, ImplementationClassUid, "PS3.7 D.3.3.2", path)
     for kind in (AsyncOperationsWindow, ImplementationVersionName, UserIdentity, UserIdentityResponse):
-        if len(pdu.find_all(kind)) > 1:  # type: ignore[arg-type]  # mypy joins the classes of the tuple to their base
+        if len(pdu.find_all(kind)) > 1:
             yield error(path, f"{kind.__name__} is repeated", "PS3.7 D.3.3")
     for keyed in (RoleSelection, ExtendedNegotiation, CommonExtendedNegotiation):
         classes = (item.sop_class for item in subs if isinstance(item, keyed))
@@ -83,17 +84,13 @@ def _audit_user_information(pdu: AAssociateRQ | AAssociateAC, is_request: bool) 
 
 
 def _audit_place(path: str, items: Iterable[Item], kinds: tuple[type[Item], ...], clause: str) -> Iterator[Finding]:
-    """Each item on its own, whether it belongs here, and the order of types."""
-    highest = 0
+    """Each item on its own, and whether it belongs here."""
     for index, item in enumerate(items):
         here = f"{path}[{index}]"
         if isinstance(item, UnknownItem):
             yield warning(here, f"item type {item.item_type:02X} has no meaning here", "PS3.8 9.3.1")
         elif not isinstance(item, kinds):
             yield error(here, f"{type(item).__name__} does not belong here", clause)
-        if item.item_type < highest and path != "user_information":
-            yield warning(here, "items are not in the order of their types", "PS3.8 9.3.1")
-        highest = max(highest, item.item_type)
         if not isinstance(item, CommonExtendedNegotiation):
             yield from check_reserved(f"{here}.reserved", item.reserved, clause)
         check = _CHECKS.get(type(item))
@@ -101,12 +98,18 @@ def _audit_place(path: str, items: Iterable[Item], kinds: tuple[type[Item], ...]
             yield from check(here, item)
 
 
+def _audit_order(path: str, items: Iterable[Item]) -> Iterator[Finding]:
+    types = [item.item_type for item in items]
+    if types != sorted(types):
+        yield warning(path, "items are not in the order of their types", "PS3.8 9.3.1")
+
+
 def _exactly_one(
     name: str, items: Iterable[Item], kind: type[Item], clause: str, path: str = "items"
 ) -> Iterator[Finding]:
     count = sum(isinstance(item, kind) for item in items)
     if count != 1:
-        yield error(path, f"{count or 'no'} {name} items, there has to be one", clause)
+        yield error(path, f"{count or 'no'} {name}, there has to be one", clause)
 
 
 def _repeated(path: str, name: str, keys: Iterable[Hashable], clause: str) -> Iterator[Finding]:
@@ -126,6 +129,7 @@ def _presentation_context(path: str, item: PresentationContext) -> Iterator[Find
     yield from check_context_id(f"{path}.context_id", item.context_id)
     yield from check_reserved(f"{path}.reserved_bytes", item.reserved_bytes, clause)
     yield from _audit_place(f"{path}.items", item.items, (AbstractSyntax, TransferSyntax), clause)
+    yield from _audit_order(f"{path}.items", item.items)
     yield from _exactly_one("abstract syntax", item.items, AbstractSyntax, clause, path)
     if not item.transfer_syntaxes:
         yield error(path, "no transfer syntax", clause)

@@ -22,7 +22,7 @@ _CAP = 80
 
 
 def describe(pdu: Pdu) -> str:
-    """A PDU in lines: its name, then a line for each field and item. Reserved bytes and lengths only if they are odd."""
+    """A PDU in lines: its name, then a line for each field and item. Reserved bytes and lengths only if unusual."""
     return "\n".join(_lines(pdu_name(pdu.pdu_type), pdu, ""))
 
 
@@ -35,7 +35,8 @@ def _lines(name: str, thing: Pdu | Item | Pdv, indent: str) -> Iterator[str]:
             for member in value:
                 yield from _lines(_member_name(member), member, indent)
         elif _is_worth_a_line(field.name, value, field.default):
-            yield f"{indent}{field.name}: {_value(value)}"
+            is_hex = field.name.startswith("reserved") and isinstance(value, bytes)
+            yield f"{indent}{field.name}: {value[:_CAP].hex(' ') if is_hex else _value(value)}"
     if isinstance(thing, AAssociateRJ):
         yield f"{indent}meaning: {reject_reason_text(thing.source, thing.reason)}"
 
@@ -53,7 +54,7 @@ def _member_name(member: Item | Pdv) -> str:
 def _is_worth_a_line(name: str, value: object, default: object) -> bool:
     if name in ("pdu_type", "item_type"):
         return False
-    quiet = name.startswith(("reserved", "length", "pdv_length", "error", "version", "trailing", "protocol"))
+    quiet = name.startswith(("reserved", "length", "pdv_length", "error", "version", "trailing", "protocol", "body"))
     return not (quiet and default is not MISSING and value == default)
 
 
