@@ -92,24 +92,22 @@ def context_ids() -> SearchStrategy[int]:
     return st.integers(0, 127).map(lambda number: 2 * number + 1)
 
 
-def presentation_contexts(context_id: SearchStrategy[int] | None = None) -> SearchStrategy[PresentationContext]:
-    """Proposed presentation contexts."""
+def presentation_contexts(context_id: int | None = None) -> SearchStrategy[PresentationContext]:
+    """Proposed presentation contexts, with this id or with any."""
     syntaxes = st.lists(uids(), min_size=1, max_size=4, unique=True)
-    return st.builds(PresentationContext.of, context_id or context_ids(), uids(), syntaxes)
+    return st.builds(PresentationContext.of, _this_or(context_id), uids(), syntaxes)
 
 
-def presentation_context_results(
-    context_id: SearchStrategy[int] | None = None,
-) -> SearchStrategy[PresentationContextResult]:
-    """Answered presentation contexts."""
+def presentation_context_results(context_id: int | None = None) -> SearchStrategy[PresentationContextResult]:
+    """Answered presentation contexts, with this id or with any."""
     results = st.sampled_from(ContextResult)
-    return st.builds(PresentationContextResult.of, context_id or context_ids(), results, uids())
+    return st.builds(PresentationContextResult.of, _this_or(context_id), results, uids())
 
 
-def role_selections(sop_class: SearchStrategy[str] | None = None) -> SearchStrategy[RoleSelection]:
+def role_selections() -> SearchStrategy[RoleSelection]:
     """SCP/SCU role selections."""
     role = st.integers(0, 1)
-    return st.builds(RoleSelection, sop_class or uids(), role, role)
+    return st.builds(RoleSelection, uids(), role, role)
 
 
 def extended_negotiations() -> SearchStrategy[ExtendedNegotiation]:
@@ -144,7 +142,7 @@ def associate_requests(draw: st.DrawFn) -> AAssociateRQ:
     user_items += draw(st.lists(user_identities(), max_size=1))
     items: tuple[Item, ...] = (
         ApplicationContext(APPLICATION_CONTEXT),
-        *(draw(presentation_contexts(st.just(number))) for number in ids),
+        *(draw(presentation_contexts(number)) for number in ids),
         UserInformation(tuple(user_items)),
     )
     return AAssociateRQ(draw(ae_titles()), draw(ae_titles()), items)
@@ -158,7 +156,7 @@ def associate_accepts(draw: st.DrawFn) -> AAssociateAC:
     user_items += draw(st.lists(st.builds(UserIdentityResponse, st.binary(max_size=20)), max_size=1))
     items: tuple[Item, ...] = (
         ApplicationContext(APPLICATION_CONTEXT),
-        *(draw(presentation_context_results(st.just(number))) for number in ids),
+        *(draw(presentation_context_results(number)) for number in ids),
         UserInformation(tuple(user_items)),
     )
     return AAssociateAC(draw(ae_titles()), draw(ae_titles()), items)
@@ -283,6 +281,10 @@ def chunkings(data: bytes) -> SearchStrategy[list[bytes]]:
     cuts = st.lists(st.integers(0, len(data)), max_size=12).map(sorted)
     pieces = cuts.map(lambda places: [data[i:j] for i, j in zip([0, *places], [*places, len(data)], strict=True)])
     return pieces | st.just([data[i : i + 1] for i in range(len(data))])
+
+
+def _this_or(context_id: int | None) -> SearchStrategy[int]:
+    return context_ids() if context_id is None else st.just(context_id)
 
 
 def _user_items(draw: st.DrawFn) -> list[Item]:
