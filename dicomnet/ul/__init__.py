@@ -1,1 +1,65 @@
-"""The upper layer of PS3.8 without sockets, clocks or threads: Table 9-10, negotiation and the Association."""
+"""The upper layer of PS3.8 without sockets, clocks or threads: Table 9-10, negotiation and the Association.
+
+Imports go down to the wire only; nothing here knows DIMSE or what a SOP class is for.
+"""
+
+from __future__ import annotations
+
+from dicomnet.ul.association import Association, Role
+from dicomnet.ul.events import (
+    AbortIndication,
+    AssociateConfirmation,
+    AssociateIndication,
+    PDataIndication,
+    ProviderAbortIndication,
+    ReleaseConfirmation,
+    ReleaseIndication,
+    UlEvent,
+)
+from dicomnet.ul.negotiation import (
+    AcceptedContext,
+    Negotiated,
+    ProposedContext,
+    RefusedContext,
+    RequestOptions,
+    build_request,
+)
+from dicomnet.ul.policy import AcceptancePolicy, PlainPolicy, SupportedContext
+from dicomnet.ul.states import ACTIONS, TRANSITIONS, Action, Effect, Event, State, Transition
+from dicomnet.ul.timers import Timeouts, Wait
+from dicomnet.ul.transcript import Direction, Octets, Step, Transcript
+
+__all__ = [
+    "ACTIONS",
+    "TRANSITIONS",
+    "AbortIndication",
+    "AcceptancePolicy",
+    "AcceptedContext",
+    "Action",
+    "AssociateConfirmation",
+    "AssociateIndication",
+    "Association",
+    "Direction",
+    "Effect",
+    "Event",
+    "Negotiated",
+    "Octets",
+    "PDataIndication",
+    "PlainPolicy",
+    "ProposedContext",
+    "ProviderAbortIndication",
+    "RefusedContext",
+    "ReleaseConfirmation",
+    "ReleaseIndication",
+    "RequestOptions",
+    "Role",
+    "State",
+    "Step",
+    "SupportedContext",
+    "Timeouts",
+    "Transcript",
+    "Transition",
+    "UlEvent",
+    "Wait",
+    "build_request",
+]

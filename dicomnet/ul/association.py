@@ -1,0 +1,395 @@
+"""Association: one end of an association, without sockets, clocks or threads (PS3.8 clauses 7 and 9).
+
+Theory of operation. Whatever happens is an Event for the Machine, which runs Table 9-10. Around it stand the
+translations: bytes into PDUs into events, commands into events, deadlines into events.
+
+A driver feeds what the transport says (``transport_connected``, ``receive_data``, ``receive_eof``), calls
+``handle_timeout`` when ``next_deadline()`` has come, and after each call takes what there is to do: ``next_event()``
+until None, ``data_to_send()``, then ``connect_wanted`` and ``close_wanted``. ``now`` is in seconds from any origin and
+never goes back.
+
+Whatever the peer sends, nothing is raised: its mistakes become an A-ABORT and a ProviderAbortIndication. A command that
+the state does not allow raises LocalProtocolError, sends nothing and changes nothing. An Association serves once: when
+it is back in Sta1 it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from dicomnet.codes import AbortReason, AbortSource
+from dicomnet.errors import (
+    Aborted,
+    ConnectionLost,
+    DecodeError,
+    DicomNetError,
+    EncodeError,
+    Fault,
+    LocalProtocolError,
+    RemoteProtocolError,
+    TimedOut,
+)
+from dicomnet.ul.events import ProviderAbortIndication, UlEvent
+from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, Role
+from dicomnet.ul.negotiation import Negotiated, acceptance_fault, associate_fault, pdu_fault
+from dicomnet.ul.states import Action, Event, State
+from dicomnet.ul.timers import SUPERVISED, Timeouts, Wait
+from dicomnet.ul.transcript import Direction, Transcript
+from dicomnet.wire.audit import audit
+from dicomnet.wire.buffer import PduLimits, ReceiveBuffer
+from dicomnet.wire.pdata import Buffer, fragment_message
+from dicomnet.wire.pdu import (
+    AAbort,
+    AAssociateAC,
+    AAssociateRJ,
+    AAssociateRQ,
+    AReleaseRP,
+    AReleaseRQ,
+    PDataTF,
+    Pdu,
+    decode_pdu,
+    encode_pdu,
+)
+
+__all__ = ["Association", "Role"]
+
+_PDU_EVENTS: Final[Mapping[type[Pdu], Event]] = MappingProxyType(
+    {
+        AAssociateAC: Event.EVT3,
+        AAssociateRJ: Event.EVT4,
+        AAssociateRQ: Event.EVT6,
+        PDataTF: Event.EVT10,
+        AReleaseRQ: Event.EVT12,
+        AReleaseRP: Event.EVT13,
+        AAbort: Event.EVT16,
+    }
+)
+_TRUSTING: Final = frozenset({Action.AE_3, Action.AE_6, Action.DT_2, Action.AR_6})  # hand a PDU on for what it says
+_PROTESTING: Final = frozenset({Action.AA_1, Action.AA_7, Action.AA_8})  # the PDU should not have come
+_OVERDUE: Final[Mapping[Wait, str]] = MappingProxyType(
+    {
+        Wait.REQUEST: "no A-ASSOCIATE-RQ came in time",
+        Wait.ASSOCIATE: "the association request was not answered in time",
+        Wait.RELEASE: "the release request was not answered in time",
+        Wait.PDU: "a PDU was begun and not completed in time",
+        Wait.IDLE: "the association was idle for too long",
+    }
+)
+
+
+class Association:
+    """One end of one association. See the module for how to drive it."""
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        limits: PduLimits | None = None,
+        timeouts: Timeouts | None = None,
+        transcript: Transcript | None = None,
+    ) -> None:
+        self.transcript = transcript
+        self._machine = Machine(role, timeouts or Timeouts(), transcript)
+        self._buffer = ReceiveBuffer(limits)
+        self._connected = False
+        self._deaf = False  # the stream cannot be read any further
+        self._request = b""
+
+    def __repr__(self) -> str:
+        return f"<Association {self.role} in {self.state} ({self.state.meaning})>"
+
+    # What the driver and the user look at and take.
+
+    @property
+    def role(self) -> Role:
+        """Which end this is."""
+        return self._machine.role
+
+    @property
+    def state(self) -> State:
+        """Where the association stands."""
+        return self._machine.state
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the association has ended, by whatever way, and serves no more."""
+        return self._machine.over
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """What was agreed on, from the acceptance on."""
+        return self._machine.negotiated
+
+    @property
+    def error(self) -> DicomNetError | None:
+        """Why there is no association any more; None as long as all is well, or if only our own user ended it."""
+        return self._machine.error
+
+    @property
+    def connect_wanted(self) -> bool:
+        """Whether a transport connection is to be made."""
+        return self._machine.connect_wanted
+
+    @property
+    def close_wanted(self) -> bool:
+        """Whether the transport is to be closed, after ``data_to_send`` has gone out."""
+        return self._machine.close_wanted
+
+    def next_event(self) -> UlEvent | None:
+        """The next indication or confirmation, None if there is none."""
+        return self._machine.events.popleft() if self._machine.events else None
+
+    def data_to_send(self) -> list[bytes | memoryview]:
+        """The bytes to send, in order, up to the end of a PDU; each is handed out once."""
+        output, self._machine.output = self._machine.output, []
+        return output
+
+    def next_deadline(self) -> float | None:
+        """When to call ``handle_timeout`` at the latest, None if nothing is waited for."""
+        return self._machine.timers.next_deadline()
+
+    # What the driver brings.
+
+    def transport_connected(self, now: float) -> None:
+        """The transport connection stands: the one we asked for, or one a peer opened."""
+        event = Event.EVT2 if self.role is Role.REQUESTOR else Event.EVT5
+        if self._machine.cell(event) is not None:
+            self._connected = True
+            self._machine.connect_wanted = False
+            self._machine.fire(event, Occasion(now, output=(self._request,)))
+
+    def receive_data(self, data: Buffer, now: float) -> None:
+        """Bytes of the peer, cut anywhere. What comes after the end is ignored."""
+        if self.is_over or not self._connected or not data:
+            return
+        if self._deaf:
+            self._note(now, bytes(data))
+            return
+        timers = self._machine.timers
+        timers.restart(Wait.IDLE, now)
+        self._buffer.feed(data)
+        complete = self._receive_pdus(now)
+        if self._deaf or not self._buffer.pending or Wait.PDU not in SUPERVISED[self.state]:
+            timers.stop(Wait.PDU)
+        elif complete or not timers.is_running(Wait.PDU):
+            timers.start(Wait.PDU, now)
+
+    def receive_eof(self, now: float, error: DicomNetError | None = None) -> None:
+        """The transport is closed, or never came up; ``error`` may say more about it than ConnectionLost would."""
+        if self._machine.cell(Event.EVT17) is None:
+            return
+        self._note(now, self._buffer.take_rest())
+        self._connected = False
+        self._machine.output.clear()
+        lost = error or ConnectionLost(f"the transport closed in {self.state}, {self.state.meaning}")
+        self._machine.fire(Event.EVT17, Occasion(now, error=lost))
+        # There is no effect for it, the transport being closed already; but our half of it may still be open.
+        self._machine.connect_wanted = False
+        self._machine.close_wanted = True
+
+    def handle_timeout(self, now: float) -> None:
+        """Act on the deadlines that are due by now; harmless at any time."""
+        machine = self._machine
+        while (wait := machine.timers.expired(now)) is not None:
+            machine.timers.stop(wait)
+            if wait is Wait.CLOSE:  # the association had ended before; a peer that does not close is no news
+                machine.fire(Event.EVT18, Occasion(now))
+                continue
+            error = TimedOut(f"{_OVERDUE[wait]} ({self.state}, {self.state.meaning})", wait=wait.value)
+            machine.fail(error)
+            if wait is Wait.REQUEST:
+                machine.fire(Event.EVT18, Occasion(now))
+                continue
+            # ARTIM is not for these (PS3.8 9.1.4): we act as a user who lost patience, and tell the real one.
+            machine.fire(Event.EVT15, Occasion(now))
+            machine.events.append(ProviderAbortIndication(AbortSource.SERVICE_USER, AbortReason.NOT_SPECIFIED, error))
+
+    # Commands of the user.
+
+    def associate_request(self, request: AAssociateRQ, now: float) -> None:
+        """Ask for an association (Evt1); the request goes out when the transport is connected.
+
+        Raises: LocalProtocolError if the state does not allow it or the request is not in order.
+        """
+        self._require(Event.EVT1, self.role is Role.REQUESTOR)
+        self._request = _checked(request, associate_fault(request))
+        self._machine.request = request
+        self._announce(request.max_length)
+        self._machine.fire(Event.EVT1, Occasion(now))
+
+    def associate_accept(self, response: AAssociateAC, now: float) -> None:
+        """Accept the association the peer asked for (Evt7).
+
+        Raises: LocalProtocolError if the state does not allow it or the answer does not fit the request.
+        """
+        self._require(Event.EVT7)
+        request = self._machine.request
+        if request is None:  # not in Sta3
+            raise LocalProtocolError("there is no request to accept")
+        output = _checked(response, associate_fault(response) or acceptance_fault(request, response))
+        self._machine.negotiated = Negotiated(request, response, is_requestor=False)
+        self._announce(response.max_length)
+        self._machine.fire(Event.EVT7, Occasion(now, output=(output,)))
+
+    def associate_reject(self, result: int, source: int, reason: int, now: float) -> None:
+        """Reject the association the peer asked for (Evt8).
+
+        Raises: LocalProtocolError if the state does not allow it or the codes are not those of PS3.8 9.3.4.
+        """
+        self._require(Event.EVT8)
+        self._machine.fire(Event.EVT8, Occasion(now, output=(_checked(AAssociateRJ(result, source, reason)),)))
+
+    def send_p_data(
+        self,
+        context_id: int,
+        command: Buffer | None,
+        data: Buffer | None,
+        now: float,
+        *,
+        one_pdv_per_pdu: bool = False,
+    ) -> None:
+        """Send a message, or the part of it that is not None (Evt9), in PDUs the peer can take.
+
+        The buffers are not copied: leave them alone until ``data_to_send`` is sent.
+
+        Raises: LocalProtocolError if the state does not allow it, the context is not accepted or both parts are None.
+        """
+        self._require(Event.EVT9)
+        if self.negotiated is None or context_id not in self.negotiated.contexts:
+            raise LocalProtocolError(f"presentation context {context_id} is not accepted")
+        if command is None and data is None:
+            raise LocalProtocolError("neither a command nor a data set to send")
+        limit = self.negotiated.peer_max_length
+        output = fragment_message(context_id, command, data, limit, one_pdv_per_pdu=one_pdv_per_pdu)
+        self._machine.timers.restart(Wait.IDLE, now)
+        self._machine.fire(Event.EVT9, Occasion(now, output=output))
+
+    def release_request(self, now: float) -> None:
+        """Ask for release (Evt11); ReleaseConfirmation follows. Raises: LocalProtocolError outside Sta6."""
+        self._require(Event.EVT11)
+        self._machine.fire(Event.EVT11, Occasion(now, output=(encode_pdu(AReleaseRQ()),)))
+
+    def release_response(self, now: float) -> None:
+        """Agree to the peer's release (Evt14). Raises: LocalProtocolError if it is not our turn to answer."""
+        self._require(Event.EVT14)
+        self._machine.fire(Event.EVT14, Occasion(now, output=(encode_pdu(AReleaseRP()),)))
+
+    def abort(self, now: float) -> None:
+        """End the association at once (Evt15), in any state; when it is ending or over, nothing happens.
+
+        Raises nothing, so that clean-up code may call it blindly. Where Table 9-10 has no cell for Evt15 there is no
+        one to send an A-ABORT to: in Sta1 and Sta13 nothing is left to do, and in Sta2, where the peer has not asked
+        for anything yet, we stop waiting for it: Evt18 come early, which closes the transport (AA-2).
+        """
+        self._machine.fire(Event.EVT18 if self.state is State.STA2 else Event.EVT15, Occasion(now))
+
+    def provider_abort(self, reason: int, now: float, error: DicomNetError) -> None:
+        """End the association because the peer broke the protocol above (PS3.7): A-ABORT, source service-provider.
+
+        That is Evt19, found out one layer further up; a ProviderAbortIndication with ``error`` follows. When the
+        association is ending or over, nothing happens. Raises: LocalProtocolError while there is none yet.
+        """
+        if self.is_over or self.state is State.STA13:
+            return
+        cell = self._machine.cell(Event.EVT19)
+        if cell is None or cell.action is not Action.AA_8:
+            raise LocalProtocolError(f"there is no association to abort: {self.state}, {self.state.meaning}")
+        self._machine.fire(Event.EVT19, Occasion(now, reason=reason, error=error))
+
+    def inject(self, data: Buffer | Pdu, now: float) -> None:
+        """Send this as it is, past audit and state machine: for tests and research.
+
+        Raises: LocalProtocolError without a transport; EncodeError if a PDU has no encoding at all.
+        """
+        if self.is_over or not self._connected:
+            raise LocalProtocolError("there is no transport connection to send on")
+        raw = bytes(data) if isinstance(data, bytes | bytearray | memoryview) else encode_pdu(data)
+        self._machine.send((raw,), now)
+
+    # Inside.
+
+    def _require(self, event: Event, allowed: bool = True) -> None:
+        if not allowed or self._machine.cell(event) is None:
+            where = "the association is over" if self.is_over else f"{self.state}, {self.state.meaning}"
+            raise LocalProtocolError(f"{event.meaning} is not possible for the {self.role}: {where}")
+
+    def _announce(self, max_length: int) -> None:
+        """From now on take P-DATA-TF up to what the peer is told."""
+        self._buffer.limits = replace(self._buffer.limits, p_data=max_length)
+
+    def _note(self, now: float, data: bytes) -> None:
+        if self.transcript is not None:
+            self.transcript.note_octets(now, Direction.RECEIVED, data)
+
+    def _receive_pdus(self, now: float) -> bool:
+        """Every whole PDU as an event; whether there was one."""
+        complete = False
+        while not (self.is_over or self._deaf):
+            try:
+                raw = self._buffer.next_pdu()
+                if raw is None:
+                    break
+                complete = True
+                self._note(now, raw)
+                pdu = decode_pdu(raw)
+            except DecodeError as error:
+                unknown = error.code is Fault.UNKNOWN_TYPE
+                reason = AbortReason.UNRECOGNIZED_PDU if unknown else AbortReason.INVALID_PDU_PARAMETER_VALUE
+                self._invalid(str(error), reason, now, error)
+            else:
+                self._receive_pdu(pdu, now)
+        return complete
+
+    def _receive_pdu(self, pdu: Pdu, now: float) -> None:
+        event = _PDU_EVENTS[type(pdu)]
+        cell = self._machine.cell(event)
+        if cell is None:
+            return
+        if cell.action in _TRUSTING and (fault := pdu_fault(pdu, self.negotiated)) is not None:
+            self._invalid(fault, AbortReason.INVALID_PDU_PARAMETER_VALUE, now)
+        elif cell.action in _PROTESTING:
+            message = f"{event.meaning} in {self.state}, {self.state.meaning}"
+            self._machine.fire(event, _objection(cell.action, message, AbortReason.UNEXPECTED_PDU, now))
+        elif isinstance(pdu, AAbort):
+            text = f"the peer aborted the association (source {int(pdu.source)}, reason {int(pdu.reason)})"
+            error = Aborted(text, source=pdu.source, reason=pdu.reason)
+            self._machine.fire(event, Occasion(now, pdu, source=pdu.source, reason=pdu.reason, error=error))
+        else:
+            # A request brings along the rejection that AE-6 sends if it does not like the version.
+            output = (VERSION_REJECTION,) if event is Event.EVT6 else ()
+            self._machine.fire(event, Occasion(now, pdu, output))
+
+    def _invalid(self, message: str, reason: AbortReason, now: float, cause: Exception | None = None) -> None:
+        """Evt19. Nothing is read any more: where the next PDU would begin is anyone's guess."""
+        cell = self._machine.cell(Event.EVT19)
+        if cell is not None:
+            self._machine.fire(Event.EVT19, _objection(cell.action, message, reason, now, cause))
+        self._deaf = True
+        self._note(now, self._buffer.take_rest())
+
+
+def _objection(
+    action: Action, message: str, reason: AbortReason, now: float, cause: Exception | None = None
+) -> Occasion:
+    """What comes along when the peer is wrong; AA-1 aborts as the user and gives no reason, AA-7 and AA-8 do."""
+    as_user = action is Action.AA_1
+    source = AbortSource.SERVICE_USER if as_user else AbortSource.SERVICE_PROVIDER
+    error = RemoteProtocolError(message, source=source, reason=AbortReason.NOT_SPECIFIED if as_user else reason)
+    error.__cause__ = cause
+    return Occasion(now, source=source, reason=error.reason, error=error)
+
+
+def _checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, fault: str | None = None) -> bytes:
+    """The bytes of a PDU of ours, which is in order. Raises: LocalProtocolError."""
+    errors = [f"{finding.path}: {finding.message}" for finding in audit(pdu) if finding.severity == "error"]
+    if fault is not None:
+        errors.append(fault)
+    try:
+        if not errors:
+            return encode_pdu(pdu)
+    except EncodeError as error:
+        raise LocalProtocolError(str(error)) from error
+    raise LocalProtocolError("; ".join(errors))

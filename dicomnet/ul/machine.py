@@ -1,0 +1,216 @@
+"""Machine: Table 9-10 at work. It holds the state of one association and performs the effects of each action.
+
+Whatever happens reaches it as an Event with an Occasion, what comes along. ``fire`` looks up the cell of state and
+event, performs the effects of its action one by one and enters the next state; nothing else changes the state. This
+room decodes nothing and refuses nothing: what is to be called an event, and which commands are misuse, is Association's
+to say, and Association takes what the effects leave behind.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from dicomnet.codes import AbortReason, AbortSource, RejectResult, RejectSource, reject_reason_text
+from dicomnet.errors import DicomNetError, Rejected
+from dicomnet.ul.events import (
+    AbortIndication,
+    AssociateConfirmation,
+    AssociateIndication,
+    PDataIndication,
+    ProviderAbortIndication,
+    ReleaseConfirmation,
+    ReleaseIndication,
+    UlEvent,
+)
+from dicomnet.ul.negotiation import Negotiated, speaks_version_1
+from dicomnet.ul.states import ACTIONS, GUARDS, TRANSITIONS, Action, Effect, Event, State, Transition
+from dicomnet.ul.timers import Timeouts, Timers, Wait
+from dicomnet.ul.transcript import Direction, Step, Transcript
+from dicomnet.wire.pdu import AAbort, AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF, Pdu, encode_pdu
+
+__all__ = ["VERSION_REJECTION", "Machine", "Occasion", "Role"]
+
+
+class Role(StrEnum):
+    """Which end of an association this is."""
+
+    REQUESTOR = "requestor"
+    ACCEPTOR = "acceptor"
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What comes along with an event."""
+
+    now: float
+    pdu: Pdu | None = None
+    output: Sequence[bytes | memoryview] = ()  # what Effect.SEND sends
+    source: int = AbortSource.SERVICE_PROVIDER
+    reason: int = AbortReason.NOT_SPECIFIED
+    error: DicomNetError | None = None
+
+
+VERSION_REJECTION: Final = encode_pdu(AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 2))
+"""What AE-6 sends when it does not like the protocol version (PS3.8 9.3.4)."""
+
+
+class Machine:
+    """The state of one association."""
+
+    def __init__(self, role: Role, timeouts: Timeouts, transcript: Transcript | None) -> None:
+        self.role = role
+        self.state = State.STA1
+        self.over = False  # back in Sta1
+        self.timers = Timers(timeouts)
+        self.events: deque[UlEvent] = deque()
+        self.output: list[bytes | memoryview] = []
+        self.connect_wanted = False
+        self.close_wanted = False
+        self.request: AAssociateRQ | None = None
+        self.negotiated: Negotiated | None = None
+        self.error: DicomNetError | None = None
+        self._transcript = transcript
+
+    def cell(self, event: Event) -> Transition | None:
+        """What Table 9-10 says about this event now; nothing at all once the association is over."""
+        return None if self.over else TRANSITIONS.get((self.state, event))
+
+    def fire(self, event: Event, occasion: Occasion) -> None:
+        """Perform the cell of state and event; an empty cell is nothing."""
+        cell = self.cell(event)
+        if cell is None:
+            return
+        effects, after = ACTIONS[cell.action], cell.next_states[0]
+        guard = GUARDS.get(cell.action)
+        if guard is not None:
+            yes = _GUARDS[cell.action](self, occasion)
+            effects += guard.yes if yes else guard.no
+            after = after if yes else cell.next_states[-1]
+        for effect in effects:
+            _EFFECTS[effect](self, occasion)
+        before, self.state = self.state, after
+        self.timers.enter(before, after, occasion.now)
+        self.over = after is State.STA1
+        if self.over:
+            self.timers.clear()
+        if self._transcript is not None:
+            self._transcript.note_step(Step(occasion.now, before, event, cell.action, after))
+
+    def send(self, output: Sequence[bytes | memoryview], now: float) -> None:
+        """Queue whole PDUs."""
+        self.output += output
+        if self._transcript is not None:
+            self._transcript.note_octets(now, Direction.SENT, b"".join(output))
+
+    def fail(self, error: DicomNetError | None) -> None:
+        """Remember why the association ended; the first reason counts."""
+        self.error = self.error or error
+
+    def _connect(self, occasion: Occasion) -> None:
+        self.connect_wanted = True
+
+    def _close(self, occasion: Occasion) -> None:
+        self.connect_wanted = False
+        self.close_wanted = True
+
+    def _send(self, occasion: Occasion) -> None:
+        self.send(occasion.output, occasion.now)
+
+    def _send_user_abort(self, occasion: Occasion) -> None:
+        self.fail(occasion.error)
+        self.send((encode_pdu(AAbort(AbortSource.SERVICE_USER)),), occasion.now)
+
+    def _send_provider_abort(self, occasion: Occasion) -> None:
+        self.fail(occasion.error)
+        self.send((encode_pdu(AAbort(AbortSource.SERVICE_PROVIDER, occasion.reason)),), occasion.now)
+
+    def _start_request_timer(self, occasion: Occasion) -> None:
+        self.timers.start_artim(Wait.REQUEST, occasion.now)
+
+    def _start_close_timer(self, occasion: Occasion) -> None:
+        self.timers.start_artim(Wait.CLOSE, occasion.now)
+
+    def _stop_timer(self, occasion: Occasion) -> None:
+        self.timers.stop_artim()
+
+    def _indicate_associate(self, occasion: Occasion) -> None:
+        if isinstance(occasion.pdu, AAssociateRQ):
+            self.request = occasion.pdu
+            self.events.append(AssociateIndication(occasion.pdu))
+
+    def _confirm_accept(self, occasion: Occasion) -> None:
+        if isinstance(occasion.pdu, AAssociateAC) and self.request is not None:
+            self.negotiated = Negotiated(self.request, occasion.pdu, is_requestor=True)
+            self.events.append(AssociateConfirmation(True, occasion.pdu))
+
+    def _confirm_reject(self, occasion: Occasion) -> None:
+        if isinstance(pdu := occasion.pdu, AAssociateRJ):
+            text = f"the peer rejected the association: {reject_reason_text(pdu.source, pdu.reason)}"
+            self.fail(Rejected(text, result=pdu.result, source=pdu.source, reason=pdu.reason))
+            self.events.append(AssociateConfirmation(False, pdu))
+
+    def _indicate_data(self, occasion: Occasion) -> None:
+        if isinstance(occasion.pdu, PDataTF):
+            self.events.append(PDataIndication(occasion.pdu.pdvs))
+
+    def _indicate_release(self, occasion: Occasion) -> None:
+        self.events.append(ReleaseIndication(collision=False))
+
+    def _indicate_collision(self, occasion: Occasion) -> None:
+        self.events.append(ReleaseIndication(collision=True))
+
+    def _confirm_release(self, occasion: Occasion) -> None:
+        self.events.append(ReleaseConfirmation())
+
+    def _indicate_abort(self, occasion: Occasion) -> None:
+        self.fail(occasion.error)
+        self.events.append(AbortIndication(occasion.source, occasion.reason))
+
+    def _indicate_provider_abort(self, occasion: Occasion) -> None:
+        self.fail(occasion.error)
+        self.events.append(ProviderAbortIndication(occasion.source, occasion.reason, occasion.error))
+
+    def _offers_our_version(self, occasion: Occasion) -> bool:
+        return isinstance(occasion.pdu, AAssociateRQ) and speaks_version_1(occasion.pdu)
+
+    def _is_requestor(self, occasion: Occasion) -> bool:
+        return self.role is Role.REQUESTOR
+
+    def _user_aborted(self, occasion: Occasion) -> bool:
+        return occasion.source == AbortSource.SERVICE_USER
+
+
+_EFFECTS: Final[Mapping[Effect, Callable[[Machine, Occasion], None]]] = MappingProxyType(
+    {
+        Effect.CONNECT: Machine._connect,
+        Effect.CLOSE: Machine._close,
+        Effect.SEND: Machine._send,
+        Effect.SEND_USER_ABORT: Machine._send_user_abort,
+        Effect.SEND_PROVIDER_ABORT: Machine._send_provider_abort,
+        Effect.START_REQUEST_TIMER: Machine._start_request_timer,
+        Effect.START_CLOSE_TIMER: Machine._start_close_timer,
+        Effect.STOP_TIMER: Machine._stop_timer,
+        Effect.INDICATE_ASSOCIATE: Machine._indicate_associate,
+        Effect.CONFIRM_ACCEPT: Machine._confirm_accept,
+        Effect.CONFIRM_REJECT: Machine._confirm_reject,
+        Effect.INDICATE_DATA: Machine._indicate_data,
+        Effect.INDICATE_RELEASE: Machine._indicate_release,
+        Effect.INDICATE_COLLISION: Machine._indicate_collision,
+        Effect.CONFIRM_RELEASE: Machine._confirm_release,
+        Effect.INDICATE_ABORT: Machine._indicate_abort,
+        Effect.INDICATE_PROVIDER_ABORT: Machine._indicate_provider_abort,
+    }
+)
+
+_GUARDS: Final[Mapping[Action, Callable[[Machine, Occasion], bool]]] = MappingProxyType(
+    {
+        Action.AE_6: Machine._offers_our_version,
+        Action.AR_8: Machine._is_requestor,
+        Action.AA_3: Machine._user_aborted,
+    }
+)

@@ -1,0 +1,152 @@
+"""How an acceptor answers a request: the AcceptancePolicy protocol and PlainPolicy, one made of lists.
+
+A policy decides as the service-user of PS3.8 7.1.1: titles, application context, contexts and roles. Requests that are
+malformed, or of another protocol version, never reach it. Knows no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from dicomnet import uids
+from dicomnet.codes import ContextResult, RejectResult, RejectSource
+from dicomnet.ul.negotiation import (
+    DEFAULT_MAX_LENGTH,
+    clean_title,
+    clean_uid,
+    granted_roles,
+    roles_by_class,
+    user_information,
+)
+from dicomnet.wire.items import (
+    ApplicationContext,
+    ExtendedNegotiation,
+    Item,
+    PresentationContext,
+    PresentationContextResult,
+    RoleSelection,
+)
+from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ
+
+__all__ = ["AcceptancePolicy", "PlainPolicy", "SupportedContext"]
+
+
+class AcceptancePolicy(Protocol):
+    """Decides about an association request."""
+
+    def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
+        """The answer to this request of the peer at this transport address."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupportedContext:
+    """An abstract syntax we accept: transfer syntaxes with the preferred first, and the roles we are ready to take.
+
+    The default suits an ordinary SCP. A receiver of UPS events is an SCU that does not open the association:
+    ``scu=True`` makes the answer to a proposal of (SCU 0, SCP 1) the same (PS3.4 CC.3.2).
+    """
+
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...] = (uids.IMPLICIT_VR_LE,)
+    scu: bool = False
+    scp: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPolicy:
+    """Accepts what the lists allow; None for a list of titles allows any.
+
+    ``extended`` answers one SOP Class Extended Negotiation sub-item, None to leave it unanswered.
+    """
+
+    supported: tuple[SupportedContext, ...]
+    ae_titles: frozenset[str] | None = None
+    calling: frozenset[str] | None = None
+    max_length: int = DEFAULT_MAX_LENGTH
+    answer_roles: bool = True
+    extended: Callable[[ExtendedNegotiation], bytes | None] | None = None
+    implementation_class_uid: str = uids.IMPLEMENTATION_CLASS_UID
+    implementation_version_name: str = uids.IMPLEMENTATION_VERSION_NAME
+
+    def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
+        """Reject for a wrong application context or title (PS3.8 9.3.4), else answer each proposed context."""
+        if clean_uid(request.application_context or "") != uids.APPLICATION_CONTEXT:
+            return _rejection(2)
+        if self.ae_titles is not None and clean_title(request.called_ae_title) not in map(clean_title, self.ae_titles):
+            return _rejection(7)
+        if self.calling is not None and clean_title(request.calling_ae_title) not in map(clean_title, self.calling):
+            return _rejection(3)
+        return self._acceptance(request)
+
+    def _acceptance(self, request: AAssociateRQ) -> AAssociateAC:
+        supported: dict[str, SupportedContext] = {}
+        for entry in self.supported:
+            supported.setdefault(entry.abstract_syntax, entry)
+        proposed = roles_by_class(request)
+        roles = self._answer_roles(proposed, supported)
+        results = tuple(
+            _answer(context, supported.get(uid), granted_roles(proposed.get(uid), roles.get(uid)))
+            for context in request.presentation_contexts
+            for uid in (clean_uid(context.abstract_syntax or ""),)
+        )
+        information = user_information(
+            self.max_length,
+            self.implementation_class_uid,
+            self.implementation_version_name,
+            (*roles.values(), *self._answer_extended(request, supported)),
+        )
+        # The titles and the reserved block go back as they came (PS3.8 9.3.3).
+        return AAssociateAC(
+            called_ae_title=request.called_ae_title,
+            calling_ae_title=request.calling_ae_title,
+            items=(ApplicationContext(uids.APPLICATION_CONTEXT), *results, information),
+            reserved_block=request.reserved_block,
+        )
+
+    def _answer_roles(
+        self, proposed: Mapping[str, RoleSelection], supported: Mapping[str, SupportedContext]
+    ) -> dict[str, RoleSelection]:
+        """A role is granted if proposed and if we take the opposite one (PS3.7 D.3.3.4)."""
+        if not self.answer_roles:
+            return {}
+        return {
+            uid: RoleSelection(uid, int(role.scu == 1 and entry.scp), int(role.scp == 1 and entry.scu))
+            for uid, role in proposed.items()
+            if (entry := supported.get(uid)) is not None
+        }
+
+    def _answer_extended(self, request: AAssociateRQ, supported: Mapping[str, SupportedContext]) -> list[Item]:
+        answers: dict[str, Item] = {}
+        for item in request.find_all(ExtendedNegotiation) if self.extended else ():
+            uid = clean_uid(item.sop_class)
+            if self.extended and uid in supported and uid not in answers:
+                info = self.extended(item)
+                if info is not None:
+                    answers[uid] = ExtendedNegotiation(uid, info)
+        return list(answers.values())
+
+
+def _answer(
+    context: PresentationContext, entry: SupportedContext | None, requestor_roles: tuple[bool, bool]
+) -> PresentationContextResult:
+    offered = [clean_uid(uid) for uid in context.transfer_syntaxes]
+    if entry is None:
+        return _refusal(context, ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED)
+    scu, scp = requestor_roles
+    if not ((scu and entry.scp) or (scp and entry.scu)):
+        return _refusal(context, ContextResult.USER_REJECTION)  # neither end would have a part to play
+    chosen = next((uid for uid in entry.transfer_syntaxes if uid in offered), None)
+    if chosen is None:
+        return _refusal(context, ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED)
+    return PresentationContextResult.of(context.context_id, ContextResult.ACCEPTANCE, chosen)
+
+
+def _refusal(context: PresentationContext, result: ContextResult) -> PresentationContextResult:
+    # One transfer syntax has to stand there, though it means nothing (PS3.8 9.3.3.2). The peer's may be any text.
+    return PresentationContextResult.of(context.context_id, result, uids.IMPLICIT_VR_LE)
+
+
+def _rejection(reason: int) -> AAssociateRJ:
+    return AAssociateRJ(RejectResult.PERMANENT, RejectSource.SERVICE_USER, reason)

@@ -1,0 +1,136 @@
+"""The deadlines of an association: which waits are bounded, for how long, and which comes next.
+
+ARTIM is the one timer of PS3.8 9.1.5; it guards two waits of its own and no others. The remaining deadlines are ours:
+PS3.8 leaves supervising a slow peer to the user of the upper layer, who aborts. Knows no clock: ``now`` is a number of
+seconds that never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from dicomnet.ul.states import State
+
+__all__ = ["SUPERVISED", "Timeouts", "Timers", "Wait"]
+
+
+class Wait(StrEnum):
+    """What a deadline waits for; the value is that of ``TimedOut.wait``."""
+
+    REQUEST = "artim"  # ARTIM in Sta2: the A-ASSOCIATE-RQ, from first to last byte
+    CLOSE = "close"  # ARTIM in Sta13: the peer to close the transport
+    ASSOCIATE = "associate"
+    RELEASE = "release"
+    PDU = "pdu"
+    IDLE = "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long each wait may last, in seconds; None leaves it to the user of the association.
+
+    ``pdu`` runs from the first byte of a PDU to its last, however the bytes drip in. ``idle`` is the time in Sta6 in
+    which neither end sends anything.
+    """
+
+    artim: float = 10.0
+    close: float = 5.0
+    associate: float | None = 30.0
+    release: float | None = 30.0
+    pdu: float | None = 30.0
+    idle: float | None = 300.0
+
+    def of(self, wait: Wait) -> float | None:
+        """The duration of this wait."""
+        return {
+            Wait.REQUEST: self.artim,
+            Wait.CLOSE: self.close,
+            Wait.ASSOCIATE: self.associate,
+            Wait.RELEASE: self.release,
+            Wait.PDU: self.pdu,
+            Wait.IDLE: self.idle,
+        }[wait]
+
+
+SUPERVISED: Final[Mapping[State, frozenset[Wait]]] = MappingProxyType(
+    {
+        State.STA1: frozenset(),
+        State.STA2: frozenset(),  # ARTIM covers the request from its first byte
+        State.STA3: frozenset({Wait.PDU}),
+        State.STA4: frozenset(),  # connecting is the driver's wait
+        State.STA5: frozenset({Wait.ASSOCIATE, Wait.PDU}),
+        State.STA6: frozenset({Wait.IDLE, Wait.PDU}),
+        State.STA7: frozenset({Wait.RELEASE, Wait.PDU}),
+        State.STA8: frozenset({Wait.PDU}),
+        State.STA9: frozenset({Wait.PDU}),
+        State.STA10: frozenset({Wait.RELEASE, Wait.PDU}),
+        State.STA11: frozenset({Wait.RELEASE, Wait.PDU}),
+        State.STA12: frozenset({Wait.PDU}),
+        State.STA13: frozenset(),  # ARTIM
+    }
+)
+"""The waits that may run in each state, besides ARTIM, which the actions start and stop."""
+
+_BY_STATE: Final = frozenset({Wait.ASSOCIATE, Wait.RELEASE, Wait.IDLE})  # begin with the state; PDU begins with a byte
+_ARTIM: Final = frozenset({Wait.REQUEST, Wait.CLOSE})
+
+
+class Timers:
+    """The deadlines that are running."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._deadlines: dict[Wait, float] = {}
+
+    def start(self, wait: Wait, now: float) -> None:
+        """Start or restart; a wait without a duration does not run."""
+        seconds = self._timeouts.of(wait)
+        if seconds is not None:
+            self._deadlines[wait] = now + seconds
+
+    def restart(self, wait: Wait, now: float) -> None:
+        """Start anew if it is running."""
+        if wait in self._deadlines:
+            self.start(wait, now)
+
+    def start_artim(self, wait: Wait, now: float) -> None:
+        """Start or restart ARTIM for one of its two waits."""
+        self.stop_artim()
+        self.start(wait, now)
+
+    def stop_artim(self) -> None:
+        """Stop ARTIM."""
+        for wait in _ARTIM:
+            self.stop(wait)
+
+    def stop(self, wait: Wait) -> None:
+        """Stop if it is running."""
+        self._deadlines.pop(wait, None)
+
+    def clear(self) -> None:
+        """Stop all."""
+        self._deadlines.clear()
+
+    def is_running(self, wait: Wait) -> bool:
+        """Whether this deadline is running."""
+        return wait in self._deadlines
+
+    def enter(self, before: State, after: State, now: float) -> None:
+        """Stop the waits the new state does not have, start those the old one did not have."""
+        for wait in SUPERVISED[before] - SUPERVISED[after]:
+            self.stop(wait)
+        for wait in (SUPERVISED[after] - SUPERVISED[before]) & _BY_STATE:
+            self.start(wait, now)
+
+    def next_deadline(self) -> float | None:
+        """The earliest deadline, None if nothing is waited for."""
+        return min(self._deadlines.values(), default=None)
+
+    def expired(self, now: float) -> Wait | None:
+        """The earliest deadline that is due, None if none is."""
+        wait = min(self._deadlines, key=self._deadlines.__getitem__, default=None)
+        return wait if wait is not None and self._deadlines[wait] <= now else None
