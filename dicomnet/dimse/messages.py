@@ -1,22 +1,22 @@
 """The DIMSE messages (PS3.7 9.3, 10.3): one frozen class each, with the standard's fields by name.
 
-A message knows its fields and nothing of contexts, fragments or sockets. ``to_command`` and ``from_command`` are the two
-directions; ``exchange`` moves them over an association. Data sets stay what they are: a ``pydicom.Dataset`` from our
-own side, an ``EncodedDataSet`` from the peer, decoded only when somebody asks.
+A message knows its fields and nothing of contexts, fragments or sockets; ``conversion`` turns it into a command set and
+back, ``exchange`` moves it over an association. Data sets stay what they are: a ``pydicom.Dataset`` from our own side,
+an ``EncodedDataSet`` from the peer, decoded only when somebody asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from dicomnet import uids
-from dicomnet.codes import CommandField, Priority, known
+from dicomnet.codes import CommandField, Priority
 from dicomnet.dimse import status as statuses
-from dicomnet.dimse.command import NO_DATA_SET, CommandElement, CommandSet, CommandValue
+from dicomnet.dimse.command import CommandElement, CommandValue
 from dicomnet.dimse.status import StatusClass, status_class
-from dicomnet.errors import DecodeError, Fault, StatusError
+from dicomnet.errors import StatusError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -29,6 +29,7 @@ __all__ = [
     "CFindResponse",
     "DataSet",
     "EncodedDataSet",
+    "InstanceRequest",
     "Message",
     "NActionRequest",
     "NActionResponse",
@@ -46,9 +47,6 @@ __all__ = [
     "OtherResponse",
     "Request",
     "Response",
-    "command_name",
-    "from_command",
-    "to_command",
 ]
 
 
@@ -161,7 +159,7 @@ class _ClassRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _InstanceRequest(Request):
+class InstanceRequest(Request):
     """A request on an existing instance: class and instance are the requested ones."""
 
     sop_class: str = field(metadata=_CLASS_REQUESTED)
@@ -238,7 +236,7 @@ class NEventReportResponse(_InstanceResponse):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NGetRequest(_InstanceRequest):
+class NGetRequest(InstanceRequest):
     """PS3.7 10.3.2; no ``attributes`` means all."""
 
     command_field = CommandField.N_GET_RQ
@@ -255,7 +253,7 @@ class NGetResponse(_InstanceResponse):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NSetRequest(_InstanceRequest):
+class NSetRequest(InstanceRequest):
     """PS3.7 10.3.3; the data set is the Modification List."""
 
     command_field = CommandField.N_SET_RQ
@@ -269,7 +267,7 @@ class NSetResponse(_InstanceResponse):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NActionRequest(_InstanceRequest):
+class NActionRequest(InstanceRequest):
     """PS3.7 10.3.4; the data set is the Action Information."""
 
     command_field = CommandField.N_ACTION_RQ
@@ -302,7 +300,7 @@ class NCreateResponse(_InstanceResponse):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NDeleteRequest(_InstanceRequest):
+class NDeleteRequest(InstanceRequest):
     """PS3.7 10.3.6."""
 
     command_field = CommandField.N_DELETE_RQ
@@ -331,128 +329,3 @@ class OtherResponse(Response):
     """The response to an OtherRequest; ``answers`` is the request's command field."""
 
     answers: int
-
-
-_KINDS: dict[int, type[Message]] = {
-    kind.command_field: kind
-    for kind in (
-        CEchoRequest,
-        CEchoResponse,
-        CFindRequest,
-        CFindResponse,
-        CCancelRequest,
-        NEventReportRequest,
-        NEventReportResponse,
-        NGetRequest,
-        NGetResponse,
-        NSetRequest,
-        NSetResponse,
-        NActionRequest,
-        NActionResponse,
-        NCreateRequest,
-        NCreateResponse,
-        NDeleteRequest,
-        NDeleteResponse,
-    )
-}
-
-_LAYOUT: dict[type[Message], tuple[tuple[str, CommandElement, bool], ...]] = {
-    kind: tuple(
-        (item.name, item.metadata["element"], item.metadata["conditional"])
-        for item in fields(kind)
-        if "element" in item.metadata
-    )
-    for kind in (*_KINDS.values(), OtherRequest, OtherResponse)
-}
-"""For each class: attribute, the element that carries it, whether it may be absent."""
-
-
-def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
-    """The command set of a message, group length aside."""
-    if isinstance(message, OtherRequest):
-        return {**message.command, CommandElement.COMMAND_DATA_SET_TYPE: 0x0001 if has_data_set else NO_DATA_SET}
-    command: CommandSet = {
-        element: value
-        for name, element, _ in _LAYOUT[type(message)]
-        if (value := getattr(message, name)) is not None
-    }
-    code = message.answers | 0x8000 if isinstance(message, OtherResponse) else message.command_field
-    command[CommandElement.COMMAND_FIELD] = code
-    command[CommandElement.COMMAND_DATA_SET_TYPE] = 0x0001 if has_data_set else NO_DATA_SET
-    return command
-
-
-def from_command(command: CommandSet, *, context_id: int, data_set: EncodedDataSet | None) -> Message:
-    """The message a received command set stands for; a request that lacks something becomes an OtherRequest.
-
-    Raises:
-        DecodeError: there is no command field, or a message that nobody could answer.
-    """
-    code = command.get(CommandElement.COMMAND_FIELD)
-    if not isinstance(code, int):
-        raise _missing("the message has no Command Field", CommandElement.COMMAND_FIELD)
-    kind = _KINDS.get(code)
-    if code & 0x8000:
-        return _response(kind or OtherResponse, command, code, context_id, data_set)
-    if kind is CCancelRequest:
-        return CCancelRequest(context_id=context_id, responding_to=_number(command, "cancel", _RESPONDING_TO))
-    return _request(kind, command, context_id, data_set)
-
-
-_RESPONDING_TO = CommandElement.MESSAGE_ID_BEING_RESPONDED_TO
-
-
-def _request(
-    kind: type[Message] | None, command: CommandSet, context_id: int, data_set: EncodedDataSet | None
-) -> Message:
-    # A request without a message id cannot be answered, so it ends the association.
-    message_id = _number(command, "request", CommandElement.MESSAGE_ID)
-    command = _tolerant(command, kind)
-    layout = _LAYOUT[kind] if kind else ()
-    missing = tuple(element for _, element, optional in layout if not optional and element not in command)
-    if kind is None or missing:
-        return OtherRequest(
-            context_id=context_id, message_id=message_id, command=command, missing=missing, data_set=data_set
-        )
-    values = {name: command[element] for name, element, _ in layout if element in command}
-    return kind(context_id=context_id, data_set=data_set, **values)  # type: ignore[arg-type]
-
-
-def _tolerant(command: CommandSet, kind: type[Message] | None) -> CommandSet:
-    """Affected class and instance taken where the requested ones are due: CC.2.7.2 itself mixes them up for N-GET."""
-    if kind is None or not issubclass(kind, _InstanceRequest):
-        return command
-    swapped = {
-        CommandElement.REQUESTED_SOP_CLASS_UID: CommandElement.AFFECTED_SOP_CLASS_UID,
-        CommandElement.REQUESTED_SOP_INSTANCE_UID: CommandElement.AFFECTED_SOP_INSTANCE_UID,
-    }
-    found = {due: command[used] for due, used in swapped.items() if due not in command and used in command}
-    return {**command, **found}
-
-
-def _response(
-    kind: type[Message], command: CommandSet, code: int, context_id: int, data_set: EncodedDataSet | None
-) -> Message:
-    for element in (_RESPONDING_TO, CommandElement.STATUS):
-        _number(command, "response", element)
-    values = {name: command[element] for name, element, _ in _LAYOUT[kind] if element in command}
-    if kind is OtherResponse:
-        values["answers"] = code & 0x7FFF
-    return kind(context_id=context_id, data_set=data_set, **values)  # type: ignore[arg-type]
-
-
-def _number(command: CommandSet, what: str, element: CommandElement) -> int:
-    value = command.get(element)
-    if not isinstance(value, int):
-        raise _missing(f"the {what} has no {element.name.replace('_', ' ').title()}", element)
-    return value
-
-
-def _missing(message: str, element: CommandElement) -> DecodeError:
-    return DecodeError(message, code=Fault.MISSING, path=f"(0000,{element:04X})", clause="PS3.7 E.1")
-
-
-def command_name(code: int) -> str:
-    """``N-CREATE-RQ`` for 0x0140; four hex digits for a code nobody defined."""
-    field_ = known(CommandField, code)
-    return field_.name.replace("_", "-") if isinstance(field_, CommandField) else f"{code:04X}"

@@ -15,7 +15,7 @@ it is back in Sta1 it is over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -92,6 +92,8 @@ class Association:
         transcript: Transcript | None = None,
     ) -> None:
         self.transcript = transcript
+        self.on_pdu: Callable[[Pdu], None] | None = None
+        """Shown every whole PDU that arrives, readable or not: for research, not for protocol."""
         self._machine = Machine(role, timeouts or Timeouts(), transcript)
         self._buffer = ReceiveBuffer(limits)
         self._connected = False
@@ -334,6 +336,8 @@ class Association:
                     break
                 complete = True
                 self._note(now, raw)
+                if self.on_pdu is not None:
+                    self.on_pdu(decode_pdu(raw, lenient=True))
                 pdu = decode_pdu(raw)
             except DecodeError as error:
                 unknown = error.code is Fault.UNKNOWN_TYPE

@@ -1,0 +1,198 @@
+"""Serving on asyncio: a listening socket, a limit on how many may come, an orderly end.
+
+``serve`` is the way in. What the associations do is the handler's business, whom to accept the policy's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Self
+
+from dicomnet.codes import RejectResult, RejectSource
+from dicomnet.dimse.exchange import MessageLimits
+from dicomnet.drivers.aio import Link
+from dicomnet.drivers.common import Waits
+from dicomnet.drivers.session import Handler, Session
+from dicomnet.errors import ConnectFailed
+from dicomnet.ul import AcceptancePolicy, Association, Role
+from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, PduLimits
+
+__all__ = ["Server", "ServerLimits", "serve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """How many associations at once, in all and from one address; connections without one are counted too."""
+
+    associations: int = 1000
+    per_address: int = 64
+
+
+class Server:
+    """Accepts associations until it is drained or closed; made by ``serve``."""
+
+    def __init__(
+        self,
+        policy: AcceptancePolicy,
+        handler: Handler | None,
+        waits: Waits,
+        pdu_limits: PduLimits,
+        message_limits: MessageLimits | None,
+        limits: ServerLimits,
+        executor: Executor | None,
+    ) -> None:
+        self._policy = policy
+        self._handler = handler
+        self._waits = waits
+        self._pdu_limits = pdu_limits
+        self._message_limits = message_limits
+        self._limits = limits
+        self._executor = executor
+        self._links: set[Link] = set()
+        self._addresses: Counter[str] = Counter()
+        self._server: asyncio.Server | None = None
+        self._loop = asyncio.get_running_loop()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._draining = False
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, or did."""
+        return self._port
+
+    @property
+    def associations(self) -> int:
+        """Connections that are open now."""
+        return len(self._links)
+
+    async def drain(self, seconds: float | None = None) -> None:
+        """Take no more connections and wait for the associations to end; what is left after ``seconds`` is aborted."""
+        self._draining = True
+        if self._server is not None:
+            self._server.close()
+        for link in list(self._links):
+            # Nobody waits for an association that has not begun; an idle one is told at once.
+            if not link.session.busy:
+                link.abort_now()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            await self.close()
+
+    async def close(self) -> None:
+        """Take no more connections and abort those there are."""
+        self._draining = True
+        if self._server is not None:
+            self._server.close()
+        for link in list(self._links):
+            link.abort_now()
+            link.drop()
+        await self._empty.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _new_link(self) -> Link:
+        association = Association(Role.ACCEPTOR, limits=self._pdu_limits, timeouts=self._waits.timeouts())
+        session = Session(
+            association,
+            address="",
+            handler=self._handler,
+            policy=_Gate(self, self._policy),
+            response_timeout=self._waits.response,
+            limits=self._message_limits,
+        )
+        return _ServedLink(session, self._waits, self, self._executor)
+
+    def _opened(self, link: Link, address: str) -> None:
+        link.session.address = address
+        self._links.add(link)
+        self._addresses[address] += 1
+        self._empty.clear()
+
+    def _ended(self, link: Link) -> None:
+        address = link.session.address
+        self._links.discard(link)
+        self._addresses[address] -= 1
+        if not self._addresses[address]:
+            del self._addresses[address]
+        if not self._links:
+            self._empty.set()
+
+    def _has_room(self, address: str) -> bool:
+        return (
+            not self._draining
+            and len(self._links) <= self._limits.associations
+            and self._addresses[address] <= self._limits.per_address
+        )
+
+
+class _ServedLink(Link):
+    """A link that a server counts."""
+
+    def __init__(self, session: Session, waits: Waits, server: Server, executor: Executor | None) -> None:
+        super().__init__(session, waits, executor=executor, on_close=server._ended)
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A peer has connected."""
+        peer = transport.get_extra_info("peername")
+        self._server._opened(self, str(peer[0]) if isinstance(peer, tuple) else "local")
+        super().connection_made(transport)
+
+
+class _Gate:
+    """The server's own word before the policy's: no room, no association (PS3.8 9.3.4: local limit exceeded)."""
+
+    def __init__(self, server: Server, policy: AcceptancePolicy) -> None:
+        self._server = server
+        self._policy = policy
+
+    def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
+        """Reject for now when the house is full, else ask the policy."""
+        if not self._server._has_room(peer):
+            return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)
+        return self._policy.decide(request, peer)
+
+
+async def serve(
+    host: str | None,
+    port: int,
+    policy: AcceptancePolicy,
+    *,
+    handler: Handler | None = None,
+    waits: Waits | None = None,
+    pdu_limits: PduLimits | None = None,
+    message_limits: MessageLimits | None = None,
+    limits: ServerLimits | None = None,
+    executor: Executor | None = None,
+) -> Server:
+    """Listen for associations; ``host`` None is every interface, port 0 a free one.
+
+    Raises:
+        ConnectFailed: the address cannot be used.
+    """
+    server = Server(
+        policy,
+        handler,
+        waits or Waits(),
+        pdu_limits or PduLimits(),
+        message_limits,
+        limits or ServerLimits(),
+        executor,
+    )
+    try:
+        server._server = await asyncio.get_running_loop().create_server(server._new_link, host, port)
+        server._port = server._server.sockets[0].getsockname()[1]
+    except OSError as error:
+        raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {error.strerror or error}") from error
+    return server

@@ -1,0 +1,51 @@
+"""What both drivers take: where to go, and how long to wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dicomnet.ul import RequestOptions, Timeouts, build_request
+from dicomnet.wire import AAssociateRQ
+
+__all__ = ["Endpoint", "Waits", "proposal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An application entity and its network address."""
+
+    ae_title: str
+    host: str = "localhost"
+    port: int = 104
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.ae_title}@{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """Seconds we are ready to wait for the peer; None for as long as it takes.
+
+    ``connect`` None leaves it to the system. ``send`` bounds how long the peer may read nothing of what we have for it.
+    """
+
+    connect: float | None = None
+    associate: float | None = 30.0
+    response: float | None = 60.0
+    release: float | None = 30.0
+    send: float | None = 30.0
+    idle: float | None = 300.0
+
+    def timeouts(self) -> Timeouts:
+        """Those of them that the association core keeps."""
+        return Timeouts(associate=self.associate, release=self.release, idle=self.idle)
+
+
+def proposal(endpoint: Endpoint, options: RequestOptions) -> AAssociateRQ:
+    """The association request for these options; an empty called title is the endpoint's.
+
+    Raises:
+        LocalProtocolError: too many contexts.
+    """
+    return build_request(options if options.called_ae_title else replace(options, called_ae_title=endpoint.ae_title))
