@@ -19,9 +19,10 @@ from typing import Any, Self, TypeVar, cast
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Waits, proposal
-from dicomnet.drivers.session import Handler, Run, Session
+from dicomnet.drivers.session import Run, Session
 from dicomnet.errors import ConnectFailed, ConnectionLost, DicomNetError, TimedOut
 from dicomnet.flows import Flow
+from dicomnet.handlers import Handler
 from dicomnet.ul import Association, Negotiated, RequestOptions, Role, Transcript
 from dicomnet.wire import PduLimits
 

@@ -15,8 +15,9 @@ from dicomnet.codes import RejectResult, RejectSource
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio import Link
 from dicomnet.drivers.common import Waits
-from dicomnet.drivers.session import Handler, Session
+from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectFailed
+from dicomnet.handlers import Handler
 from dicomnet.ul import AcceptancePolicy, Association, Role
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, PduLimits
 

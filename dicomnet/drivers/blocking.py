@@ -16,9 +16,10 @@ from typing import Any, Self, TypeVar
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Waits, proposal
-from dicomnet.drivers.session import Handler, Session
+from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectFailed, ConnectionLost, TimedOut
 from dicomnet.flows import Flow
+from dicomnet.handlers import Handler
 from dicomnet.ul import AcceptancePolicy, Association, Negotiated, RequestOptions, Role, Transcript
 from dicomnet.wire import PduLimits
 

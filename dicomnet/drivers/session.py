@@ -10,16 +10,15 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from dicomnet import flows
 from dicomnet.codes import reject_reason_text
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.exchange import Exchange, MessageLimits, Received
-from dicomnet.dimse.messages import CEchoRequest, Message, Request, Response
+from dicomnet.dimse.messages import Message, Request, Response
 from dicomnet.errors import (
     Aborted,
     ConnectionLost,
@@ -29,13 +28,13 @@ from dicomnet.errors import (
     TimedOut,
 )
 from dicomnet.flows import Flow, Step
+from dicomnet.handlers import Handler, Peer, handle_by_type
 from dicomnet.ul import (
     AbortIndication,
     AcceptancePolicy,
     AssociateConfirmation,
     AssociateIndication,
     Association,
-    Negotiated,
     ProviderAbortIndication,
     ReleaseConfirmation,
     ReleaseIndication,
@@ -44,7 +43,7 @@ from dicomnet.ul import (
 )
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, Pdu
 
-__all__ = ["Handler", "Peer", "Run", "Session", "handle_by_type"]
+__all__ = ["Run", "Session"]
 
 _log = logging.getLogger("dicomnet.session")
 _ids = itertools.count(1)
@@ -56,44 +55,6 @@ _UNDELIVERED = 64
 
 _BACKLOG = 256
 """Responses not yet taken by a flow before the driver stops reading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who is at the other end, for handlers and logs."""
-
-    negotiated: Negotiated
-    address: str
-    association_id: int
-
-    @property
-    def ae_title(self) -> str:
-        """The peer's AE title."""
-        return self.negotiated.called_ae_title if self.negotiated.is_requestor else self.negotiated.calling_ae_title
-
-    def abstract_syntax(self, message: Message) -> str:
-        """The abstract syntax of the context a received message came on."""
-        context = self.negotiated.contexts.get(message.context_id or 0)
-        return context.abstract_syntax if context else ""
-
-
-Handler: TypeAlias = Callable[[Request, Peer], Flow[None]]
-"""Serves one request of the peer: a flow that sends the response or responses."""
-
-
-def handle_by_type(handlers: Mapping[type[Request], Handler]) -> Handler:
-    """A handler that looks up the request's class; C-ECHO is answered, all else refused, unless listed."""
-
-    def handle(request: Request, peer: Peer) -> Flow[None]:
-        handler = handlers.get(type(request))
-        if handler is not None:
-            yield from handler(request, peer)
-        elif isinstance(request, CEchoRequest):
-            yield from flows.send(reply(request))
-        else:
-            yield from flows.send(reply(request, statuses.UNRECOGNIZED_OPERATION))
-
-    return handle
 
 
 class Run(Generic[T]):
