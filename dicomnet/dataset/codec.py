@@ -97,6 +97,8 @@ def inflate(data: bytes, limits: DataSetLimits) -> bytes:
     except zlib.error as error:
         raise DecodeError(f"no deflated data: {error}", code=Fault.BAD_VALUE, offset=place - len(rest)) from error
     place -= len(unpacker.unused_data)
-    if bytes(data[place:]).strip(b"\0"):
+    # older writers left gzip's trailer (CRC, length) behind the stream; it must at least be right
+    trailer = zlib.crc32(content).to_bytes(4, "little") + (len(content) & 0xFFFFFFFF).to_bytes(4, "little")
+    if bytes(data[place:]).removeprefix(trailer) not in (b"", b"\0"):
         raise DecodeError("bytes follow the deflated data set", code=Fault.LEFTOVER, offset=place)
     return bytes(content)

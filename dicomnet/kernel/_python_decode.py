@@ -211,7 +211,7 @@ class Decoder:
         return private_vr(tag, owner.value.decode("latin-1").strip(" \0"))
 
     def _un_vr(self, level: _Level, tag: int, length: int) -> str | None:
-        """SQ for an explicit UN that holds a sequence, None for one that stays bytes, else UN for pydicom to look up."""
+        """SQ for an explicit UN that holds a sequence, None for one that stays bytes, else UN: pydicom looks it up."""
         if length == _UNDEFINED:
             return "SQ"
         if not tag >> 16 & 1:

@@ -1,0 +1,88 @@
+"""Data sets for people: one line an element, in the manner of the usual dump tools.
+
+Never fails and never trusts: what cannot be converted is said to be so, control characters are escaped, values are
+cut. Attribute values may be patient data: where this may be printed is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+
+from dicomnet.dataset.values import BINARY, Field, fields, private_creator
+from dicomnet.errors import EncodeError
+
+__all__ = ["lines"]
+
+_WIDTH = 80
+_MAX_DEPTH = 64
+
+
+def lines(dataset: Dataset, indent: str = "", *, width: int = _WIDTH) -> Iterator[str]:
+    """The lines of a data set; values longer than ``width`` characters are cut."""
+    yield from _lines(dataset, indent, ("iso8859",), width, 0)
+
+
+def _lines(dataset: Dataset, indent: str, encodings: tuple[str, ...], width: int, depth: int) -> Iterator[str]:
+    """One data set; recursion ends at the nesting limit."""
+    for tag in sorted(dataset._dict, key=int):
+        alone = _alone(dataset, tag)
+        try:
+            found = list(fields(alone, encodings))
+        except EncodeError as error:
+            yield f"{indent}{_label(dataset, tag, '??')} {_cut(error.message, width)}"
+            continue
+        for field in found:
+            label = _label(dataset, tag, field.vr)
+            if field.vr != "SQ":
+                yield f"{indent}{label} {_value(field, width)}".rstrip()
+                continue
+            yield f"{indent}{label} {len(field.items)} item{'' if len(field.items) == 1 else 's'}"
+            for number, item in enumerate(field.items, 1):
+                yield f"{indent}  item {number}"
+                if depth >= _MAX_DEPTH:
+                    yield f"{indent}    ..."
+                else:
+                    yield from _lines(item, indent + "    ", field.encodings, width, depth + 1)
+
+
+def _alone(dataset: Dataset, tag: BaseTag) -> Dataset:
+    """A view of one element, with what its reading depends on: one bad element must not hide the others."""
+    view = Dataset()
+    view._dict = {tag: dataset._dict[tag]}
+    view._read_little, view._read_implicit = dataset._read_little, dataset._read_implicit
+    view._read_charset = dataset._read_charset
+    return view
+
+
+def _label(dataset: Dataset, tag: BaseTag, vr: str) -> str:
+    if tag >> 16 & 1:
+        creator = private_creator(dataset, tag)
+        name = f"[{_cut(creator, 64)}]" if creator else "[private]"
+    else:
+        name = keyword_for_tag(tag) or "?"
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr} {name}:"
+
+
+def _value(field: Field, width: int) -> str:
+    if field.undefined:
+        return f"encapsulated, {len(field.content)} bytes"
+    if field.vr in BINARY:
+        shown = field.content[: width // 3].hex(" ")
+        more = f" ... ({len(field.content)} bytes)" if len(field.content) > width // 3 else ""
+        return shown + more
+    try:
+        texts = field.texts()
+    except EncodeError:
+        return f"{_cut(repr(field.content[:width]), width)} (no value of VR {field.vr})"
+    return _cut("\\".join(texts), width)
+
+
+def _cut(text: str, width: int) -> str:
+    """At most ``width`` characters, none of which moves the cursor."""
+    more = len(text) > width
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text[:width])
+    return shown + ("..." if more else "")
