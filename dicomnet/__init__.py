@@ -1,0 +1,49 @@
+"""dicomnet: the DICOM upper layer and DIMSE without IO, and drivers that bring the IO.
+
+Layers, each knowing only those before it: ``kernel``, ``codes``, ``uids``, ``errors``; ``wire`` (PDUs) and ``dataset``
+(bytes and pydicom.Dataset); ``ul`` (PS3.8 as an association without sockets); ``dimse``, ``flows``, ``handlers``
+(PS3.7, conversations as generators); ``drivers`` (blocking and asyncio). ``testing`` holds Hypothesis strategies.
+"""
+
+from __future__ import annotations
+
+from dicomnet.errors import (
+    Aborted,
+    AssociationError,
+    ConnectFailed,
+    ConnectionLost,
+    DecodeError,
+    DicomNetError,
+    EncodeError,
+    LocalProtocolError,
+    NoPresentationContext,
+    ProtocolError,
+    Rejected,
+    RemoteProtocolError,
+    StatusError,
+    TimedOut,
+    TransportError,
+)
+from dicomnet.kernel import KERNEL
+
+__all__ = [
+    "KERNEL",
+    "Aborted",
+    "AssociationError",
+    "ConnectFailed",
+    "ConnectionLost",
+    "DecodeError",
+    "DicomNetError",
+    "EncodeError",
+    "LocalProtocolError",
+    "NoPresentationContext",
+    "ProtocolError",
+    "Rejected",
+    "RemoteProtocolError",
+    "StatusError",
+    "TimedOut",
+    "TransportError",
+    "__version__",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,183 @@
+"""Delivery of event reports (PS3.4 CC.2.4): our own associations to the subscribers, as SCP of the Event class.
+
+Each receiving AE has a queue and, while it is not empty, one task with one association, so that events arrive in order
+and a slow or absent subscriber holds up nobody else. What cannot be delivered is tried again, ever more slowly; the
+queue is bounded in number and in age, and what falls out of it is logged. Subscriptions are never changed here: failing
+to deliver is no reason to (CC.2.4.3). Runs on asyncio; every method belongs in its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dicomnet import flows, uids
+from dicomnet.dimse.messages import NEventReportRequest, NEventReportResponse
+from dicomnet.dimse.status import StatusClass, describe
+from dicomnet.drivers import aio
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.errors import DicomNetError
+from dicomnet.ul import ProposedContext, RequestOptions
+from dicomnet.wire import RoleSelection
+from ups.names import TRIAL_CLASSES
+
+__all__ = ["DeliveryLimits", "EventDelivery"]
+
+_log = logging.getLogger("ups.delivery")
+
+_TRANSFER_SYNTAXES = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryLimits:
+    """What is kept for a subscriber that is away, and how patiently: events, seconds, seconds between two tries."""
+
+    events: int = 1000
+    seconds: float = 3600.0
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    linger: float = 1.0
+    """How long an association with nothing to deliver is kept open for the next event."""
+
+
+class EventDelivery:
+    """Takes events for AE titles and sees them delivered."""
+
+    def __init__(
+        self,
+        ae_title: str,
+        address_of: Callable[[str], Endpoint | None],
+        *,
+        waits: Waits | None = None,
+        limits: DeliveryLimits | None = None,
+    ) -> None:
+        self._ae_title = ae_title
+        self._address_of = address_of
+        self._waits = waits or Waits(connect=10.0, associate=10.0, response=30.0, release=5.0)
+        self._limits = limits or DeliveryLimits()
+        self._outboxes: dict[str, _Outbox] = {}
+
+    def deliver(self, receiving_ae: str, event: NEventReportRequest) -> None:
+        """Queue one event; it goes out after all earlier ones for the same AE."""
+        endpoint = self._address_of(receiving_ae)
+        if endpoint is None:
+            _log.warning("event type %d dropped: no address is known for the subscriber", event.event_type)
+            return
+        outbox = self._outboxes.get(receiving_ae)
+        if outbox is None:
+            outbox = self._outboxes[receiving_ae] = _Outbox(self._ae_title, endpoint, self._waits, self._limits)
+        outbox.add(event)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until everything is delivered, at most so long, then stop."""
+        for outbox in self._outboxes.values():
+            outbox.closing.set()
+        tasks = [outbox.task for outbox in self._outboxes.values() if outbox.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop at once; what is not delivered is lost."""
+        tasks = [outbox.task for outbox in self._outboxes.values() if outbox.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Outbox:
+    """The queue and the delivering task of one subscriber."""
+
+    def __init__(self, ae_title: str, endpoint: Endpoint, waits: Waits, limits: DeliveryLimits) -> None:
+        self.closing = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self._ae_title = ae_title
+        self._endpoint = endpoint
+        self._waits = waits
+        self._limits = limits
+        self._queue: deque[tuple[float, NEventReportRequest]] = deque()
+        self._more = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def add(self, event: NEventReportRequest) -> None:
+        if len(self._queue) >= self._limits.events:
+            self._queue.popleft()
+            _log.warning("%s: more than %d events wait; the oldest is dropped", self._endpoint, self._limits.events)
+        self._queue.append((self._loop.time(), event))
+        self._more.set()
+        if self.task is None or self.task.done():
+            self.task = self._loop.create_task(self._work())
+
+    async def _work(self) -> None:
+        """Deliver until the queue is empty, pausing longer after each try that delivered nothing."""
+        pause = self._limits.first_pause
+        while self._queue:
+            before = len(self._queue)
+            try:
+                await self._deliver_all()
+            except DicomNetError as error:
+                _log.warning("%s: %d event(s) wait, delivery failed: %s", self._endpoint, len(self._queue), error)
+            if len(self._queue) < before:
+                pause = self._limits.first_pause
+                continue
+            if self.closing.is_set():
+                return
+            await self._pause(pause)
+            pause = min(2 * pause, self._limits.longest_pause)
+            self._drop_old()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.closing.wait()
+        except TimeoutError:
+            return
+
+    def _drop_old(self) -> None:
+        oldest = self._loop.time() - self._limits.seconds
+        while self._queue and self._queue[0][0] < oldest:
+            _, event = self._queue.popleft()
+            _log.warning(
+                "%s: event type %d given up after %g s", self._endpoint, event.event_type, self._limits.seconds
+            )
+
+    async def _deliver_all(self) -> None:
+        """One association for all that waits, and for what comes while it lingers.
+
+        Raises:
+            DicomNetError: the association could not be made or ended; the event being sent stays in the queue.
+        """
+        async with await aio.connect(self._endpoint, self._options(), waits=self._waits) as link:
+            while self._queue:
+                _, event = self._queue[0]
+                trial = event.sop_class in TRIAL_CLASSES
+                via = uids.UPS_TRIAL_EVENT if trial else uids.UPS_EVENT
+                response = await link.run(flows.ask(event, expect=NEventReportResponse, via=via))
+                self._queue.popleft()
+                if response.status_class is StatusClass.FAILURE:
+                    _log.warning("%s answered an event with %s", self._endpoint, describe(response.status))
+                if not self._queue:
+                    await self._linger()
+
+    async def _linger(self) -> None:
+        self._more.clear()
+        if self.closing.is_set():
+            return
+        try:
+            async with asyncio.timeout(self._limits.linger):
+                await self._more.wait()
+        except TimeoutError:
+            return
+
+    def _options(self) -> RequestOptions:
+        events = (uids.UPS_EVENT, uids.UPS_TRIAL_EVENT)
+        return RequestOptions(
+            called_ae_title=self._endpoint.ae_title,
+            calling_ae_title=self._ae_title,
+            contexts=tuple(ProposedContext(uid, _TRANSFER_SYNTAXES) for uid in events),
+            # We open the association, but are the SCP of Event (PS3.4 CC.3.2, PS3.7 D.3.3.4).
+            roles=tuple(RoleSelection(uid, 0, 1) for uid in events),
+        )
