@@ -66,7 +66,10 @@ def fragment_message(
     """
     limit = min(max_length or OWN_MAX_LENGTH, OWN_MAX_LENGTH)
     if command is not None and data is not None and not one_pdv_per_pdu:
-        both = (Pdv(context_id, memoryview(command), _COMMAND | _LAST), Pdv(context_id, memoryview(data), _LAST))
+        both = (
+            Pdv(context_id, memoryview(command).cast("B"), _COMMAND | _LAST),
+            Pdv(context_id, memoryview(data).cast("B"), _LAST),
+        )
         length = sum(6 + len(pdv.payload) for pdv in both)
         if length <= limit:
             start = u8(PduType.P_DATA_TF, "pdu_type") + u8(0, "reserved") + u32(length, "length")
