@@ -1,0 +1,94 @@
+"""Calling the peer: what is proposed, how long we wait, and the blocking way through one operation.
+
+The association is opened only when all input is known to be good, and a result stands even if the release fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dicomnet.drivers import blocking
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.errors import DicomNetError, TimedOut
+from dicomnet.handlers import Handler
+from dicomnet.ul import ProposedContext, RequestOptions, Transcript
+from dicomnet.wire.items import RoleSelection
+from ups.cli.catalogue import CONTEXTS, OperationSpec
+from ups.cli.console import Console
+from ups.cli.inputs import transfer_syntaxes
+from ups.cli.operations import Operation, abstract_syntax, perform
+from ups.cli.outcome import Exit
+from ups.cli.parser import CommandLine
+
+__all__ = ["Call", "call", "prepare", "release_warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything a driver needs to open the association."""
+
+    endpoint: Endpoint
+    options: RequestOptions
+    waits: Waits
+    source_host: str | None
+    transcript: Transcript | None
+
+
+def prepare(line: CommandLine, spec: OperationSpec, transcript: Transcript | None = None) -> Call:
+    """The association an operation needs: its own context, and the Event context beside it.
+
+    The peer may send event reports on an association that the subscriber opened, so we are ready to receive them; its
+    refusal of that context is harmless.
+    """
+    if line.called is None:
+        raise ValueError("there is nobody to call")
+    event = CONTEXTS["event"].abstract_syntax(trial=line.trial)
+    syntaxes = transfer_syntaxes(line)
+    options = RequestOptions(
+        called_ae_title=line.called.ae_title,
+        calling_ae_title=line.calling_ae_title,
+        contexts=tuple(ProposedContext(uid, syntaxes) for uid in (abstract_syntax(line, spec), event)),
+        roles=(RoleSelection(event, 1, 0),),
+    )
+    waits = Waits(
+        connect=line.connect_timeout,
+        associate=line.accept_timeout,
+        response=line.response_timeout,
+        release=line.release_timeout,
+        idle=None,  # -rspTO is the limit of our patience
+    )
+    endpoint = Endpoint(line.called.ae_title, line.called.host, line.called.port)
+    return Call(endpoint, options, waits, line.local.host if line.local else None, transcript)
+
+
+def call(prepared: Call, operation: Operation, handler: Handler, console: Console) -> Exit:
+    """Open the association, run the operation, release.
+
+    Raises:
+        DicomNetError: there was no association, or it failed before the result.
+        OutputFailed: nobody reads what we print.
+    """
+    link = blocking.connect(
+        prepared.endpoint,
+        prepared.options,
+        waits=prepared.waits,
+        handler=handler,
+        source_host=prepared.source_host,
+        transcript=prepared.transcript,
+    )
+    try:
+        status = perform(link, operation)
+    except BaseException:
+        link.abort()
+        raise
+    try:
+        link.release()
+    except DicomNetError as error:
+        console.warn(release_warning(error))
+    return status
+
+
+def release_warning(error: DicomNetError) -> str:
+    """The line about a release that went wrong after a result."""
+    reason = "not confirmed within -releaseTO" if isinstance(error, TimedOut) else str(error)
+    return f"the release of the association failed ({reason}); the result stands"

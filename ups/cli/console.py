@@ -1,0 +1,83 @@
+"""What is said where: results on standard output, everything else on standard error with the program's name before it.
+
+All text of a peer or a file passes ``printable`` before it reaches a terminal. Knows no operation.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+
+__all__ = ["Console", "OutputFailed", "printable"]
+
+_MAX_TEXT = 500
+
+
+class OutputFailed(Exception):
+    """Standard output cannot be written; ``closed`` when its reader went away."""
+
+    def __init__(self, message: str, *, closed: bool) -> None:
+        super().__init__(message)
+        self.closed = closed
+
+
+def printable(text: str, limit: int = _MAX_TEXT) -> str:
+    """The text on one line, fit for a terminal: control and formatting characters escaped, the length capped."""
+    shown = "".join(_escaped(character) for character in text[:limit])
+    return shown if len(text) <= limit else f"{shown}... ({len(text)} characters)"
+
+
+def _escaped(character: str) -> str:
+    # Cc, Cf (bidirectional overrides), Cs (lone surrogates), Zl and Zp: what could move, hide or end a line.
+    if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return character
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+class Console:
+    """The two streams of one program."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a name outside the terminal's repertoire is shown, not refused
+                stream.reconfigure(errors="backslashreplace")
+
+    def result(self, *lines: str) -> None:
+        """Lines of a result, already printable, seen at once by whoever reads.
+
+        Raises:
+            OutputFailed: standard output is closed or full.
+        """
+        try:
+            for line in lines:
+                sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        except OSError as error:
+            self._give_up()
+            reason = f"cannot write to standard output: {error.strerror or error}"
+            raise OutputFailed(reason, closed=isinstance(error, BrokenPipeError)) from error
+
+    def say(self, *lines: str) -> None:
+        """Lines about what happens; a standard error that is gone is no reason to stop."""
+        try:
+            for line in lines:
+                sys.stderr.write(f"{self.program}: {printable(line)}\n")
+            sys.stderr.flush()
+        except OSError:
+            pass
+
+    def warn(self, *lines: str) -> None:
+        """Lines about what the user may not expect."""
+        self.say(*(f"warning: {line}" for line in lines))
+
+    @staticmethod
+    def _give_up() -> None:
+        # What is still buffered would fail once more, with a traceback, when the interpreter ends.
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        os.close(devnull)

@@ -1,0 +1,212 @@
+"""From the command line to what is sent: file, keys and options become one checked data set before any connection.
+
+The order is fixed: the file, ``-r``, ``-q`` and ``--set`` over it, then -state, -aet, -dellock and -tuid on top. Knows
+no association. pydicom is imported when the first data set is due, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dicomnet import uids
+from dicomnet.errors import DecodeError, DicomNetError, EncodeError
+from ups.cli.catalogue import OperationSpec
+from ups.cli.parser import CommandLine
+from ups.cli.values import NEW_UID
+from ups.cli.words import UsageError
+from ups.names import ActionType
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["Content", "default_find_keys", "gather", "is_attribute", "transfer_syntaxes"]
+
+_MAX_FILE = 64 * 1024 * 1024
+
+_CHARACTER_SET = 0x00080005
+_SOP_CLASS = 0x00080016
+_SOP_INSTANCE = 0x00080018
+_TRANSACTION = 0x00081195
+_STATE = 0x00741000
+_DELETION_LOCK = 0x00741230
+_RECEIVING_AE = 0x00741234
+_REQUESTING_AE = 0x00741236
+
+
+@dataclass(slots=True)
+class Content:
+    """What an operation sends. ``attributes`` is the list of N-GET, None for all; others have a data set."""
+
+    dataset: Dataset
+    instance: str | None = None
+    attributes: tuple[int, ...] | None = None
+    made_transaction: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def is_attribute(word: str) -> bool:
+    """Whether the word names an attribute, by the data dictionary."""
+    from dicomnet.dataset import paths
+
+    try:
+        paths.parse_path(word)
+    except paths.PathError:
+        return False
+    return True
+
+
+def transfer_syntaxes(line: CommandLine) -> tuple[str, ...]:
+    """What we propose and can express our data set in."""
+    return (uids.IMPLICIT_VR_LE,) if line.implicit_only else (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE)
+
+
+def gather(line: CommandLine, spec: OperationSpec) -> Content:
+    """Everything the operation sends, complete and known to be encodable.
+
+    Raises:
+        UsageError: a file, a path or a value cannot be used.
+    """
+    content = _load(line, spec)
+    _lay_names(content.dataset, line)
+    _lay_pairs(content.dataset, "-q", line.keys)
+    _lay_pairs(content.dataset, "--set", line.edits)
+    _finish(content, line, spec)
+    _lay_options(content, line, spec)
+    if spec.name == "get":
+        content.attributes = tuple(sorted(int(tag) for tag in content.dataset.keys())) or None  # noqa: SIM118
+    else:
+        _check_encodable(content.dataset, line)
+    return content
+
+
+def _load(line: CommandLine, spec: OperationSpec) -> Content:
+    from pydicom.dataset import Dataset
+
+    content = Content(Dataset(), instance=line.instance)
+    if line.file is None:
+        return content
+    from dicomnet.dataset import files
+
+    try:
+        loaded = files.load(_read(line.file), line.file)
+    except DecodeError as error:
+        text = str(error)
+        raise UsageError(f"-f {text}" if text.startswith(line.file) else f"-f {line.file}: {text}") from error
+    content.dataset = loaded.dataset
+    content.warnings += [f"-f {line.file}: {text.removeprefix(f'{line.file}: ')}" for text in loaded.warnings]
+    _take_identity(content, line, spec)
+    return content
+
+
+def _read(name: str) -> bytes:
+    try:
+        with open(name, "rb") as file:
+            data = file.read(_MAX_FILE + 1)
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise UsageError(f"-f {name}: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > _MAX_FILE:
+        raise UsageError(f"-f {name}: larger than {_MAX_FILE} bytes")
+    return data
+
+
+def _take_identity(content: Content, line: CommandLine, spec: OperationSpec) -> None:
+    """SOP Class and Instance UID leave the data set: DIMSE-N has them in the command set only (PS3.4 5.4.2.3)."""
+    found = content.dataset.get_item(_SOP_INSTANCE)
+    instance = "" if found is None else str(content.dataset[_SOP_INSTANCE].value or "")
+    for tag in (_SOP_CLASS, _SOP_INSTANCE):
+        if tag in content.dataset:
+            del content.dataset[tag]
+    if not instance or content.instance is not None:
+        return
+    if spec.name == "create":
+        if not uids.is_uid(instance):
+            raise UsageError(f"-f {line.file}: SOPInstanceUID {instance!r} is no UID")
+        content.instance = instance
+    elif spec.name == "find":
+        content.warnings.append(
+            f"-f {line.file}: SOPInstanceUID is no key when it comes from a file; use -iuid {instance}"
+        )
+
+
+def _lay_names(dataset: Dataset, line: CommandLine) -> None:
+    """A name adds an empty attribute, and leaves one that is there as it is."""
+    from dicomnet.dataset import paths
+
+    for name in line.names:
+        try:
+            path = paths.parse_path(name)
+            if paths.get_element(dataset, path) is None:
+                paths.set_value(dataset, path, "")
+        except DicomNetError as error:
+            raise UsageError(f"-r {name}: {error}") from error
+
+
+def _lay_pairs(dataset: Dataset, option: str, pairs: Iterable[tuple[str, str]]) -> None:
+    from dicomnet.dataset import paths
+
+    unicode = False
+    for name, value in pairs:
+        try:
+            paths.set_value(dataset, paths.parse_path(name), value)
+        except DicomNetError as error:
+            raise UsageError(f"{option} {name}={value}: {error}") from error
+        unicode = unicode or not value.isascii()
+    if unicode:
+        from dicomnet.dataset.values import fit_character_set
+
+        dataset.decode()  # what came from a file leaves the file's character set first
+        fit_character_set(dataset)
+
+
+def _finish(content: Content, line: CommandLine, spec: OperationSpec) -> None:
+    """What only ``find`` adds: the default keys, and the unique key."""
+    from dicomnet.dataset import paths
+
+    if spec.name != "find":
+        return
+    dataset = content.dataset
+    keys: Iterable[int] = () if line.file is not None or line.names else default_find_keys()
+    for tag in (*keys, _SOP_INSTANCE):
+        if tag not in dataset:
+            # An empty Specific Character Set is not allowed in an identifier (PS3.4 CC.2.8.1.3); UTF-8 holds any key.
+            paths.set_value(dataset, (tag,), "ISO_IR 192" if tag == _CHARACTER_SET else "")
+    if line.instance is not None:
+        paths.set_value(dataset, (_SOP_INSTANCE,), line.instance)
+
+
+def default_find_keys() -> tuple[int, ...]:
+    """The top-level return keys of types 1, 1C, 2 and 2C (PS3.4 Table CC.2.5-3)."""
+    from ups import tables
+
+    return tables.return_keys("1", "1C", "2", "2C")
+
+
+def _lay_options(content: Content, line: CommandLine, spec: OperationSpec) -> None:
+    from dicomnet.dataset import paths
+
+    values: dict[int, str] = {}
+    if line.state is not None and spec.has_use_for("state"):
+        values[_STATE] = line.state
+    if line.aet is not None and spec.has_use_for("aet"):
+        values[_REQUESTING_AE if spec.action is ActionType.REQUEST_CANCEL else _RECEIVING_AE] = line.aet
+    if spec.action is ActionType.SUBSCRIBE:
+        values[_DELETION_LOCK] = "TRUE" if line.deletion_lock else "FALSE"
+    if line.transaction is not None and spec.has_use_for("transaction"):
+        values[_TRANSACTION] = line.transaction
+        if line.transaction == NEW_UID:
+            values[_TRANSACTION] = content.made_transaction = uids.new_uid()
+    for tag, value in values.items():
+        paths.set_value(content.dataset, (tag,), value)
+
+
+def _check_encodable(dataset: Dataset, line: CommandLine) -> None:
+    from dicomnet.dataset import encode
+
+    for transfer_syntax in transfer_syntaxes(line):
+        try:
+            encode(dataset, transfer_syntax)
+        except EncodeError as error:
+            place = f"-f {line.file}: " if line.file is not None else ""
+            raise UsageError(f"{place}{error}") from error

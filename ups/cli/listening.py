@@ -1,0 +1,113 @@
+"""``-L`` with a port: event reports are received from before an operation begins until a signal ends it.
+
+Needs the asyncio driver, because the SCP opens associations of its own while ours is still at work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+
+from dicomnet.drivers import aio, aio_server
+from dicomnet.errors import DicomNetError
+from dicomnet.handlers import Handler
+from dicomnet.ul import PlainPolicy, SupportedContext
+from ups.cli.addresses import LocalAddress
+from ups.cli.calling import Call, release_warning
+from ups.cli.catalogue import CONTEXTS
+from ups.cli.console import Console, OutputFailed
+from ups.cli.events import event_printer
+from ups.cli.inputs import transfer_syntaxes
+from ups.cli.operations import Operation
+from ups.cli.outcome import Exit
+from ups.cli.parser import CommandLine
+
+__all__ = ["listen", "readiness"]
+
+_DRAIN_SECONDS = 2.0
+"""How long an event report under way may take to be answered after SIGTERM."""
+
+
+def readiness(local: LocalAddress, port: int) -> str:
+    """The line that says where we can be reached; it is printed when we can."""
+    host = local.host or "0.0.0.0"
+    return f"{local.ae_title} listening on {f'[{host}]' if ':' in host else host}:{port}"
+
+
+def listen(
+    line: CommandLine, local: LocalAddress, console: Console, prepared: Call | None, operation: Operation | None
+) -> Exit:
+    """Listen, run the operation if there is one, and stay until a signal comes or the operation has failed.
+
+    Raises:
+        DicomNetError: the port cannot be used, or the association of the operation failed.
+        OutputFailed: nobody reads what we print.
+    """
+    return asyncio.run(_listen(line, local, console, prepared, operation))
+
+
+async def _listen(
+    line: CommandLine, local: LocalAddress, console: Console, prepared: Call | None, operation: Operation | None
+) -> Exit:
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[Exit] = loop.create_future()
+
+    def stop(status: Exit) -> None:
+        if not stopped.done():
+            stopped.set_result(status)
+
+    def fail(error: OutputFailed) -> None:
+        if not stopped.done():
+            stopped.set_exception(error)
+
+    with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread: whoever runs us there stops us
+        loop.add_signal_handler(signal.SIGTERM, stop, Exit.DONE)
+        loop.add_signal_handler(signal.SIGINT, stop, Exit.INTERRUPTED)
+    handler = event_printer(console, fail)
+    server = await aio_server.serve(local.host or "0.0.0.0", local.port or 0, _policy(line, local), handler=handler)
+    try:
+        console.say(readiness(local, server.port))
+        if prepared is not None and operation is not None:
+            work = asyncio.ensure_future(_operate(prepared, operation, handler, console))
+            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+                await asyncio.wait((work,))
+            elif (status := work.result()) is not Exit.DONE:
+                return status
+        return await stopped
+    finally:
+        await server.drain(_DRAIN_SECONDS)
+
+
+def _policy(line: CommandLine, local: LocalAddress) -> PlainPolicy:
+    """Our title only. The roles are those of an event receiver, and those of a peer that negotiates none."""
+    event = CONTEXTS["event"]
+    syntaxes = transfer_syntaxes(line)
+    return PlainPolicy(
+        supported=tuple(SupportedContext(uid, syntaxes, scu=True, scp=True) for uid in (event.current, event.trial)),
+        ae_titles=frozenset({local.ae_title}),
+    )
+
+
+async def _operate(prepared: Call, operation: Operation, handler: Handler, console: Console) -> Exit:
+    link = await aio.connect(
+        prepared.endpoint,
+        prepared.options,
+        waits=prepared.waits,
+        handler=handler,
+        source_host=prepared.source_host,
+        transcript=prepared.transcript,
+    )
+    try:
+        async for item in link.stream(operation.flow()):
+            operation.item(item)
+    except BaseException:
+        await link.abort()
+        raise
+    try:
+        await link.release()
+    except DicomNetError as error:
+        console.warn(release_warning(error))
+    return operation.exit

@@ -1,0 +1,58 @@
+"""The log of -v and -vv: one escaped line per record on standard error; a data set only ever at -vv.
+
+At -v who was called and what came of it, at -vv every PDU (without payload) and every transition as well. Without
+either, warnings of the layers below still get the program's name before them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from dicomnet.ul import Transcript
+from dicomnet.ul.transcript import Direction, Octets, Step
+from dicomnet.wire.describe import describe
+from ups.cli.console import Console
+
+__all__ = ["LoggingTranscript", "start_log"]
+
+_log = logging.getLogger("dicomnet.wire")
+
+
+class _ConsoleHandler(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.exc_info is not None and record.exc_info[0] is not None:
+            text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
+        self._console.say(*text.splitlines())
+
+
+class LoggingTranscript(Transcript):
+    """Writes what passes to the log and keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(max_bytes=0, max_transitions=0)
+
+    def note_octets(self, now: float, direction: Direction, data: bytes) -> None:
+        """Log the PDUs in these bytes."""
+        for pdu in Octets(now, direction, data).pdus():
+            for line in f"{direction} {describe(pdu)}".splitlines():
+                _log.debug("%s", line)
+
+    def note_step(self, step: Step) -> None:
+        """Log a transition."""
+        _log.debug("%s", step.label)
+
+
+def start_log(console: Console, verbose: int) -> Transcript | None:
+    """Send the log of our packages to the console; at -vv also the transcript to give to the driver."""
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    for name in ("dicomnet", "ups"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [_ConsoleHandler(console)]
+        logger.setLevel(level)
+        logger.propagate = False
+    return LoggingTranscript() if verbose >= 2 else None

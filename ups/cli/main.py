@@ -1,0 +1,115 @@
+"""``dcmups``: from the words of the command line to the exit status.
+
+Imports only what the grammar needs; everything that waits, decodes or draws in a library comes in once the command
+line is known to be good.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from ups.cli.console import Console, OutputFailed
+from ups.cli.outcome import Exit
+from ups.cli.parser import CommandLine, build_parser, parse
+from ups.cli.words import UsageError
+
+__all__ = ["guarded", "main", "run", "version_line"]
+
+PROGRAM = "dcmups"
+
+
+def run() -> int:
+    """Entry point of the console script."""
+    return main(sys.argv[1:])
+
+
+def main(words: Sequence[str]) -> int:
+    """Run ``dcmups`` with these words and return its exit status."""
+    console = Console(PROGRAM)
+    return guarded(console, lambda: _run(words, console))
+
+
+def guarded(console: Console, work: Callable[[], int]) -> int:
+    """Run ``work`` and turn whatever ends it into an exit status and a line; the outermost boundary of a program."""
+    try:
+        return work()
+    except UsageError as error:
+        console.say(str(error), f"Try '{console.program} -h' for more information.")
+        return Exit.BAD_INPUT
+    except OutputFailed as error:
+        if not error.closed:
+            console.say(str(error))
+        return Exit.BAD_INPUT
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except SystemExit as end:  # argparse, after it has printed the help
+        return end.code if isinstance(end.code, int) else Exit.DONE
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not reach the user as a traceback
+        _log_defect()
+        console.say(
+            f"internal error: {type(error).__name__}: {error}", "Please report this; -vv shows where it happened."
+        )
+        return Exit.NO_ASSOCIATION
+
+
+def _log_defect() -> None:
+    import logging
+
+    logging.getLogger("ups.cli").debug("internal error", exc_info=True)
+
+
+def version_line(program: str) -> str:
+    """Name and version."""
+    from dicomnet import __version__
+
+    return f"{program} {__version__}"
+
+
+def _is_attribute(word: str) -> bool:
+    from ups.cli.inputs import is_attribute
+
+    return is_attribute(word)
+
+
+def _run(words: Sequence[str], console: Console) -> int:
+    line = parse(build_parser(), words, is_attribute=_is_attribute)
+    if line is None:
+        console.result(version_line(PROGRAM))
+        return Exit.DONE
+    console.warn(*line.warnings)
+    if line.demo:
+        from ups.cli.demo import demo
+
+        return demo(console)
+    return _work(line, console)
+
+
+def _work(line: CommandLine, console: Console) -> int:
+    """Inputs first, all of them; then the association."""
+    from dicomnet.errors import DicomNetError
+    from ups.cli import calling, inputs, log
+    from ups.cli.events import event_printer
+    from ups.cli.operations import Operation
+    from ups.cli.outcome import exit_of_error, lines_of_error
+
+    transcript = log.start_log(console, line.verbose)
+    prepared, operation = None, None
+    if line.operation is not None:
+        content = inputs.gather(line, line.operation)
+        console.warn(*content.warnings)
+        if content.made_transaction is not None:
+            console.result(content.made_transaction)
+        prepared = calling.prepare(line, line.operation, transcript)
+        operation = Operation(line, line.operation, content, console)
+    try:
+        if line.local is not None and line.listens:
+            from ups.cli.listening import listen
+
+            return listen(line, line.local, console, prepared, operation)
+        if prepared is None or operation is None:
+            raise UsageError("there is nothing to do")
+        return calling.call(prepared, operation, event_printer(console), console)
+    except DicomNetError as error:
+        console.say(*lines_of_error(error, str(prepared.endpoint) if prepared else str(line.calling_ae_title)))
+        return exit_of_error(error)

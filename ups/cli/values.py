@@ -1,0 +1,93 @@
+"""Values of options: text in, checked value out. argparse types, whose errors are one line."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import TypeVar
+
+from dicomnet import uids
+from dicomnet.codes import Priority
+from ups.cli import addresses
+from ups.names import StepState
+
+__all__ = [
+    "NEW_UID",
+    "PRIORITIES",
+    "assignment",
+    "local_address",
+    "milliseconds",
+    "peer_address",
+    "peer_entry",
+    "priority",
+    "state",
+    "title",
+    "transaction_uid",
+    "uid",
+]
+
+T = TypeVar("T")
+
+NEW_UID = "new"
+"""What -tuid takes for a UID that is yet to be made."""
+
+PRIORITIES = {"NORMAL": Priority.MEDIUM, "HIGH": Priority.HIGH, "LOW": Priority.LOW}
+
+
+def uid(text: str) -> str:
+    """A UID by PS3.5 9.1."""
+    if not uids.is_uid(text):
+        raise ArgumentTypeError(f"{text!r} is no UID")
+    return text
+
+
+def transaction_uid(text: str) -> str:
+    """A UID, or ``new``."""
+    return text if text == NEW_UID else uid(text)
+
+
+def state(text: str) -> StepState:
+    """One of the four Procedure Step States."""
+    try:
+        return StepState(text)
+    except ValueError:
+        choices = ", ".join(StepState)
+        raise ArgumentTypeError(f"{text!r} is no Procedure Step State; there are {choices}") from None
+
+
+def priority(text: str) -> Priority:
+    """NORMAL, HIGH or LOW."""
+    if text not in PRIORITIES:
+        raise ArgumentTypeError(f"{text!r} is no priority; there are {', '.join(PRIORITIES)}")
+    return PRIORITIES[text]
+
+
+def milliseconds(text: str) -> float | None:
+    """A time in whole milliseconds as seconds; 0 is no limit."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise ArgumentTypeError(f"{text!r} is no number of milliseconds")
+    return int(text) / 1000 or None
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """``attribute=value`` as path and value; both are judged later, against the data dictionary."""
+    path, equals, value = text.partition("=")
+    if not path or not equals:
+        raise ArgumentTypeError(f"{text!r} is not attribute=value")
+    return path, value
+
+
+def _address(parse: Callable[[str], T]) -> Callable[[str], T]:
+    def convert(text: str) -> T:
+        try:
+            return parse(text)
+        except addresses.AddressError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+title = _address(addresses.ae_title)
+peer_address = _address(addresses.peer)
+local_address = _address(addresses.local)
+peer_entry = _address(addresses.peer_entry)
