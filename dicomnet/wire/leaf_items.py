@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from dicomnet.codes import IdentityType, ItemType, known
+from dicomnet.errors import Fault
 from dicomnet.wire.reader import Reader
 from dicomnet.wire.writer import latin1, u8, u16, u32
 
 __all__ = [
+    "MAX_RELATED",
     "AbstractSyntax",
     "ApplicationContext",
     "AsyncOperationsWindow",
@@ -29,6 +31,9 @@ __all__ = [
     "UserIdentity",
     "UserIdentityResponse",
 ]
+
+
+MAX_RELATED = 256  # related general SOP classes in one sub-item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +198,8 @@ class CommonExtendedNegotiation(_Sized):
         related = reader.sub(reader.u16("related"), "related")
         uids: list[str] = []
         while related.remaining:
+            if len(uids) >= MAX_RELATED:
+                raise related.error(Fault.LIMIT, f"more than {MAX_RELATED} related general SOP classes")
             uids.append(_read_uid(related, f"[{len(uids)}]"))
         return cls(sop_class, service_class, tuple(uids), reserved, reader.rest())
 

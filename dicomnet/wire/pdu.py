@@ -16,6 +16,7 @@ from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel import scan_pdvs
 from dicomnet.wire.items import (
     ASSOCIATE_ITEMS,
+    MAX_USER_ITEMS,
     ApplicationContext,
     Item,
     MaximumLength,
@@ -96,7 +97,11 @@ class _Associate:
         calling = reader.text(16, "calling_ae_title").rstrip(" ")
         block = reader.take(32, "reserved_block")
         items = read_items(reader, ASSOCIATE_ITEMS)
-        return cls(called, calling, items, protocol_version, reserved, reserved_word, block, length)
+        pdu = cls(called, calling, items, protocol_version, reserved, reserved_word, block, length)
+        if len(pdu.user_information) > MAX_USER_ITEMS:
+            message = f"more than {MAX_USER_ITEMS} user information sub-items in all"
+            raise reader.error(Fault.LIMIT, message, "user_information")
+        return pdu
 
     def encode_body(self) -> bytes:
         return b"".join(

@@ -32,6 +32,7 @@ from dicomnet.wire.items import (
     encode_items,
     read_items,
 )
+from dicomnet.wire.leaf_items import MAX_RELATED
 from dicomnet.wire.reader import Reader
 
 
@@ -161,6 +162,12 @@ def _unknown_items(count: int) -> bytes:
     return bytes.fromhex("99 00 0000") * count + _contexts(MAX_CONTEXTS)
 
 
+def _related(count: int) -> bytes:
+    related = (2 * count).to_bytes(2, "big") + bytes(2 * count)
+    item = b"\x57\x00" + (4 + len(related)).to_bytes(2, "big") + bytes(4) + related
+    return b"\x50\x00" + len(item).to_bytes(2, "big") + item
+
+
 @pytest.mark.parametrize(
     ("build", "limit"),
     [
@@ -168,12 +175,13 @@ def _unknown_items(count: int) -> bytes:
         (_transfer_syntaxes, MAX_TRANSFER_SYNTAXES),
         (_user_items, MAX_USER_ITEMS),
         (_unknown_items, MAX_OTHER_ITEMS),
+        (_related, MAX_RELATED),
     ],
 )
 def test_limits_on_both_sides(build, limit: int) -> None:
     data = build(limit)
     assert encode_items(decode(data)) == data
-    with pytest.raises(DecodeError, match=f"more than {limit} items") as caught:
+    with pytest.raises(DecodeError, match=f"more than {limit} ") as caught:
         decode(build(limit + 1))
     assert caught.value.code == Fault.LIMIT
 

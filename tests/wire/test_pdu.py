@@ -25,6 +25,7 @@ from dicomnet.wire import (
     Pdv,
     PresentationContext,
     RoleSelection,
+    UnknownItem,
     UnknownPdu,
     UserInformation,
     decode_pdu,
@@ -178,6 +179,16 @@ def test_too_many_pdvs_are_refused() -> None:
     with pytest.raises(DecodeError) as caught:
         decode_pdu(p_data(4097))
     assert (caught.value.code, caught.value.offset) == (Fault.LIMIT, 6 + 4096 * 6)
+
+
+def test_user_items_are_limited_over_all_envelopes() -> None:
+    def request(count: int) -> bytes:
+        return encode_pdu(AAssociateRQ(items=(UserInformation((UnknownItem(0x99),) * (count - 1)),) * 2))
+
+    assert encode_pdu(decode_pdu(request(129))) == request(129)
+    with pytest.raises(DecodeError, match="more than 256 user information") as caught:
+        decode_pdu(request(130))
+    assert caught.value.code == Fault.LIMIT
 
 
 def test_an_associate_of_a_mebibyte_survives() -> None:
