@@ -338,7 +338,7 @@ class Association:
                 self._note(now, raw)
                 if self.on_pdu is not None:
                     self.on_pdu(decode_pdu(raw, lenient=True))
-                pdu = decode_pdu(raw)
+                pdu = decode_pdu(raw, max_pdvs=self._buffer.limits.max_pdvs)
             except DecodeError as error:
                 unknown = error.code is Fault.UNKNOWN_TYPE
                 reason = AbortReason.UNRECOGNIZED_PDU if unknown else AbortReason.INVALID_PDU_PARAMETER_VALUE

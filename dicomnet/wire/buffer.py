@@ -21,7 +21,10 @@ _COMPACT_AT = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class PduLimits:
-    """The longest PDU bodies we take. ``p_data`` is the maximum length we announced; 0 leaves ``unlimited_cap``."""
+    """The longest PDU bodies we take, and the most PDVs in one (for ``decode_pdu``).
+
+    ``p_data`` is the maximum length we announced; 0 leaves ``unlimited_cap``.
+    """
 
     associate: int = 1 << 20
     p_data: int = 16384

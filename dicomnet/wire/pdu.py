@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Self, TypeAlias, TypeVar
 
 from dicomnet.codes import AbortReason, AbortSource, PduType, RejectResult, RejectSource, known
@@ -176,11 +177,11 @@ class PDataTF:
     length: int | None = None
 
     @classmethod
-    def from_body(cls, reader: Reader, reserved: int, length: int | None) -> Self:
+    def from_body(cls, reader: Reader, reserved: int, length: int | None, max_pdvs: int = MAX_PDVS) -> Self:
         start = reader.offset
         body = reader.rest()
         try:
-            places = scan_pdvs(body, MAX_PDVS)
+            places = scan_pdvs(body, max_pdvs)
         except DecodeError as error:
             offset = start + (error.offset or 0)
             raise reader.error(error.code, error.message, error.path, offset) from None
@@ -298,7 +299,7 @@ def encode_pdu(pdu: Pdu) -> bytes:
         raise within(error, pdu_name(pdu.pdu_type)) from None
 
 
-def decode_pdu(data: bytes, *, lenient: bool = False) -> Pdu:
+def decode_pdu(data: bytes, *, lenient: bool = False, max_pdvs: int = MAX_PDVS) -> Pdu:
     """The one PDU that ``data`` is, from its header to its last byte.
 
     With ``lenient`` a wrong PDU length is kept in ``length`` and what cannot be read becomes an UnknownPdu.
@@ -315,7 +316,7 @@ def decode_pdu(data: bytes, *, lenient: bool = False) -> Pdu:
         if disagrees is not None and not lenient:
             code = Fault.TRUNCATED if length > header.remaining else Fault.LEFTOVER
             raise header.error(code, f"announces {length} bytes, {header.remaining} follow", "length", 2)
-        return _decode_body(data, pdu_type, reserved, disagrees)
+        return _decode_body(data, pdu_type, reserved, disagrees, max_pdvs)
     except DecodeError as error:
         if lenient:
             # Without its traceback, which would keep the decoder's frames alive as long as the PDU.
@@ -323,13 +324,15 @@ def decode_pdu(data: bytes, *, lenient: bool = False) -> Pdu:
         raise
 
 
-def _decode_body(data: bytes, pdu_type: int, reserved: int, length: int | None) -> Pdu:
+def _decode_body(data: bytes, pdu_type: int, reserved: int, length: int | None, max_pdvs: int) -> Pdu:
     if pdu_type not in _PDUS:
         raise DecodeError(
             f"no PDU has the type {pdu_type:02X}", code=Fault.UNKNOWN_TYPE, offset=0, path="PDU", clause="PS3.8 9.3.1"
         )
     name, clause, parse = _PDUS[pdu_type]
     reader = Reader(data, HEADER_LENGTH, name=name, clause=clause)
+    if pdu_type == PduType.P_DATA_TF:
+        parse = partial(PDataTF.from_body, max_pdvs=max_pdvs)
     pdu = parse(reader, reserved, length)
     reader.finish()
     return pdu

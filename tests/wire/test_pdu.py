@@ -179,6 +179,9 @@ def test_too_many_pdvs_are_refused() -> None:
     with pytest.raises(DecodeError) as caught:
         decode_pdu(p_data(4097))
     assert (caught.value.code, caught.value.offset) == (Fault.LIMIT, 6 + 4096 * 6)
+    assert encode_pdu(decode_pdu(p_data(2), max_pdvs=2)) == p_data(2)
+    with pytest.raises(DecodeError):
+        decode_pdu(p_data(3), max_pdvs=2)
 
 
 def test_user_items_are_limited_over_all_envelopes() -> None:
