@@ -96,8 +96,6 @@ class Machine:
         before, self.state = self.state, after
         self.timers.enter(before, after, occasion.now)
         self.over = after is State.STA1
-        if self.over:
-            self.timers.clear()
         if self._transcript is not None:
             self._transcript.note_step(Step(occasion.now, before, event, cell.action, after))
 

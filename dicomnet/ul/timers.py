@@ -111,10 +111,6 @@ class Timers:
         """Stop if it is running."""
         self._deadlines.pop(wait, None)
 
-    def clear(self) -> None:
-        """Stop all."""
-        self._deadlines.clear()
-
     def is_running(self, wait: Wait) -> bool:
         """Whether this deadline is running."""
         return wait in self._deadlines

@@ -313,6 +313,14 @@ def test_provider_abort_tells_the_peer_a_reason_and_the_user_an_error(ul: Simple
             assert association.error is error
 
 
+def test_what_was_not_sent_when_the_transport_closed_is_dropped(ul: SimpleNamespace) -> None:
+    association = ul.reach(State.STA6)
+    association.send_p_data(1, b"command!", None, 0.0)
+    association.receive_eof(0.0)
+    assert ul.take(association) == b""
+    assert association.close_wanted
+
+
 def test_inject_sends_anything_once_there_is_a_transport(ul: SimpleNamespace) -> None:
     association = ul.reach(State.STA6)
     lying = PDataTF((Pdv(1, bytes(8), pdv_length=2000),))
