@@ -250,7 +250,8 @@ class Session:
             self._end(self.association.error or ConnectionLost("the connection closed before there was an association"))
         if self._release_due and not self.busy and not self.ended:
             self._release_due = False
-            self.association.release_response(now)
+            if self.association.state is State.STA8:  # unless the peer has aborted or gone meanwhile
+                self.association.release_response(now)
             self.released = True
             self._end(None)
 
@@ -389,6 +390,8 @@ class Session:
     def _answer_request(self, request: AAssociateRQ, now: float) -> None:
         if self._policy is None:
             raise LocalProtocolError("an acceptor needs an acceptance policy")
+        if self.association.state is not State.STA3:  # the peer has aborted or gone in the same breath
+            return
         answer = self._policy.decide(request, self.address)
         if isinstance(answer, AAssociateRJ):
             reason = reject_reason_text(answer.source, answer.reason)
