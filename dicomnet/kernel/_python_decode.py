@@ -350,8 +350,10 @@ def _dataset(level: _Level) -> Dataset:
     for name in _BLANK_CONTAINERS:
         attributes[name] = _BLANK[name].copy()
     attributes["_dict"] = level.elements
-    attributes["_parent_encoding"] = level.inherited
-    dataset.set_original_encoding(level.implicit, level.little, level.encodings)
+    # pydicom has the bare name, not a list, where no character set is declared
+    attributes["_parent_encoding"] = DEFAULT[0] if level.inherited is DEFAULT else level.inherited
+    encodings = DEFAULT[0] if level.encodings is DEFAULT else level.encodings
+    dataset.set_original_encoding(level.implicit, level.little, encodings)
     return dataset
 
 
