@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_PORT", "AddressError", "LocalAddress", "PeerAddress", "ae_title", "local", "peer", "peer_entry"]
+__all__ = [
+    "DEFAULT_PORT",
+    "AddressError",
+    "LocalAddress",
+    "PeerAddress",
+    "ae_title",
+    "local",
+    "peer",
+    "peer_entry",
+    "readiness",
+]
 
 DEFAULT_PORT = 104
 
@@ -32,6 +42,11 @@ class LocalAddress:
     ae_title: str
     host: str | None
     port: int | None
+
+    @property
+    def bind_host(self) -> str:
+        """What to listen on: every IPv4 interface unless a host was named."""
+        return self.host or "0.0.0.0"
 
 
 def ae_title(text: str) -> str:
@@ -99,6 +114,12 @@ def peer_entry(text: str) -> PeerAddress:
     if not port:
         raise AddressError(f"{text!r} needs a port from 1 to 65535")
     return PeerAddress(ae_title(title), host, port)
+
+
+def readiness(local: LocalAddress, port: int) -> str:
+    """The line that says where we can be reached; it is printed when we can."""
+    host = local.bind_host
+    return f"{local.ae_title} listening on {f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _host_and_port(place: str, whole: str) -> tuple[str, int | None]:

@@ -13,7 +13,7 @@ from dicomnet.drivers import aio, aio_server
 from dicomnet.errors import DicomNetError
 from dicomnet.handlers import Handler
 from dicomnet.ul import PlainPolicy, SupportedContext
-from ups.cli.addresses import LocalAddress
+from ups.cli.addresses import LocalAddress, readiness
 from ups.cli.calling import Call, release_warning
 from ups.cli.catalogue import CONTEXTS
 from ups.cli.console import Console, OutputFailed
@@ -23,16 +23,10 @@ from ups.cli.operations import Operation
 from ups.cli.outcome import Exit
 from ups.cli.parser import CommandLine
 
-__all__ = ["listen", "readiness"]
+__all__ = ["listen"]
 
 _DRAIN_SECONDS = 2.0
 """How long an event report under way may take to be answered after SIGTERM."""
-
-
-def readiness(local: LocalAddress, port: int) -> str:
-    """The line that says where we can be reached; it is printed when we can."""
-    host = local.host or "0.0.0.0"
-    return f"{local.ae_title} listening on {f'[{host}]' if ':' in host else host}:{port}"
 
 
 def listen(
@@ -65,7 +59,7 @@ async def _listen(
         loop.add_signal_handler(signal.SIGTERM, stop, Exit.DONE)
         loop.add_signal_handler(signal.SIGINT, stop, Exit.INTERRUPTED)
     handler = event_printer(console, fail)
-    server = await aio_server.serve(local.host or "0.0.0.0", local.port or 0, _policy(line, local), handler=handler)
+    server = await aio_server.serve(local.bind_host, local.port or 0, _policy(line, local), handler=handler)
     try:
         console.say(readiness(local, server.port))
         if prepared is not None and operation is not None:
@@ -103,6 +97,7 @@ async def _operate(prepared: Call, operation: Operation, handler: Handler, conso
     try:
         async for item in link.stream(operation.flow()):
             operation.item(item)
+        status = operation.settle()
     except BaseException:
         await link.abort()
         raise
@@ -110,4 +105,4 @@ async def _operate(prepared: Call, operation: Operation, handler: Handler, conso
         await link.release()
     except DicomNetError as error:
         console.warn(release_warning(error))
-    return operation.exit
+    return status

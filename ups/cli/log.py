@@ -47,9 +47,9 @@ class LoggingTranscript(Transcript):
         _log.debug("%s", step.label)
 
 
-def start_log(console: Console, verbose: int) -> Transcript | None:
-    """Send the log of our packages to the console; at -vv also the transcript to give to the driver."""
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+def start_log(console: Console, verbose: int, *, quietest: int = logging.WARNING) -> Transcript | None:
+    """Send the log of our packages to the console, ``quietest`` and up; at -vv make the transcript for the driver."""
+    level = max(logging.DEBUG, quietest - 10 * verbose)
     for name in ("dicomnet", "ups"):
         logger = logging.getLogger(name)
         logger.handlers[:] = [_ConsoleHandler(console)]

@@ -32,20 +32,20 @@ def abstract_syntax(line: CommandLine, spec: OperationSpec) -> str:
 
 
 class Operation:
-    """One operation under way; ``exit`` holds once the flow has ended."""
+    """One operation: stream ``flow``, pass each ``item``, and ``settle`` once the stream has ended."""
 
     def __init__(self, line: CommandLine, spec: OperationSpec, content: Content, console: Console) -> None:
-        self.exit = Exit.DONE
         self._line = line
         self._spec = spec
         self._content = content
         self._console = console
+        self._response: Response | None = None
         self._matches = 0
         self._unsupported_keys = False
 
     def flow(self) -> Flow[None]:
-        """Send the request and settle the outcome."""
-        self._finish((yield from self._request()))
+        """Send the request and keep the final response."""
+        self._response = yield from self._request()
 
     def item(self, item: object) -> None:
         """Print a match, as soon as it is there.
@@ -78,9 +78,19 @@ class Operation:
             return scu.get(instance, content.attributes or (), via=via, sop_class=push)
         return scu.action(instance, spec.action, content.dataset, via=via, sop_class=push)
 
-    def _finish(self, response: Response) -> None:
-        self.exit = exit_of_status(response.status_class)
-        if self.exit is Exit.DONE:
+    def settle(self) -> Exit:
+        """Print the result and what the status says; the exit status.
+
+        Raises:
+            DecodeError: the peer's data set cannot be read.
+            OutputFailed: nobody reads what we print.
+            ValueError: the flow has not ended.
+        """
+        response = self._response
+        if response is None:
+            raise ValueError("the operation has no final response yet")
+        outcome = exit_of_status(response.status_class)
+        if outcome is Exit.DONE:
             self._results(response)
         if response.status_class is StatusClass.WARNING:
             self._console.warn(*lines_of_status(response))
@@ -90,6 +100,7 @@ class Operation:
             self._console.say(f"{self._spec.name}: {self._done()}")
         if self._unsupported_keys:
             self._console.warn("FF01 the peer does not support some of the optional keys of this search")
+        return outcome
 
     def _results(self, response: Response) -> None:
         if isinstance(response, NCreateResponse):
@@ -132,4 +143,4 @@ def perform(link: Link, operation: Operation) -> Exit:
     """
     for item in link.stream(operation.flow()):
         operation.item(item)
-    return operation.exit
+    return operation.settle()

@@ -1,0 +1,95 @@
+"""What ``upsscp`` does once its command line is good: open the store, serve, and end in order at a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from dicomnet.drivers.common import Endpoint
+from dicomnet.errors import DicomNetError
+from ups.cli.addresses import readiness
+from ups.cli.console import Console
+from ups.cli.log import start_log
+from ups.cli.outcome import Exit
+from ups.cli.upsscp import ServerLine
+from ups.cli.words import UsageError
+from ups.server import UpsServer
+from ups.service import UpsService
+from ups.store import Store, StoreError
+from ups.store_sql import open_store
+
+__all__ = ["default_database", "serve"]
+
+
+def serve(line: ServerLine, console: Console) -> Exit:
+    """Serve until a signal comes.
+
+    Raises:
+        UsageError: the database cannot be used.
+    """
+    start_log(console, line.verbose, quietest=logging.INFO)
+    store = _open(line.database)
+    try:
+        return asyncio.run(_serve(line, store, console))
+    except DicomNetError as error:
+        console.say(str(error))
+        return Exit.NO_ASSOCIATION
+    finally:
+        store.close()
+
+
+def default_database() -> Path:
+    """``upsscp.db`` in the user's data directory (XDG Base Directory Specification; a relative path is ignored)."""
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not base.is_absolute():
+        base = Path.home() / ".local" / "share"
+    return base / "dicomnet" / "upsscp.db"
+
+
+def _open(database: str | None) -> Store:
+    name = str(default_database()) if database is None else database
+    try:
+        if database is None:
+            Path(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_store(name)
+    except (StoreError, OSError) as error:
+        raise UsageError(f"--db {name}: {getattr(error, 'strerror', None) or error}") from error
+
+
+async def _serve(line: ServerLine, store: Store, console: Console) -> Exit:
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[Exit] = loop.create_future()
+    again = asyncio.Event()
+
+    def stop(status: Exit) -> None:
+        if stopped.done():
+            again.set()
+        else:
+            stopped.set_result(status)
+
+    for number, status in ((signal.SIGTERM, Exit.DONE), (signal.SIGINT, Exit.INTERRUPTED)):
+        loop.add_signal_handler(number, stop, status)
+    peers = {peer.ae_title: Endpoint(peer.ae_title, peer.host, peer.port) for peer in line.peers}
+    title = line.local.ae_title
+    service = UpsService(store, ae_title=title, knows_ae=peers.__contains__)
+    host, port = line.local.bind_host, line.local.port or 0
+    async with UpsServer(service, ae_title=title, host=host, port=port, peers=peers) as server:
+        console.say(readiness(line.local, server.endpoint.port))
+        status = await stopped
+        # A second signal ends the patience: leaving the block drops what is left.
+        await _first(server.drain(), again.wait())
+    return status
+
+
+async def _first(*works: Coroutine[Any, Any, object]) -> None:
+    """Wait for whichever ends first and drop the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
