@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dicomnet.dimse.conversion import command_name
+from dicomnet.dimse.conversion import command_code, command_name
 from dicomnet.dimse.messages import (
     CCancelRequest,
     CEchoRequest,
@@ -156,7 +156,7 @@ def ask_many(request: Request, *, expect: type[R], via: str | None = None, timeo
 
 def _expected(expect: type[R], response: Response) -> R:
     if not isinstance(response, expect):
-        raise RemoteProtocolError(f"{command_name(response.command_field)} where {expect.__name__} was due")
+        raise RemoteProtocolError(f"{command_name(command_code(response))} where {expect.__name__} was due")
     return response
 
 

@@ -84,15 +84,17 @@ def encode_command(values: Mapping[int, CommandValue], *, group_length: int | No
     """
     body = b"".join(_encode_element(element, values[element]) for element in sorted(values) if element != 0)
     length = len(body) if group_length is None else group_length
-    return _HEADER.pack(0, 0, 4) + struct.pack("<I", length) + body
+    if not 0 <= length <= 0xFFFF_FFFF:
+        raise EncodeError(f"{length} does not fit", code=Fault.BAD_VALUE, path=_name(0))
+    return _HEADER.pack(0, 0, 4) + length.to_bytes(4, "little") + body
 
 
 def _encode_element(element: int, value: CommandValue) -> bytes:
     try:
         encoded = _encode_value(element, value)
+        return _HEADER.pack(0, element, len(encoded)) + encoded
     except (struct.error, UnicodeEncodeError, TypeError) as error:
         raise EncodeError(f"{value!r} does not fit", code=Fault.BAD_VALUE, path=_name(element)) from error
-    return _HEADER.pack(0, element, len(encoded)) + encoded
 
 
 def _encode_value(element: int, value: CommandValue) -> bytes:

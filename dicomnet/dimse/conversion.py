@@ -41,7 +41,7 @@ from dicomnet.dimse.messages import (
 )
 from dicomnet.errors import DecodeError, Fault
 
-__all__ = ["command_name", "from_command", "reply", "response_type", "to_command"]
+__all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command"]
 
 _KINDS: Mapping[int, type[Message]] = {
     kind.command_field: kind
@@ -107,9 +107,17 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
         if name in names and (value := getattr(request, name, None)) is not None
     }
     if isinstance(request, OtherRequest):
-        copied["answers"] = request.command[CommandElement.COMMAND_FIELD]
+        copied["answers"] = command_code(request)
     copied.update(values)
     return kind(responding_to=request.message_id or 0, context_id=request.context_id, status=status, **copied)
+
+
+def command_code(message: Message) -> int:
+    """The Command Field of a message, also of those that have no class of their own."""
+    if isinstance(message, OtherRequest):
+        code = message.command.get(CommandElement.COMMAND_FIELD)
+        return code if isinstance(code, int) else 0
+    return message.answers | 0x8000 if isinstance(message, OtherResponse) else message.command_field
 
 
 def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
@@ -119,8 +127,7 @@ def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
     command: CommandSet = {
         element: value for name, element, _ in _LAYOUT[type(message)] if (value := getattr(message, name)) is not None
     }
-    code = message.answers | 0x8000 if isinstance(message, OtherResponse) else message.command_field
-    command[CommandElement.COMMAND_FIELD] = code
+    command[CommandElement.COMMAND_FIELD] = command_code(message)
     command[CommandElement.COMMAND_DATA_SET_TYPE] = 0x0001 if has_data_set else NO_DATA_SET
     return command
 

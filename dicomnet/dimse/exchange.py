@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from dicomnet.codes import AbortReason
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.command import NO_DATA_SET, CommandElement, CommandSet, decode_command, encode_command
-from dicomnet.dimse.conversion import command_name, from_command, reply, response_type, to_command
+from dicomnet.dimse.conversion import command_code, command_name, from_command, reply, to_command
 from dicomnet.dimse.messages import (
     CCancelRequest,
     CFindRequest,
@@ -77,6 +77,7 @@ class Exchange:
         self._context_id = 0  # of that command
         self._discarding = False  # the data set went over the limit; the rest of it is dropped
         self._deadline: float | None = None
+        self._broken = False  # the peer broke a rule: nothing of it is read any more
         self._events: deque[Received] = deque()
         self._next_id = 1
         self._asked: dict[int, Request] = {}
@@ -121,6 +122,8 @@ class Exchange:
             if message.message_id in self._asked:
                 raise LocalProtocolError(f"message id {message.message_id} is still in use (PS3.7 10.1.2)")
             return message.message_id
+        if len(self._asked) >= 0xFFFF:
+            raise LocalProtocolError("every message id is in use (PS3.7 10.1.2)")
         while self._next_id in self._asked:
             self._next_id = self._next_id % 0xFFFF + 1
         message_id = self._next_id
@@ -163,6 +166,8 @@ class Exchange:
             event = self.association.next_event()
             if not isinstance(event, PDataIndication):
                 return event
+            if self._broken:
+                continue
             try:
                 for pdv in event.pdvs:
                     self._receive(pdv, now)
@@ -178,19 +183,30 @@ class Exchange:
     def handle_timeout(self, now: float) -> None:
         """Do what is due at ``now``; harmless when nothing is."""
         if self._deadline is not None and now >= self._deadline:
-            self._deadline = None
             error = TimedOut(f"a message was not complete after {self.limits.seconds:g} s", wait="message")
-            self.association.provider_abort(AbortReason.NOT_SPECIFIED, now, error)
+            self._break(AbortReason.NOT_SPECIFIED, error, now)
         self.association.handle_timeout(now)
 
+    def postpone(self, now: float) -> None:
+        """Give the peer its time anew: we ourselves are not reading what it sends."""
+        if self._deadline is not None and self.limits.seconds is not None:
+            self._deadline = now + self.limits.seconds
+        self.association.postpone(now)
+
     def _abort(self, error: DecodeError, now: float) -> None:
-        self._deadline = None
         reason = (
             AbortReason.UNEXPECTED_PDU_PARAMETER
             if error.code is Fault.ORDER
             else AbortReason.INVALID_PDU_PARAMETER_VALUE
         )
-        self.association.provider_abort(reason, now, RemoteProtocolError(str(error), source=2, reason=reason))
+        broken = RemoteProtocolError(str(error), source=2, reason=reason)
+        broken.__cause__ = error
+        self._break(reason, broken, now)
+
+    def _break(self, reason: AbortReason, error: DicomNetError, now: float) -> None:
+        self._broken = True
+        self._deadline = None
+        self.association.provider_abort(reason, now, error)
 
     def _new_assembler(self) -> FragmentAssembler:
         return FragmentAssembler(self.limits.command, self.limits.data_set)
@@ -265,14 +281,10 @@ class Exchange:
             self.stray_responses += 1
             _log.debug("dropped a response to message id %d, which is not outstanding", message.responding_to)
             return
-        if type(message) is not response_type(request):
-            raise DecodeError(
-                f"a {command_name(message.command_field)} answers a {command_name(request.command_field)}"
-                if not isinstance(request, OtherRequest)
-                else "the response is of another service than its request",
-                code=Fault.BAD_VALUE,
-                path="(0000,0100)",
-            )
+        # By the code and not by the class: a request that lacks a field is an OtherRequest, its answer is not.
+        if command_code(message) != command_code(request) | 0x8000:
+            text = f"a {command_name(command_code(message))} answers a {command_name(command_code(request))}"
+            raise DecodeError(text, code=Fault.BAD_VALUE, path="(0000,0100)")
         if message.status_class is not StatusClass.PENDING:
             del self._asked[message.responding_to]
         self._events.append(Received(message))

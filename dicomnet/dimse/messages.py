@@ -323,6 +323,11 @@ class OtherRequest(Request):
     command: Mapping[int, CommandValue] = field(default_factory=dict)
     missing: tuple[int, ...] = ()
 
+    @property
+    def context_class(self) -> str:
+        named = (CommandElement.AFFECTED_SOP_CLASS_UID, CommandElement.REQUESTED_SOP_CLASS_UID)
+        return next((str(self.command[element]) for element in named if element in self.command), "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherResponse(Response):

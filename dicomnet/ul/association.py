@@ -209,6 +209,11 @@ class Association:
             machine.fire(Event.EVT15, Occasion(now))
             machine.events.append(ProviderAbortIndication(AbortSource.SERVICE_USER, AbortReason.NOT_SPECIFIED, error))
 
+    def postpone(self, now: float) -> None:
+        """Give the peer its time anew to complete a PDU and to break its silence: it is us who do not read."""
+        self._machine.timers.restart(Wait.PDU, now)
+        self._machine.timers.restart(Wait.IDLE, now)
+
     # Commands of the user.
 
     def associate_request(self, request: AAssociateRQ, now: float) -> None:

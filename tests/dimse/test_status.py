@@ -1,0 +1,48 @@
+"""Statuses: class by number, names, and the services' own names first."""
+
+from __future__ import annotations
+
+import pytest
+
+from dicomnet.dimse.messages import NGetResponse
+from dicomnet.dimse.status import GENERAL, StatusClass, describe, status_class
+from dicomnet.errors import StatusError
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        (StatusClass.SUCCESS, [0x0000]),
+        (StatusClass.WARNING, [0x0001, 0x0107, 0x0116, 0xB000, 0xB301, 0xBFFF]),
+        (StatusClass.FAILURE, [0x0105, 0x0110, 0x0124, 0x0210, 0x0213, 0xA700, 0xAFFF, 0xC000, 0xC307, 0xCFFF]),
+        (StatusClass.CANCEL, [0xFE00]),
+        (StatusClass.PENDING, [0xFF00, 0xFF01]),
+        (StatusClass.FAILURE, [0x0002, 0x0300, 0x1000, 0x9999, 0xD000, 0xFE01, 0xFF02, 0xFFFF]),  # in no table
+    ],
+)
+def test_every_status_has_a_class(kind: StatusClass, codes: list[int]) -> None:
+    assert {status_class(code) for code in codes} == {kind}
+
+
+def test_the_general_names_agree_with_their_class() -> None:
+    for code, name in GENERAL.items():
+        assert describe(code) == f"{code:04X} {name}"
+
+
+def test_a_service_names_its_own() -> None:
+    assert describe(0xC307, {0xC307: "no such instance"}) == "C307 no such instance"
+    assert describe(0xC307) == "C307 (failure)"
+    assert describe(0x0110, {0xC307: "no such instance"}) == "0110 processing failure"
+
+
+@pytest.mark.parametrize("code", [0x0110, 0xC307, 0xFE00])
+def test_raise_for_status_raises_for_failure_and_cancel(code: int) -> None:
+    with pytest.raises(StatusError) as caught:
+        NGetResponse(responding_to=1, status=code).raise_for_status()
+    assert caught.value.status == code
+
+
+@pytest.mark.parametrize("code", [0x0000, 0x0107, 0xB301, 0xFF00])
+def test_raise_for_status_passes_the_rest(code: int) -> None:
+    response = NGetResponse(responding_to=1, status=code)
+    assert response.raise_for_status() is response
