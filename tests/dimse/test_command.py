@@ -23,9 +23,7 @@ ECHO = {E.AFFECTED_SOP_CLASS_UID: "1.2.840.10008.1.1", E.COMMAND_FIELD: 0x30, E.
 
 def test_elements_go_out_in_order_behind_their_length() -> None:
     encoded = encode_command({E.MESSAGE_ID: 7, E.COMMAND_FIELD: 0x30})
-    assert encoded == (
-        element(0, struct.pack("<I", 20)) + element(0x0100, b"\x30\0") + element(0x0110, b"\x07\0")
-    )
+    assert encoded == (element(0, struct.pack("<I", 20)) + element(0x0100, b"\x30\0") + element(0x0110, b"\x07\0"))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +109,14 @@ def test_a_repeated_element_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("number", "raw"),
-    [(0x0110, b""), (0x0110, b"\x07"), (0x0110, b"\x07\0\0\0"), (0x0900, b"abc"), (0x1005, b"abc"), (0x0901, b"abcdef")],
+    [
+        (0x0110, b""),
+        (0x0110, b"\x07"),
+        (0x0110, b"\x07\0\0\0"),
+        (0x0900, b"abc"),
+        (0x1005, b"abc"),
+        (0x0901, b"abcdef"),
+    ],
 )
 def test_a_length_the_vr_cannot_have_is_refused(number: int, raw: bytes) -> None:
     with pytest.raises(DecodeError) as caught:
