@@ -98,6 +98,9 @@ def _load_part10(data: bytes, start: int, name: str, limits: DataSetLimits) -> L
     except DecodeError as error:
         _fail(name, error, "file meta information: ")
     body = data[end:]
+    if not transfer_syntax and not body:
+        text = f"{_prefix(name)}file meta information: cut before the transfer syntax"
+        raise DecodeError(text, code=Fault.TRUNCATED, offset=end)
     if not transfer_syntax:
         transfer_syntax = _guess(body)
         warnings.append(f"{_prefix(name)}no transfer syntax in the file meta information; read as {transfer_syntax}")
@@ -113,7 +116,7 @@ def _load_part10(data: bytes, start: int, name: str, limits: DataSetLimits) -> L
 def _read_meta(data: bytes, pos: int) -> tuple[int, str]:
     """Where the data set begins, and its transfer syntax (PS3.10 7.1: always explicit VR little endian).
 
-    The group length is not trusted: the group ends where another begins.
+    The group length decides nothing, because writers get it wrong: the group ends where another begins.
     """
     start, transfer_syntax = pos, ""
     while data[pos : pos + 2] == b"\x02\0":

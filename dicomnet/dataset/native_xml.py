@@ -296,7 +296,7 @@ def _write_value(node: etree._Element, field: Field, path: str) -> None:
         if field.vr == "PN":
             _write_name(_sub(node, "PersonName", number), text)
         else:
-            _sub(node, "Value", number).text = text
+            _sub(node, "Value", number).text = text or None
 
 
 def _write_name(node: etree._Element, text: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydicom import config
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
@@ -203,7 +203,9 @@ def text_element(tag: int, vr: str, texts: list[str]) -> DataElement:
         raise BadValueError(f"VR {vr} holds one value, not {len(texts)}")
     convert = _CONVERTERS.get(vr, _text)
     values = [convert(vr, text) for text in texts]
-    return _element(tag, vr, values[0] if len(values) == 1 else values or None)
+    if not values:
+        return _element(tag, vr, empty_value_for_VR(vr))
+    return _element(tag, vr, values[0] if len(values) == 1 else values)
 
 
 def binary_element(tag: int, vr: str, content: bytes) -> DataElement:
