@@ -150,4 +150,5 @@ def changes(before: Dataset, after: Dataset) -> list[Report]:
 
 
 def _progress(workitem: Dataset) -> list[object]:
-    return [[canonical(item, tag) for tag in _PROGRESS_REPORTED] for item in items(workitem, _PROGRESS)]
+    held = ([canonical(item, tag) for tag in _PROGRESS_REPORTED] for item in items(workitem, _PROGRESS))
+    return [values for values in held if any(value is not None for value in values)]

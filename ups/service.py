@@ -133,7 +133,9 @@ class UpsService:
 
     def _check_served(self, request: Request, caller: Caller) -> None:
         action_type = request.action_type if isinstance(request, messages.NActionRequest) else None
-        if isinstance(request, messages.OtherRequest) or not serves(caller.abstract_syntax, command_field(request)):
+        # in the Event class we are the SCP too, but it is the SCP who sends its N-EVENT-REPORT
+        foreign = isinstance(request, (messages.OtherRequest, messages.NEventReportRequest))
+        if foreign or not serves(caller.abstract_syntax, command_field(request)):
             raise Refusal(general.UNRECOGNIZED_OPERATION, "not served in this presentation context")
         if not serves(caller.abstract_syntax, command_field(request), action_type):
             raise Refusal(general.NO_SUCH_ACTION_TYPE, "action type not served in this presentation context")

@@ -115,7 +115,13 @@ def _subscribe_globally(
     if wanted.uid == UPS_FILTERED_GLOBAL_SUBSCRIPTION:
         for tag in (_RECEIVING_AE, _DELETION_LOCK):
             action._dict.pop(BaseTag(tag), None)
-        query, filter_bytes = compile_filter(action), encode(action)
+        try:
+            query, filter_bytes = compile_filter(action), encode(action)
+        except Refusal as refusal:
+            # the codes of C-FIND have no meaning in N-ACTION
+            limit = refusal.status == status.FIND_OUT_OF_RESOURCES
+            code = general.RESOURCE_LIMITATION if limit else general.INVALID_ARGUMENT_VALUE
+            raise Refusal(code, refusal.comment, elements=refusal.elements) from refusal
         if query.is_empty:
             raise Refusal(general.INVALID_ARGUMENT_VALUE, "a filtered subscription needs matching keys")
     transaction.subscribe_globally(GlobalSubscription(wanted.ae_title, wanted.lock, filter_bytes, wanted.trial))
