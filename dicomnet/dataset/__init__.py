@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["DataSetLimits", "decode", "encode"]
 
-MIB = 1024 * 1024
+_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class DataSetLimits:
     """What a data set may cost. Excess is a DecodeError with Fault.LIMIT (nesting when encoding: an EncodeError)."""
 
-    max_bytes: int = 64 * MIB
+    max_bytes: int = 64 * _MIB
     """Of the encoded data set, or of the file it comes in."""
-    max_inflated: int = 64 * MIB
+    max_inflated: int = 64 * _MIB
     """Of a deflated data set, after inflating."""
     max_ratio: int = 200
     """Of inflated to deflated bytes."""

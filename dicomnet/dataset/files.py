@@ -116,8 +116,11 @@ def _load_part10(data: bytes, start: int, name: str, limits: DataSetLimits) -> L
 def _read_meta(data: bytes, pos: int) -> tuple[int, str]:
     """Where the data set begins, and its transfer syntax (PS3.10 7.1: always explicit VR little endian).
 
-    The group length decides nothing, because writers get it wrong: the group ends where another begins.
+    The group length decides nothing, because writers get it wrong: the group ends where another begins. But one that
+    reaches past the file's end tells that the file was cut between two elements.
     """
+    if data[pos : pos + 8] == b"\x02\0\0\0UL\x04\0" and _number(data, pos + 8) > len(data) - pos - 12:
+        raise DecodeError("the group length reaches past the end", code=Fault.TRUNCATED, offset=pos)
     start, transfer_syntax = pos, ""
     while data[pos : pos + 2] == b"\x02\0":
         if len(data) - pos < 8:
@@ -129,7 +132,7 @@ def _read_meta(data: bytes, pos: int) -> tuple[int, str]:
         header = 12 if long else 8
         if len(data) - pos < header:
             raise DecodeError("an element is cut", code=Fault.TRUNCATED, offset=pos)
-        length = int.from_bytes(data[pos + 8 : pos + 12] if long else data[pos + 6 : pos + 8], "little")
+        length = _number(data, pos + 8) if long else int.from_bytes(data[pos + 6 : pos + 8], "little")
         if length > len(data) - pos - header:
             raise DecodeError(f"{length} bytes announced, fewer are left", code=Fault.TRUNCATED, offset=pos)
         if data[pos + 2 : pos + 4] == b"\x10\0":
@@ -138,6 +141,10 @@ def _read_meta(data: bytes, pos: int) -> tuple[int, str]:
         if pos - start > _MAX_META:
             raise DecodeError(f"longer than {_MAX_META} bytes", code=Fault.LIMIT, offset=pos)
     return pos, transfer_syntax
+
+
+def _number(data: bytes, pos: int) -> int:
+    return int.from_bytes(data[pos : pos + 4], "little")
 
 
 def _drop_meta(dataset: Dataset) -> None:

@@ -226,10 +226,11 @@ def _write_fields(
     parent: etree._Element, dataset: Dataset, encodings: tuple[str, ...], path: str, max_depth: int
 ) -> None:
     """One data set; recursion ends at the nesting limit."""
+    creators = _named_creators(dataset)
     try:
         for field in fields(dataset, encodings):
             here = f"{path}{field.tag:08X}"
-            if _reserves(dataset, field):
+            if field.tag in creators:
                 continue  # a private creator: the attribute privateCreator says it (PS3.19 A.1.5)
             node = _attribute(parent, dataset, field)
             if field.vr != "SQ":
@@ -246,22 +247,28 @@ def _write_fields(
         raise
 
 
-def _reserves(dataset: Dataset, field: Field) -> bool:
-    """Whether this is a private creator that some element will name; an idle one is written like any attribute."""
-    number = field.tag & 0xFFFF
-    if not field.tag >> 16 & 1 or not 0x10 <= number <= 0xFF or not field.content:
-        return False
-    block = (field.tag >> 16) << 8 | number
-    return any(tag >> 8 == block for tag in dataset._dict) and not _FORBIDDEN.search(
-        field.content.decode("utf-8", "replace")
-    )
+def _named_creators(dataset: Dataset) -> set[int]:
+    """Private creators that some element will name (PS3.19 A.1.5); an idle one is written like any attribute."""
+    blocks = {tag >> 8 for tag in dataset._dict if tag >> 16 & 1 and tag & 0xFFFF > 0xFF}
+    return {
+        tag
+        for tag in dataset._dict
+        if tag >> 16 & 1
+        and ((tag >> 16) << 8 | tag & 0xFF) in blocks
+        and 0x10 <= tag & 0xFFFF <= 0xFF
+        and _creator(dataset, tag | (tag & 0xFF) << 8)
+    }
+
+
+def _creator(dataset: Dataset, tag: int) -> str:
+    """The creator as it can stand in an attribute; empty when it cannot."""
+    creator = private_creator(dataset, tag) if tag >> 16 & 1 else ""
+    return "" if _FORBIDDEN.search(creator) or "\\" in creator or len(creator) > 64 else creator
 
 
 def _attribute(parent: etree._Element, dataset: Dataset, field: Field) -> etree._Element:
     node = etree.SubElement(parent, f"{{{NAMESPACE}}}DicomAttribute")
-    creator = private_creator(dataset, field.tag) if field.tag >> 16 & 1 else ""
-    if _FORBIDDEN.search(creator):
-        creator = ""
+    creator = _creator(dataset, field.tag)
     node.set("tag", f"{field.tag & 0xFFFF00FF if creator else field.tag:08X}")
     node.set("vr", field.vr)
     keyword = keyword_for_tag(field.tag)

@@ -19,7 +19,7 @@ from pydicom.tag import BaseTag
 
 from dicomnet.errors import DicomNetError, EncodeError, Fault
 from dicomnet.kernel._text import encode_text, encodings_for
-from dicomnet.kernel._values import resolve_vr, swapped, transcoded, value_field
+from dicomnet.kernel._values import private_creator, resolve_vr, swapped, transcoded, value_field
 from dicomnet.kernel._vr import AMBIGUOUS, LONG, NUMBERS, SHORT, TEXT, UNITS, private_vr, public_vr
 
 __all__ = [
@@ -143,16 +143,6 @@ def vr_of(dataset: Dataset, tag: int) -> str:
     if 0x10 <= tag & 0xFFFF <= 0xFF:
         return "LO"
     return private_vr(tag, private_creator(dataset, tag)) or "UN"
-
-
-def private_creator(dataset: Dataset, tag: int) -> str:
-    """Who reserved the block of a private tag (PS3.5 7.8.1); empty when nobody did."""
-    element = tag & 0xFFFF
-    owner = dataset._dict.get(BaseTag(tag & 0xFFFF0000 | element >> 8)) if element > 0xFF else None
-    value = None if owner is None else owner.value
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    return str(value or "").strip(" \0")
 
 
 # --- from text -------------------------------------------------------------------------------------------------------

@@ -50,8 +50,7 @@ def parse(data: bytes, name: str, limits: DataSetLimits) -> etree._Element:
     if len(data) > limits.max_bytes:
         place.fail(Fault.LIMIT, f"the file is longer than {limits.max_bytes} bytes")
     data = bytes(data)
-    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]
-    squeezed = data.replace(b"\0", b"") if wide else data
+    squeezed = data.replace(b"\0", b"")  # UTF-16 then reads like ASCII; elsewhere XML has no NUL
     _check_encoding(squeezed, place)
     if squeezed.count(b"<") > _NODES_PER_ELEMENT * limits.max_elements + 100:
         place.fail(Fault.LIMIT, f"more markup than {limits.max_elements} elements need")

@@ -25,7 +25,7 @@ from pydicom.tag import BaseTag
 from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel._python_decode import Decoder, check_fragments
 from dicomnet.kernel._text import DEFAULT, encodings_for
-from dicomnet.kernel._values import padded, resolve_vr, swapped, transcoded, value_field
+from dicomnet.kernel._values import padded, private_creator, resolve_vr, swapped, transcoded, value_field
 from dicomnet.kernel._vr import AMBIGUOUS, LONG, TEXT, UNITS, VRS, private_vr, public_vr
 
 __all__ = ["Encoder"]
@@ -172,8 +172,7 @@ class Encoder:
         elif vr is None:
             if 0x10 <= tag & 0xFFFF <= 0xFF:
                 return "LO"
-            owner = level.dataset.get(BaseTag(tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8))
-            vr = private_vr(tag, str(owner.value)) if owner is not None and owner.value else None
+            vr = private_vr(tag, private_creator(level.dataset, tag))
         if vr in AMBIGUOUS:
             return resolve_vr(tag, vr, raw.value, raw.length == _UNDEFINED, self._datasets())
         return vr or "UN"

@@ -66,7 +66,21 @@ def decode_text(value: bytes, encodings: list[str]) -> str:
     """
     if _ESCAPE not in value:
         return value.decode(encodings[0])
-    return charset.decode_bytes(value, encodings, TEXT_VR_DELIMS)
+    head, *escaped = value.split(b"\x1b")
+    return head.decode(encodings[0]) + "".join(_decode_escaped(b"\x1b" + part, encodings) for part in escaped)
+
+
+def _decode_escaped(part: bytes, encodings: list[str]) -> str:
+    """Text that begins with an escape sequence (PS3.5 6.1.2.5.3): up to a delimiter in its character set."""
+    size = 4 if part.startswith((b"\x1b$(", b"\x1b$)")) else 3
+    encoding = charset.CODES_TO_ENCODINGS.get(part[:size], "")
+    if encoding not in encodings and encoding != charset.default_encoding:
+        raise UnicodeDecodeError(encodings[0], part, 0, size, "an escape sequence of no declared character set")
+    if encoding in charset.handled_encodings:
+        return part.decode(encoding)  # Python's codec knows the sequences
+    content = part[size:]
+    end = next((place for place, byte in enumerate(content) if byte in TEXT_VR_DELIMS), len(content))
+    return content[:end].decode(encoding) + content[end:].decode(encodings[0])
 
 
 def encode_text(text: str, encodings: list[str]) -> bytes:

@@ -10,15 +10,17 @@ import struct
 from datetime import date, datetime, time
 from typing import Any
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import PersonName
 
 from dicomnet.kernel._text import decode_text, encode_name, encode_text, is_plain
 from dicomnet.kernel._vr import NUMBERS, TEXT, UNITS
 
-__all__ = ["padded", "resolve_vr", "swapped", "transcoded", "value_field"]
+__all__ = ["padded", "private_creator", "resolve_vr", "swapped", "transcoded", "value_field"]
 
+_PIXEL_REPRESENTATION = 0x00280103
 _LUT_DESCRIPTORS = frozenset([0x00281101, 0x00281102, 0x00281103, 0x00283002])
 _ZERO_PADDED = frozenset(["UI", "OB", "UN", "OW", "OD", "OF", "OL", "OV"])
 
@@ -151,24 +153,37 @@ def transcoded(vr: str, value: bytes, source: list[str], target: list[str]) -> b
 def resolve_vr(tag: int, vr: str, value: Any, undefined: bool, datasets: list[Dataset]) -> str:
     """The VR that an ambiguous one of PS3.6 means here; ``datasets`` from the enclosing one outwards."""
     if tag == 0x7FE00010:
-        return "OB" if undefined or 0 < _number(datasets[:1], "BitsAllocated") <= 8 else "OW"
+        return "OB" if undefined or 0 < _number(datasets[:1], 0x00280100) <= 8 else "OW"
     if tag >> 16 == 0x5400 and vr == "OB or OW":
-        return "OB" if 0 < _number(datasets[:1], "WaveformBitsAllocated") <= 8 else "OW"
+        return "OB" if 0 < _number(datasets[:1], 0x54001004) <= 8 else "OW"
     if vr == "OB or OW":
         return "OW"
     if vr == "US or SS":
-        return "SS" if _number(datasets, "PixelRepresentation") == 1 else "US"
+        return "SS" if _number(datasets, _PIXEL_REPRESENTATION) == 1 else "US"
     if isinstance(value, bytes | bytearray) or value is None:
         return "OW"
     return "US"
 
 
-def _number(datasets: list[Dataset], keyword: str) -> int:
-    """The nearest value of an attribute, -1 when there is none."""
+def _number(datasets: list[Dataset], tag: int) -> int:
+    """The nearest value of an attribute of VR US, -1 when there is none."""
     for dataset in datasets:
-        value = dataset.get(keyword)
-        if value is None and keyword == "PixelRepresentation":
+        element = dataset._dict.get(BaseTag(tag))
+        value: Any = None if element is None else element.value
+        if isinstance(element, RawDataElement) and value:
+            value = int.from_bytes(value[:2], "little" if element.is_little_endian else "big")
+        if value is None and tag == _PIXEL_REPRESENTATION:
             value = getattr(dataset, "_pixel_rep", None)
         if isinstance(value, int):
             return value
     return -1
+
+
+def private_creator(dataset: Dataset, tag: int) -> str:
+    """Who reserved the block of a private tag (PS3.5 7.8.1); empty when nobody did."""
+    element = tag & 0xFFFF
+    owner = dataset._dict.get(BaseTag(tag & 0xFFFF0000 | element >> 8)) if element > 0xFF else None
+    value: Any = None if owner is None else owner.value
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    return value.strip(" \0") if isinstance(value, str) else ""

@@ -63,7 +63,7 @@ def test_part10_without_transfer_syntax_or_uids() -> None:
     assert theirs.file_meta.MediaStorageSOPInstanceUID == "1.9"
     start = data.index(b"\x02\x00\x10\x00UI")
     for body in (encode(dataset, syntax) for syntax in (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE)):
-        loaded = load(data[:start] + body, "a")
+        loaded = load(data[:132] + data[144:start] + body, "a")
         assert loaded.dataset == dataset
         assert loaded.warnings[0].startswith("a: no transfer syntax")
 
