@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dicomnet.drivers.common import Endpoint
 from dicomnet.errors import DicomNetError
@@ -16,12 +17,14 @@ from ups.cli.addresses import readiness
 from ups.cli.console import Console
 from ups.cli.log import start_log
 from ups.cli.outcome import Exit
-from ups.cli.upsscp import ServerLine
 from ups.cli.words import UsageError
 from ups.server import UpsServer
 from ups.service import UpsService
 from ups.store import Store, StoreError
 from ups.store_sql import open_store
+
+if TYPE_CHECKING:
+    from ups.cli.upsscp import ServerLine
 
 __all__ = ["default_database", "serve"]
 
@@ -58,7 +61,12 @@ def _open(database: str | None) -> Store:
             Path(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return open_store(name)
     except (StoreError, OSError) as error:
-        raise UsageError(f"--db {name}: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(f"--db {_shown(name)}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _shown(name: str) -> str:
+    """A database name without the password that a URL may hold."""
+    return re.sub(r"(://[^/@]*?:)[^/]*@", r"\1***@", name)
 
 
 async def _serve(line: ServerLine, store: Store, console: Console) -> Exit:
