@@ -130,7 +130,7 @@ class Decoder:
 
     def _read_elements(self, level: _Level) -> None:
         """Read leaves until a sequence opens or the level ends; either changes the stack."""
-        data, elements, end = self._data, level.elements, level.end
+        data, end = self._data, level.end
         implicit, little, pos = level.implicit, level.little, self._pos
         unpack = _IMPLICIT[little] if implicit else _EXPLICIT[little]
         code: Any
@@ -145,10 +145,8 @@ class Decoder:
                 self._pos = pos
                 self._delimiter(level, element, _LENGTH[little](data, pos - 4)[0])
                 return
-            self._count += 1
-            if self._count > self._max_elements:
-                self._fail(Fault.LIMIT, f"more than {self._max_elements} elements and items", start, tag)
-            if tag in elements:
+            self._counted(start, tag)
+            if tag in level.elements:
                 self._fail(Fault.DUPLICATE, "the tag is repeated in one data set", start, tag)
             vr: str | None
             if implicit:
@@ -176,22 +174,27 @@ class Decoder:
                 continue
             if length > end - pos:
                 self._fail_short(pos, length, end, tag)
-            value = data[pos : pos + length]
-            base = BaseTag(tag)
-            if vr is None:
-                # not in any dictionary: UN for good
-                elements[base] = DataElement(base, "UN", value or None, pos, already_converted=True)
-            else:
-                elements[base] = RawDataElement(base, vr, length, value, pos, implicit, little)
-                if tag == _CHARACTER_SET:
-                    level.encodings = encodings_for(value.decode("latin-1"))
-                elif tag == _PIXEL_REPRESENTATION:
-                    self._pixel_representation = True
+            self._keep(level, tag, vr, pos, data[pos : pos + length])
             pos += length
-        self._pos = pos
-        if level.undefined:
-            self._fail(Fault.TRUNCATED, "the item of undefined length has no delimiter", pos)
-        self._close_level(level)
+        self._end_level(level, pos)
+
+    def _keep(self, level: _Level, tag: int, vr: str | None, pos: int, value: bytes) -> None:
+        """Take a leaf into its data set."""
+        base = BaseTag(tag)
+        if vr is None:
+            # not in any dictionary: UN for good
+            level.elements[base] = DataElement(base, "UN", value or None, pos, already_converted=True)
+            return
+        level.elements[base] = RawDataElement(base, vr, len(value), value, pos, level.implicit, level.little)
+        if tag == _CHARACTER_SET:
+            level.encodings = encodings_for(value.decode("latin-1"))
+        elif tag == _PIXEL_REPRESENTATION:
+            self._pixel_representation = True
+
+    def _counted(self, pos: int, tag: int | None = None) -> None:
+        self._count += 1
+        if self._count > self._max_elements:
+            self._fail(Fault.LIMIT, f"more than {self._max_elements} elements and items", pos, tag)
 
     def _implicit_vr(self, level: _Level, tag: int) -> str | None:
         """VR of an element whose encoding has none; None for one that no dictionary has."""
@@ -255,9 +258,7 @@ class Decoder:
                     self._fail(Fault.BAD_DELIMITER, "the sequence delimiter has a length", pos, tag)
                 self._pos = pos + 8
                 return data[start:pos]
-            self._count += 1
-            if self._count > self._max_elements:
-                self._fail(Fault.LIMIT, f"more than {self._max_elements} elements and items", pos, tag)
+            self._counted(pos, tag)
             pos += 8
             if length == _UNDEFINED:
                 self._fail(Fault.BAD_LENGTH, "a fragment cannot have undefined length", pos - 4, tag)
@@ -293,14 +294,19 @@ class Decoder:
             return
         if group != 0xFFFE or element != _ITEM:
             self._fail(Fault.BAD_DELIMITER, f"({group:04X},{element:04X}) where an item must begin", pos)
-        self._count += 1
-        if self._count > self._max_elements:
-            self._fail(Fault.LIMIT, f"more than {self._max_elements} elements and items", pos)
+        self._counted(pos)
         undefined = length == _UNDEFINED
         if not undefined and length > end - pos - 8:
             self._fail_short(pos + 8, length, end)
         stop = end if undefined else pos + 8 + length
         self._stack.append(_Level(pos, stop, undefined, items.implicit, items.little, items.encodings))
+
+    def _end_level(self, level: _Level, pos: int) -> None:
+        """The bytes of a data set are used up."""
+        self._pos = pos
+        if level.undefined:
+            self._fail(Fault.TRUNCATED, "the item of undefined length has no delimiter", pos)
+        self._close_level(level)
 
     def _close_level(self, level: _Level) -> None:
         self._stack.pop()
@@ -336,7 +342,7 @@ class Decoder:
         self._fail(Fault.OVERRUN, f"{need} bytes announced or needed, the enclosing item has {left} left", pos, tag)
 
     def _fail(self, code: Fault, message: str, offset: int, tag: int | None = None) -> NoReturn:
-        path = [f"{part.tag:08X}[{max(len(part.items), 0)}]" for part in self._stack if isinstance(part, _Items)]
+        path = [f"{part.tag:08X}[{len(part.items)}]" for part in self._stack if isinstance(part, _Items)]
         if tag is not None:
             path.append(f"{tag:08X}")
         raise DecodeError(message, code=code, offset=offset, path="/".join(path), clause="PS3.5 7")

@@ -372,9 +372,22 @@ def test_code_extensions(kernel: ModuleType) -> None:
         kernel.encode_dataset(dataset, False, True)
 
 
+def test_escape_sequences_of_no_declared_character_set_are_an_error(kernel: ModuleType) -> None:
+    text = short(0x00080005, "CS", b"\\ISO 2022 IR 87 ") + short(0x00100020, "LO", b"a\x1b$)Cxyz ")
+    dataset = decode(kernel, text)
+    assert kernel.encode_dataset(dataset, False, True) == text
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    with pytest.raises(EncodeError) as caught:
+        kernel.encode_dataset(dataset, False, True)
+    assert caught.value.path == "00100020"
+
+
 def test_encoding_does_not_change_the_data_set(kernel: ModuleType) -> None:
-    item = tag(ITEM, len(CODE)) + CODE
-    dataset = decode(kernel, CODE + long(0x00404018, "SQ", item) + short(0x00280106, "US", b"\1\0"))
+    ambiguous = tag(0x00280103, 2) + b"\1\0" + tag(0x00280106, 2) + b"\xff\xff"
+    implicit_item = tag(ITEM, 14) + tag(0x00080100, 6) + b"121726"
+    data = tag(0x00404018, len(implicit_item)) + implicit_item + ambiguous
+    assert b"SS\x02\0\xff\xff" in kernel.encode_dataset(decode(kernel, data, implicit=True), False, True)
+    dataset = decode(kernel, data, implicit=True)
     before = dict(dataset._dict)
     for implicit, little in ENCODINGS:
         kernel.encode_dataset(dataset, implicit, little)
