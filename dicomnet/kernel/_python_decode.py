@@ -25,7 +25,7 @@ from dicomnet.errors import DecodeError, Fault
 from dicomnet.kernel._text import DEFAULT, encodings_for
 from dicomnet.kernel._vr import FRAGMENTED, LONG, VRS, private_vr, public_vr
 
-__all__ = ["Decoder", "check_fragments"]
+__all__ = ["Decoder"]
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xE000, 0xE00D, 0xE0DD
 _UNDEFINED = 0xFFFFFFFF
@@ -379,22 +379,3 @@ def _hand_down_pixel_representation(root: Dataset) -> None:
             if isinstance(element, DataElement) and element.VR == "SQ"
             for item in element.value
         )
-
-
-def check_fragments(value: bytes, little: bool) -> None:
-    """Whether a value of undefined length is a row of fragments (PS3.5 A.4).
-
-    Raises:
-        DecodeError: it is not; written with a delimiter behind it, nobody could read it again.
-    """
-    pos, end, unpack = 0, len(value), _IMPLICIT[little]
-    while pos < end:
-        if end - pos < 8:
-            raise DecodeError("the fragments are cut", code=Fault.TRUNCATED, offset=pos)
-        group, element, length = unpack(value, pos)
-        if group != 0xFFFE or element != _ITEM:
-            raise DecodeError("a fragment must begin with an item tag", code=Fault.BAD_DELIMITER, offset=pos)
-        pos += 8
-        if length > end - pos:
-            raise DecodeError("a fragment is cut", code=Fault.TRUNCATED, offset=pos)
-        pos += length

@@ -23,7 +23,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from dicomnet.errors import DecodeError, EncodeError, Fault
-from dicomnet.kernel._python_decode import Decoder, check_fragments
+from dicomnet.kernel._python_decode import Decoder
 from dicomnet.kernel._text import DEFAULT, encodings_for
 from dicomnet.kernel._values import padded, private_creator, resolve_vr, swapped, transcoded, value_field
 from dicomnet.kernel._vr import AMBIGUOUS, LONG, TEXT, UNITS, VRS, private_vr, public_vr
@@ -201,7 +201,7 @@ class Encoder:
         """Encapsulated content, verbatim, with the delimiter that is not part of it (PS3.5 A.4)."""
         if little != self._little:
             self._fail(Fault.UNSUPPORTED, "encapsulated content cannot change its byte order", tag)
-        check_fragments(value, little)
+        _check_fragments(value, little)
         self._header(tag, vr if vr in LONG else "OB", _UNDEFINED)
         self._out += value + self._pack_implicit(0xFFFE, 0xE0DD, 0)
 
@@ -262,3 +262,22 @@ def _encodings(dataset: Dataset, inherited: list[str]) -> list[str]:
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     return encodings_for(value) if value else inherited
+
+
+def _check_fragments(value: bytes, little: bool) -> None:
+    """Whether a value of undefined length is a row of fragments (PS3.5 A.4).
+
+    Raises:
+        DecodeError: it is not; written with a delimiter behind it, nobody could read it again.
+    """
+    pos, end, unpack = 0, len(value), struct.Struct("<HHI" if little else ">HHI").unpack_from
+    while pos < end:
+        if end - pos < 8:
+            raise DecodeError("the fragments are cut", code=Fault.TRUNCATED, offset=pos)
+        group, element, length = unpack(value, pos)
+        if group != 0xFFFE or element != 0xE000:
+            raise DecodeError("a fragment must begin with an item tag", code=Fault.BAD_DELIMITER, offset=pos)
+        pos += 8
+        if length > end - pos:
+            raise DecodeError("a fragment is cut", code=Fault.TRUNCATED, offset=pos)
+        pos += length

@@ -373,7 +373,7 @@ def test_code_extensions(kernel: ModuleType) -> None:
 
 
 def test_escape_sequences_of_no_declared_character_set_are_an_error(kernel: ModuleType) -> None:
-    text = short(0x00080005, "CS", b"\\ISO 2022 IR 87 ") + short(0x00100020, "LO", b"a\x1b$)Cxyz ")
+    text = short(0x00080005, "CS", b"\\ISO 2022 IR 87 ") + short(0x00100020, "LO", b"a\x1b$)Cxyz")
     dataset = decode(kernel, text)
     assert kernel.encode_dataset(dataset, False, True) == text
     dataset.SpecificCharacterSet = "ISO_IR 192"
