@@ -74,9 +74,9 @@ class Outcome:
 class UpsService:
     """One worklist. Safe to call from several threads at once if its store is.
 
-    ``knows_ae`` says whether there is an address for an AE title (by default there is for none); ``fallback`` are the AE titles told of a restart
-    beside the subscribers; ``worklist_label`` fills an empty Worklist Label (our AE title by default); with
-    ``grant_locks`` False a deletion lock is answered with B301.
+    ``knows_ae`` says whether there is an address for an AE title (by default there is for none); ``fallback`` are the
+    AE titles told of a restart beside the subscribers; ``worklist_label`` fills an empty Worklist Label (our AE title
+    by default); with ``grant_locks`` False a deletion lock is answered with B301.
     """
 
     def __init__(
