@@ -36,7 +36,7 @@ from ups.workitem import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Done", "change_state", "create", "request_cancel", "set_attributes"]
+__all__ = ["Done", "change_state", "create", "record", "request_cancel", "set_attributes"]
 
 _STATE = 0x00741000
 _TRANSACTION_UID = 0x00081195
@@ -76,7 +76,7 @@ def create(
         raise Refusal(transition.status, "a workitem with this UID exists")
     check_create(dataset)
     changed = tuple(prepare(dataset, now, worklist_label))
-    transaction.add(_record(Workitem(uid, StepState.SCHEDULED, b""), dataset))
+    transaction.add(record(Workitem(uid, StepState.SCHEDULED, b""), dataset))
     effects: list[events.DeliverEventReport] = []
     reports = [events.state_report(dataset), *events.assigned_reports(dataset)]
     receivers = [held for held in transaction.global_subscriptions() if wants(held, uid, dataset)]
@@ -107,7 +107,7 @@ def set_attributes(transaction: Transaction, uid: str, changes: Dataset, now: da
     check_set(changes)
     before, after = decode(workitem), decode(workitem)
     ignored = tuple(apply_set(after, changes, now))
-    transaction.replace(_record(workitem, after))
+    transaction.replace(record(workitem, after))
     reports = events.changes(before, after)
     effects = tuple(events.deliver(reports, uid, transaction.subscribers(uid))) if reports else ()
     if ignored:
@@ -136,7 +136,7 @@ def change_state(transaction: Transaction, uid: str, action: Dataset, now: datet
         check_final(dataset, target)
     set_state(dataset, target)
     changed = replace(workitem, transaction_uid=given, ended=now.timestamp() if target in FINAL_STATES else None)
-    transaction.replace(_record(changed, dataset))
+    transaction.replace(record(changed, dataset))
     report = events.state_report(dataset)
     return Done(transition.status, tuple(events.deliver([report], uid, transaction.subscribers(uid))))
 
@@ -165,7 +165,7 @@ def request_cancel(transaction: Transaction, uid: str, request: Dataset, request
     cancel_by_scp(dataset, request, now)
     check_final(dataset, transition.states[-1])
     # the claim is ours for a moment; nobody else ever learns its UID
-    transaction.replace(_record(replace(workitem, transaction_uid=new_uid(), ended=now.timestamp()), dataset))
+    transaction.replace(record(replace(workitem, transaction_uid=new_uid(), ended=now.timestamp()), dataset))
     reports = [passed, events.state_report(dataset)]
     return Done(transition.status, tuple(events.deliver(reports, uid, receivers)))
 
@@ -191,7 +191,7 @@ def _transaction_uid(dataset: Dataset) -> str:
     return "\\".join(values)  # two values make no UID, and so are never the right one
 
 
-def _record(workitem: Workitem, dataset: Dataset) -> Workitem:
+def record(workitem: Workitem, dataset: Dataset) -> Workitem:
     """The record with the data set's bytes and the columns taken from it."""
     patient = texts(dataset, Narrowing.COLUMNS["patient_id"])
     return replace(

@@ -142,8 +142,8 @@ def _walk(
 
 def _wrong_kind(dataset: Dataset, attribute: Attribute) -> bool:
     element = raw(dataset, attribute.tag)
-    if element is None or (vr_of(element) == "SQ") == (attribute.vr == "SQ"):
-        return False
+    if element is None or vr_of(element) == "UN" or (vr_of(element) == "SQ") == (attribute.vr == "SQ"):
+        return False  # UN: newer than our dictionary, and without a VR on the wire
     return bool(element.value)
 
 

@@ -183,6 +183,12 @@ def make_desk():
     return Desk
 
 
+@pytest.fixture(scope="session")
+def as_received():
+    """Makes data sets with the values given, as from a peer: nobody has validated them."""
+    return Desk.dataset
+
+
 @pytest.fixture
 def sql_store(tmp_path):
     path = tmp_path / "ups.db"
