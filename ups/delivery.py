@@ -35,7 +35,7 @@ _TRANSFER_SYNTAXES = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE)
 class DeliveryLimits:
     """What is kept for a subscriber that is away, and how patiently: events, seconds, seconds between two tries."""
 
-    events: int = 1000
+    events: int = 20_000
     seconds: float = 3600.0
     first_pause: float = 1.0
     longest_pause: float = 60.0
