@@ -231,7 +231,8 @@ class Decoder:
             base = BaseTag(tag)
             level.elements[base] = RawDataElement(base, vr, length, value, pos, level.implicit, level.little)
             return False
-        if vr not in ("SQ", None):
+        if vr != "SQ" and not level.implicit:
+            # in implicit VR only a sequence can have it, whatever the dictionary says of the tag
             self._fail(Fault.BAD_LENGTH, f"VR {vr} cannot have undefined length", pos - 4, tag)
         if not undefined and length > end - pos:
             self._fail_short(pos, length, end, tag)

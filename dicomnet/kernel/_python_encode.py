@@ -26,7 +26,7 @@ from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel._python_decode import Decoder
 from dicomnet.kernel._text import DEFAULT, encodings_for
 from dicomnet.kernel._values import padded, private_creator, resolve_vr, swapped, transcoded, value_field
-from dicomnet.kernel._vr import AMBIGUOUS, LONG, TEXT, UNITS, VRS, private_vr, public_vr
+from dicomnet.kernel._vr import AMBIGUOUS, FRAGMENTED, LONG, TEXT, UNITS, VRS, private_vr, public_vr
 
 __all__ = ["Encoder"]
 
@@ -186,6 +186,9 @@ class Encoder:
         if length >= _UNDEFINED:
             self._fail(Fault.LIMIT, "the value is longer than a length field can say", tag)
         if self._implicit:
+            if vr not in ("SQ", "UN") and length and public_vr(tag) == "SQ":
+                # every reader would take the value for items
+                self._fail(Fault.BAD_VR, f"VR {vr} on a tag that implicit VR makes a sequence", tag)
             self._out += self._pack_implicit(tag >> 16, tag & 0xFFFF, length)
         elif vr in LONG:
             self._out += self._pack_long(tag >> 16, tag & 0xFFFF, vr.encode(), 0, length)
@@ -201,6 +204,8 @@ class Encoder:
         """Encapsulated content, verbatim, with the delimiter that is not part of it (PS3.5 A.4)."""
         if little != self._little:
             self._fail(Fault.UNSUPPORTED, "encapsulated content cannot change its byte order", tag)
+        if self._implicit and public_vr(tag) not in FRAGMENTED:
+            self._fail(Fault.BAD_VR, "implicit VR cannot tell these fragments from a sequence", tag)
         _check_fragments(value, little)
         self._header(tag, vr if vr in LONG else "OB", _UNDEFINED)
         self._out += value + self._pack_implicit(0xFFFE, 0xE0DD, 0)

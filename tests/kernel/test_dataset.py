@@ -338,6 +338,14 @@ def test_a_value_too_long_for_its_length_field_becomes_un(kernel: ModuleType) ->
     assert decode(kernel, written(65536))[0x0012A000].value == b"x" * 65536
 
 
+def test_a_leaf_on_a_sequence_tag_has_no_implicit_form(kernel: ModuleType) -> None:
+    dataset = decode(kernel, short(0x00404018, "LO", b"ab"))
+    assert kernel.encode_dataset(dataset, False, True) == short(0x00404018, "LO", b"ab")
+    with pytest.raises(EncodeError) as caught:
+        kernel.encode_dataset(dataset, True, True)
+    assert (caught.value.code, caught.value.path) == (Fault.BAD_VR, "00404018")
+
+
 def test_nesting_without_end_is_an_error(kernel: ModuleType) -> None:
     dataset = Dataset()
     dataset.add(DataElement(0x00404018, "SQ", Sequence()))
@@ -455,3 +463,20 @@ def test_hostile_bytes_raise_nothing_else(
     except DecodeError:
         return
     assert kernel.encode_dataset(found, implicit, little) is not None
+
+
+def test_fragments_have_an_implicit_form_under_pixel_data_only(kernel: ModuleType) -> None:
+    fragments = tag(ITEM, 2) + b"ab"
+    for number, fits in ((0x7FE00010, True), (0x0012A000, False)):
+        dataset = decode(kernel, long(number, "OB", fragments + tag(END, 0), UNDEFINED))
+        if fits:
+            again = decode(kernel, kernel.encode_dataset(dataset, True, True), implicit=True)
+            assert again.get_item(number).value == fragments
+        else:
+            with pytest.raises(EncodeError, match="implicit VR"):
+                kernel.encode_dataset(dataset, True, True)
+
+
+def test_undefined_length_means_a_sequence_in_implicit_vr(kernel: ModuleType) -> None:
+    dataset = decode(kernel, tag(0x00100020, UNDEFINED) + tag(ITEM, 0) + tag(END, 0), implicit=True)
+    assert dataset[0x00100020].VR == "SQ"
