@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
-from dicomnet.dataset.values import BadValueError, text_element, vr_of
+from dicomnet.dataset.values import BINARY, BadValueError, text_element, vr_of
 from dicomnet.errors import DicomNetError
 
 __all__ = ["AttributePath", "PathError", "format_path", "get_element", "parse_path", "set_value"]
@@ -108,6 +108,9 @@ def _element(level: Dataset, path: AttributePath, text: str) -> DataElement:
         if text:
             raise PathError(f"{format_path(path)} is a sequence; only an attribute in it can have a value")
         return DataElement(BaseTag(tag), "SQ", Sequence())
+    binary = "OW" if vr == "OB or OW" else vr
+    if not text and binary in BINARY:
+        return DataElement(BaseTag(tag), binary, None)  # zero length fits every VR
     try:
         if vr == "UN":
             # an attribute that no dictionary has: the bytes of the text

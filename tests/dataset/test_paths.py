@@ -112,3 +112,11 @@ def test_elements_are_found() -> None:
     assert element.value == "x"
     assert get_element(dataset, parse_path("ScheduledWorkitemCodeSequence/CodeMeaning")) is None
     assert get_element(dataset, (0x00404018, 0x00080100, 0x00080100)) is None
+
+
+@pytest.mark.parametrize("path", ["PixelData", "EncapsulatedDocument", "00091001", "FloatPixelData"])
+def test_an_empty_attribute_may_have_any_vr(path: str) -> None:
+    dataset = Dataset()
+    set_value(dataset, parse_path(path), "")
+    (element,) = dataset
+    assert element.is_empty
