@@ -12,6 +12,8 @@ import unicodedata
 __all__ = ["Console", "OutputFailed", "printable"]
 
 _MAX_TEXT = 500
+_MAX_LINE = 4000
+"""Of a line of ours, which may name many attributes; what a peer or a file says in it is bounded before."""
 
 
 class OutputFailed(Exception):
@@ -66,7 +68,7 @@ class Console:
         """Lines about what happens; a standard error that is gone is no reason to stop."""
         try:
             for line in lines:
-                sys.stderr.write(f"{self.program}: {printable(line)}\n")
+                sys.stderr.write(f"{self.program}: {printable(line, _MAX_LINE)}\n")
             sys.stderr.flush()
         except OSError:
             pass

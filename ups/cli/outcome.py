@@ -18,6 +18,7 @@ from dicomnet.errors import (
     NoPresentationContext,
     TimedOut,
 )
+from ups.cli.console import printable
 from ups.names import CLASS_NAMES, STATUS_HELP, StatusHelp
 from ups.status import FIND_UNABLE_TO_PROCESS
 
@@ -37,6 +38,9 @@ class Exit(IntEnum):
 
 _DEADLINES = {"connect": "-connectTO", "associate": "-acceptTO", "response": "-rspTO"}
 """The waits that are the user's to choose, and by which option."""
+
+_MAX_NAMED = 64
+"""Attributes named in one message: more than Table CC.2.5-3 has at its top level that could be missing."""
 
 _UNKNOWN = {
     StatusClass.WARNING: StatusHelp(
@@ -86,7 +90,7 @@ def lines_of_status(response: Response) -> list[str]:
     text = _help(response)
     first = f"{response.status:04X} {text.name}"
     if response.error_comment:
-        first = f"{first} ({response.error_comment})"
+        first = f"{first} ({printable(response.error_comment)})"
     return [first, text.meaning + _concerned(response), text.advice]
 
 
@@ -104,4 +108,7 @@ def _concerned(response: Response) -> str:
         return ""
     from dicomnet.dataset.paths import format_path
 
-    return " It is about " + ", ".join(format_path((tag,)) for tag in list(tags)[:20]) + "."
+    named = [format_path((tag,)) for tag in list(tags)[:_MAX_NAMED]]
+    if len(tags) > _MAX_NAMED:
+        named.append(f"and {len(tags) - _MAX_NAMED} more")
+    return f" It is about {', '.join(named)}."
