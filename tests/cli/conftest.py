@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer
 from dicomnet.ul import AcceptancePolicy, PlainPolicy, SupportedContext
 from dicomnet.wire import AAssociateRQ
+from ups.cli.demo_files import write_files
 from ups.names import CURRENT_CLASSES, TRIAL_CLASSES
 
 SYNTAXES = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE)
@@ -92,3 +94,16 @@ def scripted() -> Iterator[PeerFactory]:
             return made
 
         yield make
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """The folder with create.xml, started.xml, progress.xml, performed.xml and cancel.xml."""
+    write_files(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def workitem_file(files: Path) -> str:
+    """A workitem that every SCP accepts."""
+    return str(files / "create.xml")

@@ -50,11 +50,19 @@ class Server:
             raise
 
     def _wait_until_ready(self) -> int:
+        return int(self.hear(" listening on ").rpartition(":")[2])
+
+    def hear(self, text: str) -> str:
+        """The next line on standard error with this text in it.
+
+        Raises:
+            StuckError: there is none.
+        """
         while (line := self._next(self._errors)) is not None:
             self.said.append(line)
-            if " listening on " in line:
-                return int(line.rpartition(":")[2])
-        raise StuckError(f"{self._name} did not begin to listen: {' | '.join(self.said)}")
+            if text in line:
+                return line
+        raise StuckError(f"{self._name} ended without saying {text!r}: {' | '.join(self.said)}")
 
     def block(self) -> list[str]:
         """The next lines up to an empty one: an event report.

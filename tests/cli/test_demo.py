@@ -1,0 +1,44 @@
+"""``dcmups demo`` shows the three workflows, and would notice if an outcome were another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ups.cli import demo as demo_module
+from ups.cli.demo_script import Step, Workflow, workflows
+from ups.cli.main import main
+from ups.cli.processes import run
+
+
+def test_the_demo_shows_three_workflows_and_ends_0() -> None:
+    status, out, err = run("demo")
+    assert (status, err) == (0, ""), out
+    for workflow in workflows():
+        assert workflow.title in out
+        for step in workflow.steps:
+            assert step.story in out
+    assert "NOT AS EXPECTED" not in out
+    assert out.splitlines()[-1] == f"{sum(len(workflow.steps) for workflow in workflows())} outcomes, all as expected"
+
+
+def test_another_outcome_than_expected_is_shown_and_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = Step("1", "created", "create {S} -f {files}/create.xml -iuid {U1}")
+    watch = Step("2", "subscribed, and one report nobody waits for", "subscribe {S} -iuid {U1} -aet WATCHER")
+    steps = (
+        replace(create, exit=3),
+        replace(watch, says=("nonsense",)),
+        replace(watch, number="3", hides=("subscribed",), command=f"{watch.command} -dellock"),
+    )
+    monkeypatch.setattr(demo_module, "workflows", lambda: (Workflow("title", steps),))
+    assert main(["demo"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("NOT AS EXPECTED") == 3
+    assert "missing: exit status 3" in out
+    assert "missing: 'nonsense' in the output" in out
+    assert "missing: no 'subscribed' in the output" in out
+    assert out.count("WATCHER, not expected: event 1 ") == 2
+    assert out.splitlines()[-1] == "5 of 3 outcomes not as expected"

@@ -1,0 +1,132 @@
+"""Start-up is quick: help, version and usage errors load none of the heavy libraries. And the last boundary holds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ups.cli import main as main_module
+from ups.cli.console import Console, OutputFailed
+from ups.cli.main import guarded, main
+from ups.cli.processes import start
+
+HEAVY = ("pydicom", "lxml", "sqlalchemy", "cryptography", "ssl", "asyncio")
+ROOT = Path(main_module.__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "status"),
+    [
+        ("main", ["-h"], 0),
+        ("main", ["-V"], 0),
+        ("main", [], 1),
+        ("main", ["frobnicate", "S"], 1),
+        ("main", ["find"], 1),
+        ("main", ["find", "S", "-bogus"], 1),
+        ("main", ["find", "S", "-iuid", "x"], 1),
+        ("main", ["find", "S", "-r", "PatientName", "PatientID", "-state", "x"], 1),
+        ("main", ["get", "S"], 1),
+        ("main", ["-L", "ME"], 1),
+        ("upsscp", ["-h"], 0),
+        ("upsscp", ["-V"], 0),
+        ("upsscp", [], 1),
+        ("upsscp", ["-L", "ME:0", "--peer", "x"], 1),
+    ],
+)
+def test_help_version_and_usage_errors_import_nothing_heavy(program: str, words: list[str], status: int) -> None:
+    code = (
+        f"import sys; from ups.cli.{program} import main; status = main({words!r}); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules], status, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == f"[] {status}"
+
+
+def test_a_find_needs_neither_lxml_nor_a_database_nor_asyncio() -> None:
+    code = (
+        "import sys; from ups.cli.main import main; status = main(['find', 'X@127.0.0.1:1', '-connectTO', '1000']); "
+        "print([name for name in ('lxml', 'sqlalchemy', 'cryptography', 'asyncio') if name in sys.modules], status, "
+        "file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[] 2"
+
+
+def test_python_m_ups_is_dcmups() -> None:
+    process = start("ups", "-V")
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert out.startswith("dcmups ")
+
+
+def test_sigint_is_130() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = start("ups", "find", f"X@127.0.0.1:{silent.getsockname()[1]}", "-acceptTO", "60000")
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(10)  # the association request: it waits for the answer now
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+@pytest.mark.parametrize("path", ["/dev/full", None], ids=["full", "closed"])
+def test_an_output_that_cannot_be_written_is_no_traceback(path: str | None) -> None:
+    if path is None:
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(path, os.O_WRONLY)
+    done = subprocess.run(
+        [sys.executable, "-m", "ups", "-V"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert done.returncode == 1
+    assert done.stderr == ("" if path is None else "dcmups: cannot write to standard output: No space left on device\n")
+
+
+def test_a_terminal_that_cannot_show_a_name_gets_it_escaped() -> None:
+    code = "from ups.cli.console import Console; Console('dcmups').result('M\\xfcller')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"M\\xfcller\n"
+
+
+def test_a_defect_is_a_line_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> int:
+        raise ZeroDivisionError("oh\nno")
+
+    assert guarded(Console("dcmups"), broken) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == r"dcmups: internal error: ZeroDivisionError: oh\x0ano"
+    assert len(lines) == 2
+
+
+def test_an_interrupt_and_a_closed_output_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    def closed() -> int:
+        raise OutputFailed("x", closed=True)
+
+    assert guarded(Console("dcmups"), interrupted) == 130
+    assert guarded(Console("dcmups"), closed) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_a_usage_error_is_one_line_and_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["find", "S", "-bogus"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "dcmups: unknown option -bogus\ndcmups: Try 'dcmups -h' for more information.\n"
