@@ -101,7 +101,11 @@ def cancel_requested(request: Dataset, requesting_ae: str) -> Report:
     """Type 2, with what the N-ACTION gave."""
     given = (_REASON, _REASON_CODE, _CONTACT_URI, _CONTACT_NAME)
     information = pick(request, (tag for tag in given if not is_empty(request, tag)))
-    information.RequestingAE = requesting_ae
+    # the title is the peer's own word, and may hold what no AE value may
+    plain = (
+        letter if letter.isascii() and letter.isprintable() and letter != "\\" else "?" for letter in requesting_ae
+    )
+    information.RequestingAE = "".join(plain)[:16]
     return Report(EventType.CANCEL_REQUESTED, information)
 
 

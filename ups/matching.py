@@ -163,9 +163,11 @@ def _shown(source: Dataset, keys: tuple[_Key, ...], offset: int, *, top: bool) -
         element = raw(source, key.tag)
         if element is None:
             # an attribute we know but have no value for is returned empty (C.2.2.1.2)
-            if not top or key.tag in attributes():
-                empty = Sequence() if key.vr == "SQ" else None
-                result._dict[BaseTag(key.tag)] = DataElement(BaseTag(key.tag), key.vr, empty)
+            known = attributes().get(key.tag) if top else None
+            vr = known.vr if known is not None else key.vr
+            if known is not None or (not top and len(vr) == 2):
+                empty = Sequence() if vr == "SQ" else None
+                result._dict[BaseTag(key.tag)] = DataElement(BaseTag(key.tag), vr, empty)
         elif key.item and vr_of(element) == "SQ":
             found = [item for item in items(source, key.tag) if _fits(key.item, item, offset)]
             shown = Sequence([_shown(item, key.item, offset, top=False) for item in found])

@@ -52,11 +52,11 @@ class _Faults:
     empty: list[tuple[int, ...]] = field(default_factory=list)
     wrong: list[tuple[int, ...]] = field(default_factory=list)
 
-    def answer(self) -> None:
-        """Raise the refusal that the faults call for, if any."""
+    def answer(self, missing: int = general.MISSING_ATTRIBUTE) -> None:
+        """Raise the refusal that the faults call for, if any; ``missing`` is the status for an absent attribute."""
         if self.missing:
             tags = [path[-1] for path in self.missing]
-            raise Refusal(general.MISSING_ATTRIBUTE, naming("missing", self.missing), attributes=tags)
+            raise Refusal(missing, naming("missing", self.missing), attributes=tags)
         if self.empty:
             raise Refusal(general.MISSING_ATTRIBUTE_VALUE, naming("no value in", self.empty))
         if self.wrong:
@@ -98,7 +98,8 @@ def check_set(dataset: Dataset) -> None:
         raise Refusal(general.NO_SUCH_ATTRIBUTE, text, attributes=refused)
     faults = _Faults()
     _walk(dataset, attributes(), (), _set_code, faults)
-    faults.answer()
+    # what an item lacks; 0120 is no status of N-SET (PS3.7 10.1.3)
+    faults.answer(general.MISSING_ATTRIBUTE_VALUE)
 
 
 def _create_code(attribute: Attribute) -> str:

@@ -92,7 +92,7 @@ class UpsService:
         self._store = store
         self._knows_ae = knows_ae
         self._fallback = tuple(fallback)
-        self._worklist_label = ae_title if worklist_label is None else worklist_label
+        self._worklist_label = (ae_title if worklist_label is None else worklist_label)[:64]
         self._grant_locks = grant_locks
 
     def handle(self, request: Request, caller: Caller, now: datetime) -> Outcome:

@@ -173,7 +173,7 @@ def test_a_parameter_has_the_value_its_type_names(memory_desk, kind, keyword, va
     assert (response.status, response.attribute_list) == (0x0120, (tag_for_keyword(keyword),))
     assert desk.create(**parameter(**{keyword: value})).status == 0
     assert desk.set(**parameter(**{keyword: value})).status == 0
-    assert desk.set(**parameter()).status == 0x0120
+    assert desk.set(**parameter()).status == 0x0121
 
 
 def _input(desk, kind="DICOM", reference=None, **retrieval):
@@ -284,7 +284,7 @@ def _performed(desk, **changes):
 def test_each_attribute_completed_needs(desk, keyword):
     desk.bring_to("IN PROGRESS")
     if keyword == "OutputInformationSequence":
-        assert desk.set(tx="1.9", **_performed(desk, **{keyword: None})).status == 0x0120
+        assert desk.set(tx="1.9", **_performed(desk, **{keyword: None})).status == 0x0121
         return
     assert desk.set(tx="1.9", **_performed(desk, **{keyword: None})).status == 0
     response = desk.change("COMPLETED")
