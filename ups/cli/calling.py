@@ -5,6 +5,7 @@ The association is opened only when all input is known to be good, and a result 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from dicomnet.drivers import blocking
@@ -19,8 +20,11 @@ from ups.cli.inputs import transfer_syntaxes
 from ups.cli.operations import Operation, abstract_syntax, perform
 from ups.cli.outcome import Exit
 from ups.cli.parser import CommandLine
+from ups.names import CLASS_NAMES
 
 __all__ = ["Call", "call", "prepare", "release_warning"]
+
+_log = logging.getLogger("ups.cli")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ def prepare(line: CommandLine, spec: OperationSpec, transcript: Transcript | Non
         contexts=tuple(ProposedContext(uid, syntaxes) for uid in (abstract_syntax(line, spec), event)),
         roles=(RoleSelection(event, 1, 0),),
     )
+    _log.info("calling as %s, for %s", line.calling_ae_title, CLASS_NAMES[options.contexts[0].abstract_syntax])
     waits = Waits(
         connect=line.connect_timeout,
         associate=line.accept_timeout,

@@ -67,7 +67,7 @@ async def _listen(
             await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 work.cancel()
-                await asyncio.wait((work,))
+                await asyncio.gather(work, return_exceptions=True)
             elif (status := work.result()) is not Exit.DONE:
                 return status
         return await stopped

@@ -5,6 +5,7 @@ Knows no driver: an ``Operation`` is a flow to stream, something to do with each
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from dicomnet import uids
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from dicomnet.drivers.blocking import Link
 
 __all__ = ["Operation", "abstract_syntax", "perform"]
+
+_log = logging.getLogger("ups.cli")
 
 
 def abstract_syntax(line: CommandLine, spec: OperationSpec) -> str:
@@ -90,6 +93,7 @@ class Operation:
         if response is None:
             raise ValueError("the operation has no final response yet")
         outcome = exit_of_status(response.status_class)
+        _log.info("%s was answered with %04X", self._spec.name, response.status)
         if outcome is Exit.DONE:
             self._results(response)
         if response.status_class is StatusClass.WARNING:
