@@ -145,7 +145,10 @@ class ConnectionLost(TransportError):
 
 
 class TimedOut(TransportError):
-    """One of our own deadlines ran out; ``wait`` names it (associate, release, response, pdu, idle, connect, send)."""
+    """One of our own deadlines ran out.
+
+    ``wait`` names it: connect, accept, associate, artim, response, release, message, pdu, idle, send.
+    """
 
     def __init__(self, message: str, *, wait: str) -> None:
         super().__init__(message)

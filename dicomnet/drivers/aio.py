@@ -18,13 +18,14 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import Endpoint, Waits, proposal
-from dicomnet.drivers.session import Run, Session
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.requestor import requesting_session
+from dicomnet.drivers.runs import Run
+from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectFailed, ConnectionLost, DicomNetError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
-from dicomnet.ul import Association, Negotiated, RequestOptions, Role, Transcript
-from dicomnet.wire import PduLimits
+from dicomnet.ul import Negotiated, RequestOptions, Transcript
 
 __all__ = ["Link", "connect"]
 
@@ -52,12 +53,14 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
+        self._closing: asyncio.TimerHandle | None = None
         self._soon: asyncio.Handle | None = None
         self._writable = True
         self._reading = True
         self._waiters: set[asyncio.Future[None]] = set()
         self._calls: set[asyncio.Future[object]] = set()
         self._closed = False
+        self._unread = 0  # bytes the peer had not taken at the last look
 
     @property
     def session(self) -> Session:
@@ -105,7 +108,7 @@ class Link(asyncio.Protocol):
         Raises:
             DicomNetError: what ended the flow.
         """
-        run = self._begin(flow)
+        run = self._begin(flow, streamed=True)
         try:
             while True:
                 await self._until(lambda: bool(run.delivered) or run.done)
@@ -128,6 +131,8 @@ class Link(asyncio.Protocol):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._until(lambda: self._session.ended)
+        if self._session.ended:
+            await self._until(lambda: self._closed)
         if self._session.error is not None:
             raise self._session.error
 
@@ -191,17 +196,19 @@ class Link(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The peer will send nothing more; a half-closed association is of no use (Evt17)."""
+        self._close_transport()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
         """The transport is gone."""
         self._closed = True
-        for handle in (self._timer, self._stall, self._soon):
+        for handle in (self._timer, self._stall, self._closing, self._soon):
             if handle is not None:
                 handle.cancel()
-        self._timer = self._stall = self._soon = None
+        self._timer = self._stall = self._closing = self._soon = None
         now = self._loop.time()
         self._session.receive_eof(now)
+        self._session.flushed()
         self._session.advance(now)
         self._start_calls()
         self._wake()
@@ -211,8 +218,7 @@ class Link(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer reads slower than we write: flows wait, and we read no more requests from it either."""
         self._writable = False
-        if self._waits.send is not None and self._stall is None:
-            self._stall = self._loop.call_later(self._waits.send, self._stalled)
+        self._watch()
 
     def resume_writing(self) -> None:
         """There is room again."""
@@ -225,8 +231,8 @@ class Link(asyncio.Protocol):
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, flow: Flow[T]) -> Run[T]:
-        run = self._session.start(flow, self._wake)
+    def _begin(self, flow: Flow[T], *, streamed: bool = False) -> Run[T]:
+        run = self._session.start(flow, self._wake, streamed=streamed)
         self._advance_soon()
         return run
 
@@ -253,7 +259,7 @@ class Link(asyncio.Protocol):
 
     def _advance_soon(self) -> None:
         """Go on at the next turn of the loop, so that bytes that have arrived are seen between two steps."""
-        if self._soon is None and not self._closed:
+        if self._soon is None:
             self._soon = self._loop.call_soon(self._advance)
 
     def _advance(self) -> None:
@@ -265,9 +271,9 @@ class Link(asyncio.Protocol):
         self._write()
         if self._writable:
             self._session.flushed()
-        if self._session.association.close_wanted and self._transport is not None:
-            self._transport.close()
-        elif self._session.runnable:
+        if self._session.close_wanted:
+            self._close_transport()
+        if self._session.runnable:
             self._advance_soon()
         self._set_reading()
         self._set_timer()
@@ -277,6 +283,12 @@ class Link(asyncio.Protocol):
         parts = self._session.data_to_send()
         if parts and self._transport is not None and not self._transport.is_closing():
             self._transport.writelines(parts)
+
+    def _close_transport(self) -> None:
+        """Close once what waits is sent, but a peer that does not read cannot keep it open."""
+        if self._transport is not None and self._closing is None and not self._closed:
+            self._transport.close()
+            self._closing = self._loop.call_later(self._waits.close, self.drop)
 
     def _set_reading(self) -> None:
         reading = self._writable and not self._session.congested
@@ -314,8 +326,17 @@ class Link(asyncio.Protocol):
             run.resume(future.result())
         self._advance()
 
+    def _watch(self) -> None:
+        """See after ``Waits.send`` whether the peer has taken anything meanwhile."""
+        if self._waits.send is not None and self._stall is None and self._transport is not None:
+            self._unread = self._transport.get_write_buffer_size()
+            self._stall = self._loop.call_later(self._waits.send, self._stalled)
+
     def _stalled(self) -> None:
         self._stall = None
+        if self._transport is not None and self._transport.get_write_buffer_size() < self._unread:
+            self._watch()
+            return
         error = TimedOut(f"the peer read nothing for {self._waits.send:g} s", wait="send")
         self.abort_now(error)
         self.drop()
@@ -346,23 +367,17 @@ async def connect(
     """
     waits = waits or Waits()
     loop = asyncio.get_running_loop()
-    association = Association(
-        Role.REQUESTOR,
-        limits=PduLimits(p_data=options.max_length),
-        timeouts=waits.timeouts(),
-        transcript=transcript,
-    )
-    association.associate_request(proposal(endpoint, options), loop.time())
-    session = Session(
-        association,
-        address=str(endpoint),
+    session = requesting_session(
+        endpoint,
+        options,
+        waits,
+        loop.time(),
         handler=handler,
-        response_timeout=waits.response,
         limits=limits,
+        transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
+        record_pdus=record_pdus,
     )
-    if record_pdus:
-        session.record_pdus()
     link = Link(session, waits, executor=executor)
     source = None if source_host is None else (source_host, 0)
     where = f"{endpoint.host}:{endpoint.port}"
@@ -373,7 +388,7 @@ async def connect(
         if waits.connect is None:
             raise ConnectFailed(f"no connection to {where}: timed out") from error
         raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError, OverflowError) as error:  # a host name or port that no address can be made of
         reason = getattr(error, "strerror", None) or str(error)
         raise ConnectFailed(f"no connection to {where}: {reason}") from error
     try:
@@ -383,5 +398,5 @@ async def connect(
         raise
     if not session.established:
         await link._until(lambda: link.closed)
-        raise session.error or ConnectionLost("the peer closed the connection instead of answering")
+        raise session.error or ConnectionLost("the connection closed before there was an association")
     return link

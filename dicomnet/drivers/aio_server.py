@@ -26,10 +26,16 @@ __all__ = ["Server", "ServerLimits", "serve"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """How many associations at once, in all and from one address; connections without one are counted too."""
+    """How many associations at once, in all and from one address: more are rejected for now.
+
+    Connections without an association are counted apart (``half_open``): the oldest of an address that has too many of
+    them, or of all, is closed, so that who only connects keeps nobody out.
+    """
 
     associations: int = 1000
     per_address: int = 64
+    half_open: int = 1000
+    half_open_per_address: int = 64
 
 
 class Server:
@@ -52,8 +58,10 @@ class Server:
         self._message_limits = message_limits
         self._limits = limits
         self._executor = executor
-        self._links: set[Link] = set()
-        self._addresses: Counter[str] = Counter()
+        self._links: set[_ServedLink] = set()
+        self._addresses: Counter[str] = Counter()  # of associations
+        self._half_open: dict[_ServedLink, None] = {}  # in the order they came
+        self._half_open_addresses: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._loop = asyncio.get_running_loop()
         self._empty = asyncio.Event()
@@ -72,19 +80,25 @@ class Server:
         return len(self._links)
 
     async def drain(self, seconds: float | None = None) -> None:
-        """Take no more connections and wait for the associations to end; what is left after ``seconds`` is aborted."""
+        """Take no more connections, finish the requests that are here, and end the associations.
+
+        Each is aborted when its last request is answered, and whatever is left after ``seconds``.
+        """
         self._draining = True
         if self._server is not None:
             self._server.close()
         for link in list(self._links):
-            # Nobody waits for an association that has not begun; an idle one is told at once.
-            if not link.session.busy:
-                link.abort_now()
+            self._idle(link)
         try:
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
         except TimeoutError:
             await self.close()
+
+    def _idle(self, link: Link) -> None:
+        """When draining, nobody waits for an association that has nothing to do."""
+        if self._draining and not link.session.busy:
+            link.abort_now()
 
     async def close(self) -> None:
         """Take no more connections and abort those there are."""
@@ -104,37 +118,61 @@ class Server:
 
     def _new_link(self) -> Link:
         association = Association(Role.ACCEPTOR, limits=self._pdu_limits, timeouts=self._waits.timeouts())
+        gate = _Gate(self, self._policy)
         session = Session(
             association,
             address="",
             handler=self._handler,
-            policy=_Gate(self, self._policy),
+            policy=gate,
             response_timeout=self._waits.response,
             limits=self._message_limits,
         )
-        return _ServedLink(session, self._waits, self, self._executor)
+        gate.link = _ServedLink(session, self._waits, self, self._executor)
+        return gate.link
 
-    def _opened(self, link: Link, address: str) -> None:
-        link.session.address = address
+    def _opened(self, link: _ServedLink) -> None:
         self._links.add(link)
-        self._addresses[address] += 1
         self._empty.clear()
+        self._half_open[link] = None
+        self._half_open_addresses[link.session.address] += 1
+        if self._half_open_addresses[link.session.address] > self._limits.half_open_per_address:
+            next(other for other in self._half_open if other.session.address == link.session.address).drop()
+        elif len(self._half_open) > self._limits.half_open:
+            next(iter(self._half_open)).drop()
+
+    def _associated(self, link: _ServedLink) -> None:
+        """It counts as an association from here to its end."""
+        self._leave(link)
+        link.counted = True
+        self._addresses[link.session.address] += 1
+
+    def _leave(self, link: _ServedLink) -> None:
+        if link in self._half_open:
+            del self._half_open[link]
+            _count_down(self._half_open_addresses, link.session.address)
 
     def _ended(self, link: Link) -> None:
-        address = link.session.address
+        if not isinstance(link, _ServedLink):
+            return
         self._links.discard(link)
-        self._addresses[address] -= 1
-        if not self._addresses[address]:
-            del self._addresses[address]
+        self._leave(link)
+        if link.counted:
+            _count_down(self._addresses, link.session.address)
         if not self._links:
             self._empty.set()
 
     def _has_room(self, address: str) -> bool:
         return (
             not self._draining
-            and len(self._links) <= self._limits.associations
-            and self._addresses[address] <= self._limits.per_address
+            and self._addresses.total() < self._limits.associations
+            and self._addresses[address] < self._limits.per_address
         )
+
+
+def _count_down(counter: Counter[str], address: str) -> None:
+    counter[address] -= 1
+    if not counter[address]:
+        del counter[address]
 
 
 class _ServedLink(Link):
@@ -143,12 +181,18 @@ class _ServedLink(Link):
     def __init__(self, session: Session, waits: Waits, server: Server, executor: Executor | None) -> None:
         super().__init__(session, waits, executor=executor, on_close=server._ended)
         self._server = server
+        self.counted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A peer has connected."""
         peer = transport.get_extra_info("peername")
-        self._server._opened(self, str(peer[0]) if isinstance(peer, tuple) else "local")
+        self.session.address = str(peer[0]) if isinstance(peer, tuple) else "local"
         super().connection_made(transport)
+        self._server._opened(self)
+
+    def _advance(self) -> None:
+        super()._advance()
+        self._server._idle(self)
 
 
 class _Gate:
@@ -157,12 +201,16 @@ class _Gate:
     def __init__(self, server: Server, policy: AcceptancePolicy) -> None:
         self._server = server
         self._policy = policy
+        self.link: _ServedLink | None = None
 
     def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
         """Reject for now when the house is full, else ask the policy."""
         if not self._server._has_room(peer):
             return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)
-        return self._policy.decide(request, peer)
+        answer = self._policy.decide(request, peer)
+        if isinstance(answer, AAssociateAC) and self.link is not None:
+            self._server._associated(self.link)
+        return answer
 
 
 async def serve(
@@ -194,6 +242,7 @@ async def serve(
     try:
         server._server = await asyncio.get_running_loop().create_server(server._new_link, host, port)
         server._port = server._server.sockets[0].getsockname()[1]
-    except OSError as error:
-        raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {error.strerror or error}") from error
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {reason}") from error
     return server

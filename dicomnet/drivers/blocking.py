@@ -1,12 +1,15 @@
 """The blocking driver: one socket, no threads, ``select`` with the session's own deadlines.
 
-``connect`` and ``Listener.accept`` give a ``Link``; ``Link.run`` runs a flow to its end, and while it waits, requests
-of the peer go to the handler. Leave a link by ``with``: it releases, or aborts when an exception passes.
+``connect``, and ``blocking_server`` on the other side, give a ``Link``; ``Link.run`` runs a flow to its end, and while
+it waits, requests of the peer go to the handler. Leave a link by ``with``: it releases, or aborts when an exception
+passes.
+
+The clock of a link stands still while its caller does something else, such as working on an item of a stream: what the
+peer sends meanwhile waits unread in the system, and no deadline may hold that against it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import select
 import socket
 import time
@@ -15,21 +18,24 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import Endpoint, Waits, proposal
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
-from dicomnet.errors import ConnectFailed, ConnectionLost, TimedOut
+from dicomnet.drivers.sockets import open_connection
+from dicomnet.errors import ConnectionLost, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
-from dicomnet.ul import AcceptancePolicy, Association, Negotiated, RequestOptions, Role, Transcript
-from dicomnet.wire import PduLimits
+from dicomnet.ul import Negotiated, RequestOptions, Transcript
 
-__all__ = ["Link", "Listener", "connect", "listen"]
+__all__ = ["Link", "connect"]
 
 T = TypeVar("T")
 
 _RECEIVE_SIZE = 256 * 1024
 _MAX_BUFFERS = 64
 """Buffers for one gathered write; every system takes at least 16 and Linux 1024."""
+_READ_AHEAD = 4 * 1024 * 1024
+"""Bytes taken from a peer that itself reads nothing of what we are writing."""
 
 
 class Link:
@@ -40,6 +46,12 @@ class Link:
         self._session = session
         self._waits = waits
         self._unsent: list[memoryview] = []
+        self._left = time.monotonic()
+        self._away = 0.0  # seconds in which nobody drove this link
+
+    def _now(self) -> float:
+        """The time of this link."""
+        return time.monotonic() - self._away
 
     @property
     def session(self) -> Session:
@@ -67,6 +79,22 @@ class Link:
         """Whether the socket is closed."""
         return self._socket is None
 
+    def establish(self) -> None:
+        """Wait until there is an association; ``connect`` and ``Listener.accept`` have done so.
+
+        Raises:
+            Rejected, Aborted, ConnectionLost, RemoteProtocolError, TimedOut: there will be none; the link is closed.
+        """
+        try:
+            self._session.transport_connected(self._now())
+            self._drive(lambda: self._session.established or self._session.ended)
+            if not self._session.established:
+                self._drive_to_close()
+                raise self._session.error or ConnectionLost("the connection closed before there was an association")
+        except BaseException:
+            self.close()
+            raise
+
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result.
 
@@ -86,7 +114,7 @@ class Link:
         Raises:
             DicomNetError: what ended the flow.
         """
-        run = self._session.start(flow)
+        run = self._session.start(flow, streamed=True)
         try:
             while True:
                 self._drive(lambda: bool(run.delivered) or run.done)
@@ -104,9 +132,10 @@ class Link:
         Raises:
             Aborted, ConnectionLost, TimedOut: the association ended other than by release.
         """
-        until = None if seconds is None else time.monotonic() + seconds
-        self._drive(lambda: self._session.ended, until)
-        if self._session.error is not None and self.closed:
+        self._drive(lambda: self._session.ended, seconds)
+        if self._session.ended:
+            self._drive_to_close()
+        if self._session.error is not None:
             raise self._session.error
 
     def release(self) -> None:
@@ -117,7 +146,7 @@ class Link:
             Aborted, ConnectionLost: the association ended before.
         """
         if not self._session.ended:
-            self._session.release(time.monotonic())
+            self._session.release(self._now())
         self._drive_to_close()
         if self._session.error is not None:
             raise self._session.error
@@ -125,7 +154,7 @@ class Link:
     def abort(self) -> None:
         """End the association at once and close; harmless when it is over already."""
         if not self._session.ended:
-            self._session.abort(time.monotonic())
+            self._session.abort(self._now())
         self._drive_to_close()
 
     def close(self) -> None:
@@ -147,14 +176,22 @@ class Link:
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
-    def _drive(self, done: Callable[[], bool], until: float | None = None) -> None:
-        """Move bytes and flows until ``done``, the end of the connection, or the time ``until``."""
+    def _drive(self, done: Callable[[], bool], seconds: float | None = None) -> None:
+        """Move bytes and flows until ``done``, the end of the connection, or for so many seconds."""
+        self._away += time.monotonic() - self._left
+        until = None if seconds is None else self._now() + seconds
+        try:
+            self._loop(done, until)
+        finally:
+            self._left = time.monotonic()
+
+    def _loop(self, done: Callable[[], bool], until: float | None) -> None:
         while True:
-            now = time.monotonic()
+            now = self._now()
             self._session.advance(now)
             self._run_calls()
             self._send()
-            if self._session.association.close_wanted:
+            if self._session.close_wanted:
                 self._close_transport()
             over = self._socket is None or (until is not None and now >= until)
             if not self._session.runnable and (over or done()):
@@ -167,31 +204,36 @@ class Link:
 
     def _run_calls(self) -> None:
         for run, function in self._session.take_calls():
+            began = time.monotonic()
             try:
                 run.resume(function())
             except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the call
                 run.resume(error=error)
+            self._away += time.monotonic() - began
 
     def _send(self) -> None:
         """Write everything there is; while the peer does not read, go on reading, so that two writers cannot lock."""
         self._unsent += [memoryview(part) for part in self._session.data_to_send() if len(part)]
-        limit = None if self._waits.send is None else time.monotonic() + self._waits.send
+        patience = self._waits.send
+        limit = None if patience is None else time.monotonic() + patience
+        room = _READ_AHEAD
         while self._unsent and self._socket is not None:
             try:
                 sent = self._socket.sendmsg(self._unsent[:_MAX_BUFFERS])
             except BlockingIOError:
                 sent = 0
             except OSError:  # a reset and an end of file mean the same here (Evt17)
-                self._close_transport()
+                self._read_rest()
                 break
             if sent:
                 self._drop(sent)
+                limit = None if patience is None else time.monotonic() + patience
                 continue
             if limit is not None and time.monotonic() >= limit:
                 self._stalled()
                 break
             remaining = None if limit is None else max(0.0, limit - time.monotonic())
-            self._wait(remaining, writing=True)
+            room -= self._wait(remaining, reading=room > 0, writing=True)
         if not self._unsent or self._socket is None:
             self._unsent.clear()
             self._session.flushed()
@@ -207,52 +249,56 @@ class Link:
 
     def _receive(self, until: float | None) -> None:
         """Wait for bytes until the next deadline; not at all when a flow can go on."""
-        if self._socket is None:
-            return
         timeout: float | None = 0.0
         if not self._session.runnable:
             moments = [when for when in (until, self._session.next_deadline()) if when is not None]
-            timeout = max(0.0, min(moments) - time.monotonic()) if moments else None
-        self._wait(timeout, writing=False)
+            timeout = max(0.0, min(moments) - self._now()) if moments else None
+        self._wait(timeout, reading=not self._session.congested)
 
-    def _wait(self, timeout: float | None, *, writing: bool) -> None:
+    def _wait(self, timeout: float | None, *, reading: bool, writing: bool = False) -> int:
+        """Wait for the socket; read what has come. The number of bytes read."""
         if self._socket is None:
-            return
+            return 0
         # poll, not select: a process with more than 1,024 descriptors open still works.
         poller = select.poll()
-        mask = 0 if self._session.congested else select.POLLIN
-        poller.register(self._socket, mask | (select.POLLOUT if writing else 0))
+        poller.register(self._socket, (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0))
         # Rounded up, so that a deadline has really passed when poll returns for it.
         events = poller.poll(None if timeout is None else int(timeout * 1000) + 1 if timeout else 0)
-        if any(event & ~select.POLLOUT for _, event in events):
-            self._read()
+        return self._read() if any(event & ~select.POLLOUT for _, event in events) else 0
 
-    def _read(self) -> None:
+    def _read(self) -> int:
         if self._socket is None:
-            return
+            return 0
         try:
             data = self._socket.recv(_RECEIVE_SIZE)
         except BlockingIOError:
-            return
+            return 0
         except OSError:
-            self._close_transport()
-            return
-        now = time.monotonic()
+            data = b""
         if data:
-            self._session.receive_data(data, now)
+            self._session.receive_data(data, self._now())
         else:
             self._close_transport()
+        return len(data)
+
+    def _read_rest(self) -> None:
+        """The connection takes nothing more; what the peer said before, such as A-ABORT, may still be here."""
+        room = _READ_AHEAD
+        while room > 0 and (count := self._read()):
+            room -= count
+        self._close_transport()
 
     def _stalled(self) -> None:
-        now = time.monotonic()
         error = TimedOut(f"the peer read nothing for {self._waits.send:g} s", wait="send")
-        self._session.abort(now, error)
+        self._session.abort(self._now(), error)
         self._session.data_to_send()  # nobody will read the A-ABORT either
         self._close_transport()
 
     def _close_transport(self) -> None:
+        if self._socket is None:
+            return
         self.close()
-        now = time.monotonic()
+        now = self._now()
         self._session.receive_eof(now)
         self._session.advance(now)
 
@@ -281,148 +327,18 @@ def connect(
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
     """
     waits = waits or Waits()
-    request = proposal(endpoint, options)
-    association = Association(
-        Role.REQUESTOR,
-        limits=PduLimits(p_data=options.max_length),
-        timeouts=waits.timeouts(),
-        transcript=transcript,
-    )
-    association.associate_request(request, time.monotonic())
-    sock = _open(endpoint, waits, source_host)
-    session = Session(
-        association,
-        address=str(endpoint),
+    session = requesting_session(
+        endpoint,
+        options,
+        waits,
+        time.monotonic(),
         handler=handler,
-        response_timeout=waits.response,
         limits=limits,
+        transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
+        record_pdus=record_pdus,
     )
-    if record_pdus:
-        session.record_pdus()
+    sock = open_connection(endpoint, waits, source_host)
     link = Link(sock, session, waits)
-    try:
-        session.transport_connected(time.monotonic())
-        link._drive(lambda: session.established or session.ended)
-        if not session.established:
-            link._drive_to_close()
-            raise session.error or ConnectionLost("the peer closed the connection instead of answering")
-    except BaseException:
-        link.close()
-        raise
+    link.establish()
     return link
-
-
-def _open(endpoint: Endpoint, waits: Waits, source_host: str | None) -> socket.socket:
-    source = None if source_host is None else (source_host, 0)
-    try:
-        sock = socket.create_connection((endpoint.host, endpoint.port), waits.connect, source)
-    except TimeoutError as error:
-        if waits.connect is None:
-            raise ConnectFailed(f"no connection to {endpoint.host}:{endpoint.port}: timed out") from error
-        raise TimedOut(
-            f"no connection to {endpoint.host}:{endpoint.port} within {waits.connect:g} s", wait="connect"
-        ) from error
-    except (OSError, UnicodeError) as error:  # UnicodeError: a host name that IDNA cannot express
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(f"no connection to {endpoint.host}:{endpoint.port}: {reason}") from error
-    _prepare(sock)
-    return sock
-
-
-def _prepare(sock: socket.socket) -> None:
-    """Non-blocking, and small messages at once: DIMSE is request and response, where Nagle only delays."""
-    sock.setblocking(False)
-    if sock.family in (socket.AF_INET, socket.AF_INET6):
-        with contextlib.suppress(OSError):  # the peer may have reset the connection already
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-class Listener:
-    """A listening socket that gives one ``Link`` per association. For many at a time use the asyncio driver."""
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        policy: AcceptancePolicy,
-        handler: Handler | None,
-        waits: Waits,
-        limits: PduLimits,
-    ) -> None:
-        self._socket = sock
-        self._policy = policy
-        self._handler = handler
-        self._waits = waits
-        self._limits = limits
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        port: int = self._socket.getsockname()[1]
-        return port
-
-    def accept(self, seconds: float | None = None) -> Link:
-        """Wait for a connection and its association request, and answer it by the policy.
-
-        Raises:
-            TimedOut: nobody came.
-            Rejected: the policy said no (the peer was told).
-            Aborted, ConnectionLost, RemoteProtocolError, TimedOut: the peer failed to become an association.
-        """
-        self._socket.settimeout(seconds)
-        try:
-            sock, address = self._socket.accept()
-        except TimeoutError as error:
-            raise TimedOut("nobody connected", wait="accept") from error
-        _prepare(sock)
-        association = Association(Role.ACCEPTOR, limits=self._limits, timeouts=self._waits.timeouts())
-        session = Session(
-            association,
-            address=str(address[0]),
-            handler=self._handler,
-            policy=self._policy,
-            response_timeout=self._waits.response,
-        )
-        link = Link(sock, session, self._waits)
-        try:
-            session.transport_connected(time.monotonic())
-            link._drive(lambda: session.established or session.ended)
-            if not session.established:
-                link._drive_to_close()
-                raise session.error or ConnectionLost("the connection closed before an association request came")
-        except BaseException:
-            link.close()
-            raise
-        return link
-
-    def close(self) -> None:
-        """Stop listening; links that exist live on."""
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def listen(
-    host: str,
-    port: int,
-    policy: AcceptancePolicy,
-    *,
-    handler: Handler | None = None,
-    waits: Waits | None = None,
-    limits: PduLimits | None = None,
-) -> Listener:
-    """Listen on an address; port 0 picks a free one.
-
-    Raises:
-        ConnectFailed: the address cannot be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        sock = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConnectFailed(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    return Listener(sock, policy, handler, waits or Waits(), limits or PduLimits())

@@ -27,7 +27,9 @@ class Endpoint:
 class Waits:
     """Seconds we are ready to wait for the peer; None for as long as it takes.
 
-    ``connect`` None leaves it to the system. ``send`` bounds how long the peer may read nothing of what we have for it.
+    ``connect`` None leaves it to the system. ``send`` bounds how long the peer may read nothing of what we have for it,
+    ``request`` how long an acceptor waits for the association request (ARTIM), ``close`` how long either side waits for
+    the transport to close at the end, ``pdu`` how long a PDU that has begun may take.
     """
 
     connect: float | None = None
@@ -36,10 +38,20 @@ class Waits:
     release: float | None = 30.0
     send: float | None = 30.0
     idle: float | None = 300.0
+    pdu: float | None = 30.0
+    request: float = 10.0
+    close: float = 5.0
 
     def timeouts(self) -> Timeouts:
         """Those of them that the association core keeps."""
-        return Timeouts(associate=self.associate, release=self.release, idle=self.idle)
+        return Timeouts(
+            artim=self.request,
+            close=self.close,
+            associate=self.associate,
+            release=self.release,
+            pdu=self.pdu,
+            idle=self.idle,
+        )
 
 
 def proposal(endpoint: Endpoint, options: RequestOptions) -> AAssociateRQ:

@@ -9,24 +9,16 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from dicomnet import flows
-from dicomnet.codes import reject_reason_text
-from dicomnet.dimse import status as statuses
-from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.exchange import Exchange, MessageLimits, Received
 from dicomnet.dimse.messages import Message, Request, Response
-from dicomnet.errors import (
-    Aborted,
-    ConnectionLost,
-    DicomNetError,
-    LocalProtocolError,
-    Rejected,
-    TimedOut,
-)
+from dicomnet.drivers.acceptance import answer_request, rejected
+from dicomnet.drivers.runs import Mailbox, Run
+from dicomnet.drivers.serving import Desk
+from dicomnet.errors import Aborted, ConnectionLost, DicomNetError, LocalProtocolError, RemoteProtocolError, TimedOut
 from dicomnet.flows import Flow, Step
 from dicomnet.handlers import Handler, Peer, handle_by_type
 from dicomnet.ul import (
@@ -38,10 +30,11 @@ from dicomnet.ul import (
     ProviderAbortIndication,
     ReleaseConfirmation,
     ReleaseIndication,
+    Role,
     State,
     UlEvent,
 )
-from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, Pdu
+from dicomnet.wire import AAssociateRJ, Pdu
 
 __all__ = ["Run", "Session"]
 
@@ -49,55 +42,6 @@ _log = logging.getLogger("dicomnet.session")
 _ids = itertools.count(1)
 
 T = TypeVar("T")
-
-_UNDELIVERED = 64
-"""Items a stream may be ahead of its consumer."""
-
-_BACKLOG = 256
-"""Responses not yet taken by a flow before the driver stops reading."""
-
-
-class Run(Generic[T]):
-    """A flow in progress. ``done`` tells when ``result`` may be asked; ``delivered`` holds what a stream handed out."""
-
-    def __init__(self, flow: Flow[T], on_progress: Callable[[], None] | None = None) -> None:
-        self.flow = flow
-        self.delivered: deque[Any] = deque()
-        self.done = False
-        self._on_progress = on_progress
-        self._value: T | None = None
-        self._error: BaseException | None = None
-        # What the session keeps of it: the step it waits in and until when, or what to resume it with.
-        self.waiting: Step | None = None
-        self.deadline: float | None = None
-        self.outcome: Any = None  # of a step that only waits for the bytes to leave
-        self.ready: tuple[Any, BaseException | None] | None = (None, None)
-        self.message_ids: set[int] = set()
-
-    def result(self) -> T:
-        """What the flow returned; raises what ended it."""
-        if not self.done:
-            raise LocalProtocolError("the flow is still running")
-        if self._error is not None:
-            raise self._error
-        return self._value  # type: ignore[return-value]
-
-    def finish(self, value: T | None, error: BaseException | None) -> None:
-        """Record the end of the flow and wake whoever waits for it."""
-        self.done = True
-        self.waiting = self.deadline = self.ready = None
-        self._value, self._error = value, error
-        self.progress()
-
-    def progress(self) -> None:
-        """Wake whoever waits for the result or the next item."""
-        if self._on_progress is not None:
-            self._on_progress()
-
-    def resume(self, value: Any = None, error: BaseException | None = None) -> None:
-        """Give the step's outcome; the flow goes on at the next ``advance``."""
-        self.waiting = self.deadline = None
-        self.ready = (value, error)
 
 
 class Session:
@@ -113,7 +57,10 @@ class Session:
         response_timeout: float | None = None,
         limits: MessageLimits | None = None,
         one_pdv_per_pdu: bool = False,
+        record_pdus: bool = False,
     ) -> None:
+        if policy is None and association.role is Role.ACCEPTOR:
+            raise LocalProtocolError("an acceptor needs an acceptance policy")
         self.association = association
         self.exchange = Exchange(association, limits=limits, one_pdv_per_pdu=one_pdv_per_pdu)
         self.address = address
@@ -122,15 +69,16 @@ class Session:
         self.error: DicomNetError | None = None
         """Why there is no association (any more); None while it lives and after an orderly release."""
         self.released = False
-        self._handler = handler or handle_by_type({})
+        self._desk = Desk(handler or handle_by_type({}), self.exchange, self.id)
         self._policy = policy
         self._response_timeout = response_timeout
         self._runs: list[Run[Any]] = []
-        self._requests: deque[Request] = deque()
-        self._serving: tuple[Request, Run[None]] | None = None
-        self._replies: dict[int, deque[Response]] = {}
-        self._pdus: deque[Pdu] | None = None
-        self._release_due = False
+        self._serving: Run[None] | None = None
+        self._replies = Mailbox()
+        self._release_due = False  # the peer wants to release
+        self._release_wanted = False  # our user does
+        if record_pdus:
+            association.on_pdu = self._keep_pdu
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -147,12 +95,23 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether a request of the peer is being served or waits to be."""
-        return self._serving is not None or bool(self._requests)
+        return self._desk.busy
+
+    @property
+    def close_wanted(self) -> bool:
+        """Whether the transport is to be closed, once what there is to send is sent."""
+        # Who never spoke DICOM will not wait for our A-ABORT either: ARTIM is a courtesy to peers (PS3.8 9.1.5).
+        foreign = (
+            self.association.role is Role.ACCEPTOR
+            and self.peer is None
+            and isinstance(self.association.error, RemoteProtocolError)
+        )
+        return self.association.close_wanted or foreign
 
     @property
     def congested(self) -> bool:
         """Whether so many responses wait to be taken that the driver should stop reading."""
-        return sum(map(len, self._replies.values())) > _BACKLOG
+        return self._replies.full
 
     @property
     def runnable(self) -> bool:
@@ -161,9 +120,12 @@ class Session:
 
     # -- flows -------------------------------------------------------------------------------------------------------
 
-    def start(self, flow: Flow[T], on_progress: Callable[[], None] | None = None) -> Run[T]:
-        """Begin a flow; it moves at the next ``advance``. ``on_progress`` is called when it ends or delivers."""
-        run = Run(flow, on_progress)
+    def start(self, flow: Flow[T], on_progress: Callable[[], None] | None = None, *, streamed: bool = False) -> Run[T]:
+        """Begin a flow; it moves at the next ``advance``. ``on_progress`` is called when it ends or delivers.
+
+        Unless ``streamed``, where ``take`` is to be called for each item, what the flow delivers is dropped.
+        """
+        run = Run(flow, on_progress, streamed=streamed)
         self._runs.append(run)
         return run
 
@@ -229,13 +191,25 @@ class Session:
         self._end(error or Aborted("the association was aborted by this side", source=0, reason=0))
 
     def release(self, now: float) -> None:
-        """Ask for the orderly end (A-RELEASE); ``ended`` becomes true when the peer confirms or the wait runs out."""
-        self.association.release_request(now)
+        """Ask for the orderly end (A-RELEASE); ``ended`` becomes true when the peer confirms or the wait runs out.
+
+        The request goes out at an ``advance``, once the requests of the peer that are here already are answered.
+        When the peer has asked for the same, or we have already, there is nothing more to do.
+
+        Raises:
+            LocalProtocolError: there is no association yet.
+        """
+        if not self.established:
+            raise LocalProtocolError("there is no association to release")
+        self._release_wanted = True
 
     # -- moving on ---------------------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
         """Handle deadlines and events, then run every flow as far as it goes without waiting."""
+        if self.congested:
+            self.exchange.postpone(now)
+        self._take_events(now)  # before the deadlines: what is here is not late
         self.exchange.handle_timeout(now)
         self._expire(now)
         while True:
@@ -245,10 +219,19 @@ class Session:
             if not ready:
                 break
             for run in ready:
-                self._step(run, now)
+                if run.ready is not None:
+                    self._step(run, now)
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        """What is left to do when every flow waits: notice the end, or bring it about."""
         if self.association.is_over and not self.ended:  # ARTIM in Sta2 ends it without an indication
             self._end(self.association.error or ConnectionLost("the connection closed before there was an association"))
-        if self._release_due and not self.busy and not self.ended:
+        if self.busy or self.ended:
+            return
+        if self._release_wanted and self.association.state is State.STA6:
+            self.association.release_request(now)
+        if self._release_due:
             self._release_due = False
             if self.association.state is State.STA8:  # unless the peer has aborted or gone meanwhile
                 self.association.release_response(now)
@@ -291,11 +274,11 @@ class Session:
                 case flows.AwaitReply(message_id, timeout):
                     self._await_reply(run, message_id, timeout, now)
                 case flows.Deliver(item):
-                    run.delivered.append(item)
-                    if len(run.delivered) < _UNDELIVERED:
+                    if run.deliver(item):
                         run.resume()
-                    run.progress()
                 case flows.Pause(seconds):
+                    if self.ended:
+                        raise self._why_ended()
                     run.deadline = now + seconds
                 case flows.Inject(pdu):
                     run.outcome = None
@@ -308,7 +291,7 @@ class Session:
                     pass  # handed out by take_calls
                 case _:
                     raise LocalProtocolError(f"{step!r} is no step of a flow")
-        except DicomNetError as error:
+        except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
             run.resume(error=error)
 
     def _send(self, message: Message, abstract_syntax: str | None, now: float) -> int:
@@ -320,9 +303,9 @@ class Session:
         return self.error or LocalProtocolError("the association was released")
 
     def _await_reply(self, run: Run[Any], message_id: int, timeout: float | None, now: float) -> None:
-        waiting = self._replies.get(message_id)
-        if waiting:
-            run.resume(waiting.popleft())
+        response = self._replies.take(message_id)
+        if response is not None:
+            run.resume(response)
         elif self.ended:
             run.resume(error=self._why_ended())
         else:
@@ -330,17 +313,18 @@ class Session:
             run.deadline = None if seconds is None else now + seconds
 
     def _await_pdu(self, run: Run[Any], timeout: float | None, now: float) -> None:
-        if self._pdus:
-            run.resume(self._pdus.popleft())
+        if self.association.on_pdu is None:
+            raise LocalProtocolError("no PDUs are kept for flows: ask for it with record_pdus")
+        if run.pdus:
+            run.resume(run.pdus.popleft())
         elif self.association.close_wanted or self.association.state is State.STA1:
             run.resume(None)
         else:
             run.deadline = None if timeout is None else now + timeout
 
-    def record_pdus(self) -> None:
-        """Keep every PDU received from now on for ``AwaitPdu``; without this call none is kept."""
-        self._pdus = deque(maxlen=_BACKLOG)
-        self.association.on_pdu = self._pdus.append
+    def _keep_pdu(self, pdu: Pdu) -> None:
+        for run in self._runs:
+            run.pdus.append(pdu)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -350,27 +334,33 @@ class Session:
                 self._receive(event.message)
             else:
                 self._upper_layer(event, now)
-        if self._pdus is not None:
-            for run in self._runs:
-                if isinstance(run.waiting, flows.AwaitPdu):
-                    self._await_pdu(run, None if run.deadline is None else run.deadline - now, now)
+        for run in self._runs:
+            if isinstance(run.waiting, flows.AwaitPdu):
+                self._await_pdu(run, None if run.deadline is None else run.deadline - now, now)
 
     def _receive(self, message: Message) -> None:
         if isinstance(message, Request):
-            self._requests.append(message)
+            if self.ended or self._release_wanted:  # it crossed our release request, behind which nothing can be sent
+                _log.debug("association %d: a request came too late to be served", self.id)
+            else:
+                self._desk.put(message)
         elif isinstance(message, Response):
             for run in self._runs:
                 if isinstance(run.waiting, flows.AwaitReply) and run.waiting.message_id == message.responding_to:
                     run.resume(message)
                     return
-            self._replies.setdefault(message.responding_to, deque()).append(message)
+            self._replies.put(message)
 
     def _upper_layer(self, event: UlEvent, now: float) -> None:
         match event:
             case AssociateIndication(request):
-                self._answer_request(request, now)
-            case AssociateConfirmation(accepted, response):
-                self._confirmed(accepted, response)
+                if self._policy is not None:
+                    rejection = answer_request(self.association, request, self._policy, self.address, now)
+                    self._establish() if rejection is None else self._end(rejection)
+            case AssociateConfirmation(True):
+                self._establish()
+            case AssociateConfirmation(False, AAssociateRJ() as answer):
+                self._end(rejected(answer, "the peer rejected the association"))
             case ReleaseIndication(collision):
                 # Requests still being served get their answers first: data may be sent before the release response.
                 # In a collision the requestor answers at once, the acceptor after the confirmation (PS3.8 7.2.3).
@@ -386,27 +376,6 @@ class Session:
                 self._end(error or aborted)
             case _:
                 _log.debug("association %d: nothing to do for %s", self.id, type(event).__name__)
-
-    def _answer_request(self, request: AAssociateRQ, now: float) -> None:
-        if self._policy is None:
-            raise LocalProtocolError("an acceptor needs an acceptance policy")
-        if self.association.state is not State.STA3:  # the peer has aborted or gone in the same breath
-            return
-        answer = self._policy.decide(request, self.address)
-        if isinstance(answer, AAssociateRJ):
-            reason = reject_reason_text(answer.source, answer.reason)
-            _log.info("association %d from %s rejected: %s", self.id, self.address, reason)
-            self.association.associate_reject(answer.result, answer.source, answer.reason, now)
-            self._end(_rejected(answer, "this side rejected the association"))
-            return
-        self.association.associate_accept(answer, now)
-        self._establish()
-
-    def _confirmed(self, accepted: bool, response: AAssociateAC | AAssociateRJ) -> None:
-        if accepted:
-            self._establish()
-        elif isinstance(response, AAssociateRJ):
-            self._end(_rejected(response, "the peer rejected the association"))
 
     def _establish(self) -> None:
         negotiated = self.association.negotiated
@@ -424,52 +393,27 @@ class Session:
         """No message will pass any more: tell every flow that waits for one."""
         if self.error is None:
             self.error = error
-        self._requests.clear()
+        self._desk.clear()
         for run in self._runs:
-            if isinstance(run.waiting, flows.AwaitReply | flows.SendMessage):
+            if isinstance(run.waiting, flows.AwaitReply | flows.SendMessage | flows.Pause):
                 run.resume(error=self._why_ended())
 
-    # -- requests of the peer ----------------------------------------------------------------------------------------
+    # -- beginning and end of flows ----------------------------------------------------------------------------------
 
     def _serve_next(self) -> None:
-        if self._serving is None and self._requests and self.peer is not None:
-            request = self._requests.popleft()
-            self._serving = (request, self.start(self._handler(request, self.peer)))
+        flow = self._desk.begin(self.peer) if self.peer is not None else None
+        if flow is not None:
+            self._serving = self.start(flow)
 
     def _finish(self, run: Run[Any], value: Any, error: BaseException | None, now: float) -> None:
         self._runs.remove(run)
         self._forget(run)
-        if self._serving is not None and self._serving[1] is run:
-            request, self._serving = self._serving[0], None
-            self._served(request, error, now)
+        if run is self._serving:
+            self._serving = None
+            self._desk.end(error, now, over=self.ended)
         run.finish(value, error)
-
-    def _served(self, request: Request, error: BaseException | None, now: float) -> None:
-        """A handler that fails, or forgets to answer, must not leave the peer waiting."""
-        if error is not None and (self.ended or isinstance(error, Aborted | ConnectionLost)):
-            _log.debug("association %d: a request was not answered: %s", self.id, error)
-            return
-        if error is not None:
-            # The text of an exception may hold patient data, so only its class is logged above DEBUG.
-            _log.error("association %d: a %s failed: %s", self.id, type(request).__name__, type(error).__name__)
-            _log.debug("association %d: the failure", self.id, exc_info=error)
-        if self.exchange.is_unanswered(request.message_id or 0):
-            try:
-                self.exchange.send(reply(request, statuses.PROCESSING_FAILURE), now)
-            except DicomNetError as failure:
-                _log.debug("association %d: could not answer: %s", self.id, failure)
 
     def _forget(self, run: Run[Any]) -> None:
         for message_id in run.message_ids:
             self.exchange.forget(message_id)
-            self._replies.pop(message_id, None)
-
-
-def _rejected(pdu: AAssociateRJ, who: str) -> Rejected:
-    kind = {1: "permanently", 2: "for now"}.get(pdu.result, f"(result {pdu.result})")
-    return Rejected(
-        f"{who} {kind}: {reject_reason_text(pdu.source, pdu.reason)}",
-        result=pdu.result,
-        source=pdu.source,
-        reason=pdu.reason,
-    )
+            self._replies.discard(message_id)

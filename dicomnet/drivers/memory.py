@@ -1,0 +1,354 @@
+"""Both ends of an association in one process, without sockets and without waiting: for tests of flows and handlers.
+
+``connect`` gives the requestor's ``Link``, and its ``peer`` the acceptor's. The clock is the wire's own: when nothing
+moves it jumps to the next deadline, so a time-out of a minute takes no time. ``chunk`` cuts what travels into pieces of
+so many bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from dicomnet.dimse.exchange import MessageLimits
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.requestor import requesting_session
+from dicomnet.drivers.session import Session
+from dicomnet.errors import ConnectionLost, LocalProtocolError, TimedOut
+from dicomnet.flows import Flow
+from dicomnet.handlers import Handler
+from dicomnet.ul import AcceptancePolicy, Association, Negotiated, RequestOptions, Role, Transcript
+from dicomnet.wire import PduLimits
+
+__all__ = ["End", "Link", "Pipe", "SessionEnd", "Wire", "connect"]
+
+T = TypeVar("T")
+
+_CAPACITY = 256 * 1024
+
+
+class Pipe:
+    """One direction of a wire: what was written and not yet read."""
+
+    def __init__(self, chunk: int | None = None) -> None:
+        self.closed = False
+        self._chunk = chunk
+        self._data = bytearray()
+
+    @property
+    def full(self) -> bool:
+        """Whether a writer should wait."""
+        return len(self._data) >= _CAPACITY
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Put bytes in."""
+        self._data += data
+
+    def read(self) -> bytes | None:
+        """The next bytes; empty when there are none now, None when there will be none."""
+        if not self._data:
+            return None if self.closed else b""
+        size = self._chunk or len(self._data)
+        data = bytes(self._data[:size])
+        del self._data[:size]
+        return data
+
+
+class End(Protocol):
+    """What a wire drives: a session, or in tests anything else that speaks bytes."""
+
+    def turn(self, incoming: Pipe, outgoing: Pipe, now: float) -> bool:
+        """Read, work and write as far as it goes; whether anything moved."""
+
+    def next_deadline(self) -> float | None:
+        """When to come back although nothing came."""
+
+
+class SessionEnd:
+    """A session at the end of a wire."""
+
+    def __init__(self, session: Session, waits: Waits) -> None:
+        self.session = session
+        self.open = True
+        self._waits = waits
+        self._stalled: float | None = None  # until when the other end must have read something
+
+    def turn(self, incoming: Pipe, outgoing: Pipe, now: float) -> bool:
+        """Feed the session and take what it has."""
+        session = self.session
+        moved = self._read(incoming, now)
+        session.advance(now)
+        for run, function in session.take_calls():
+            moved = True
+            try:
+                run.resume(function())
+            except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the call
+                run.resume(error=error)
+        moved = self._write(outgoing, now) or moved
+        if session.close_wanted and self.open:
+            self._close(now)
+            moved = True
+        if not self.open:
+            outgoing.closed = True
+        return moved or session.runnable
+
+    def next_deadline(self) -> float | None:
+        """The session's, while it is connected, or the end of our patience with a peer that does not read."""
+        moments = (self.session.next_deadline(), self._stalled)
+        return min((when for when in moments if when is not None), default=None)
+
+    def _read(self, incoming: Pipe, now: float) -> bool:
+        if not self.open or self.session.congested:
+            return False
+        data = incoming.read()
+        if data is None:
+            self._close(now)
+        elif data:
+            self.session.receive_data(data, now)
+        return data != b""
+
+    def _write(self, outgoing: Pipe, now: float) -> bool:
+        parts = self.session.data_to_send()
+        if self.open:
+            for part in parts:
+                outgoing.write(part)
+        if not outgoing.full or not self.open:
+            self._stalled = None
+            self.session.flushed()
+        elif self._stalled is None:
+            self._stalled = None if self._waits.send is None else now + self._waits.send
+        elif now >= self._stalled:
+            self.session.abort(now, TimedOut(f"the peer read nothing for {self._waits.send:g} s", wait="send"))
+            self._close(now)
+        return bool(parts)
+
+    def _close(self, now: float) -> None:
+        self.open = False
+        self._stalled = None
+        self.session.receive_eof(now)
+        self.session.flushed()
+        self.session.advance(now)
+
+
+class Wire:
+    """Two ends, the bytes between them, and the clock."""
+
+    def __init__(self, first: End, second: End, *, chunk: int | None = None) -> None:
+        self.now = 0.0
+        self._first, self._second = first, second
+        self._forth, self._back = Pipe(chunk), Pipe(chunk)
+
+    def turn(self) -> bool:
+        """Let each end have its turn; whether anything moved."""
+        moved = self._first.turn(self._back, self._forth, self.now)
+        return self._second.turn(self._forth, self._back, self.now) or moved
+
+    def settle(self) -> None:
+        """Go on until nothing moves; the clock stands."""
+        while self.turn():
+            pass
+
+    def run_until(self, done: Callable[[], bool], seconds: float | None = None) -> None:
+        """Go on until ``done``, or for so many seconds of the wire's own time.
+
+        Raises:
+            LocalProtocolError: it will never be done: nothing moves and neither end has a deadline.
+        """
+        until = None if seconds is None else self.now + seconds
+        while True:
+            moved = self.turn()
+            if done() or (until is not None and self.now >= until):
+                return
+            if not moved:
+                moments = (until, self._first.next_deadline(), self._second.next_deadline())
+                deadline = min((when for when in moments if when is not None), default=None)
+                if deadline is None:
+                    raise LocalProtocolError("nothing moves, and neither end waits for a time")
+                self.now = max(self.now, deadline)
+
+
+class Link:
+    """One end of an association in memory; the methods are those of ``blocking.Link``."""
+
+    def __init__(self, wire: Wire, end: SessionEnd) -> None:
+        self.wire = wire
+        self._end = end
+        self._session = end.session
+        self._peer: Link | None = None
+
+    @property
+    def peer(self) -> Link:
+        """The other end.
+
+        Raises:
+            LocalProtocolError: what is there has no link.
+        """
+        if self._peer is None:
+            raise LocalProtocolError("the other end is no session")
+        return self._peer
+
+    @property
+    def session(self) -> Session:
+        """The session underneath."""
+        return self._session
+
+    @property
+    def negotiated(self) -> Negotiated:
+        """What both sides agreed on.
+
+        Raises:
+            ConnectionLost: no association was ever established.
+        """
+        if self._session.peer is None:
+            raise ConnectionLost("there is no association")
+        return self._session.peer.negotiated
+
+    @property
+    def transcript(self) -> Transcript | None:
+        """The record given to ``connect``, if any."""
+        return self._session.association.transcript
+
+    @property
+    def closed(self) -> bool:
+        """Whether this end is closed."""
+        return not self._end.open
+
+    def establish(self) -> None:
+        """Wait until there is an association; ``connect`` has done so.
+
+        Raises:
+            Rejected, Aborted, ConnectionLost, RemoteProtocolError, TimedOut: there will be none.
+        """
+        self._session.transport_connected(self.wire.now)
+        self.wire.run_until(lambda: self._session.established or self._session.ended)
+        if not self._session.established:
+            self._to_close()
+            raise self._session.error or ConnectionLost("the connection closed before there was an association")
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result.
+
+        Raises:
+            DicomNetError: what ended the flow; Aborted or ConnectionLost when the association did.
+        """
+        run = self._session.start(flow)
+        try:
+            self.wire.run_until(lambda: run.done)
+        finally:
+            self._session.cancel(run)
+        return run.result()
+
+    def stream(self, flow: Flow[Any]) -> Iterator[Any]:
+        """Run a flow and yield what it delivers.
+
+        Raises:
+            DicomNetError: what ended the flow.
+        """
+        run = self._session.start(flow, streamed=True)
+        try:
+            while True:
+                self.wire.run_until(lambda: bool(run.delivered) or run.done)
+                while run.delivered:
+                    yield self._session.take(run)
+                if run.done:
+                    run.result()
+                    return
+        finally:
+            self._session.cancel(run)
+
+    def listen(self, seconds: float | None = None) -> None:
+        """Serve the peer's requests until the association ends, or for so many seconds of the wire's own time.
+
+        Raises:
+            Aborted, ConnectionLost, TimedOut: the association ended other than by release.
+        """
+        self.wire.run_until(lambda: self._session.ended, seconds)
+        if self._session.ended:
+            self._to_close()
+        if self._session.error is not None:
+            raise self._session.error
+
+    def release(self) -> None:
+        """End the association in order.
+
+        Raises:
+            TimedOut: the peer did not confirm within ``Waits.release``; the association was aborted.
+            Aborted, ConnectionLost: the association ended before.
+        """
+        if not self._session.ended:
+            self._session.release(self.wire.now)
+        self._to_close()
+        if self._session.error is not None:
+            raise self._session.error
+
+    def abort(self) -> None:
+        """End the association at once; harmless when it is over already."""
+        if not self._session.ended:
+            self._session.abort(self.wire.now)
+        self._to_close()
+
+    def _to_close(self) -> None:
+        self.wire.run_until(lambda: not self._end.open)
+        self.wire.settle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None and not self._session.ended:
+            self.release()
+        else:
+            self.abort()
+
+
+def connect(
+    options: RequestOptions,
+    policy: AcceptancePolicy,
+    *,
+    waits: Waits | None = None,
+    handler: Handler | None = None,
+    peer_handler: Handler | None = None,
+    limits: MessageLimits | None = None,
+    transcript: Transcript | None = None,
+    one_pdv_per_pdu: bool = False,
+    record_pdus: bool = False,
+    chunk: int | None = None,
+) -> Link:
+    """Associate with an acceptor that answers by ``policy`` and serves with ``peer_handler``.
+
+    Raises:
+        Rejected, Aborted, TimedOut: there is no association.
+        LocalProtocolError: the request itself breaks a rule.
+    """
+    waits = waits or Waits()
+    session = requesting_session(
+        Endpoint(options.called_ae_title, "memory", 0),
+        options,
+        waits,
+        0.0,
+        handler=handler,
+        limits=limits,
+        transcript=transcript,
+        one_pdv_per_pdu=one_pdv_per_pdu,
+        record_pdus=record_pdus,
+    )
+    acceptor = Session(
+        Association(Role.ACCEPTOR, limits=PduLimits(), timeouts=waits.timeouts()),
+        address="memory",
+        handler=peer_handler,
+        policy=policy,
+        response_timeout=waits.response,
+        limits=limits,
+        one_pdv_per_pdu=one_pdv_per_pdu,
+    )
+    ends = SessionEnd(session, waits), SessionEnd(acceptor, waits)
+    wire = Wire(*ends, chunk=chunk)
+    link, link._peer = Link(wire, ends[0]), Link(wire, ends[1])
+    link.peer._peer = link
+    acceptor.transport_connected(wire.now)
+    link.establish()
+    wire.settle()
+    return link

@@ -1,0 +1,47 @@
+"""The beginning of every client: a session that will ask for an association, the same for each driver."""
+
+from __future__ import annotations
+
+from dicomnet.dimse.exchange import MessageLimits
+from dicomnet.drivers.common import Endpoint, Waits, proposal
+from dicomnet.drivers.session import Session
+from dicomnet.handlers import Handler
+from dicomnet.ul import Association, RequestOptions, Role, Transcript
+from dicomnet.wire import PduLimits
+
+__all__ = ["requesting_session"]
+
+
+def requesting_session(
+    endpoint: Endpoint,
+    options: RequestOptions,
+    waits: Waits,
+    now: float,
+    *,
+    handler: Handler | None = None,
+    limits: MessageLimits | None = None,
+    transcript: Transcript | None = None,
+    one_pdv_per_pdu: bool = False,
+    record_pdus: bool = False,
+) -> Session:
+    """A session that will ask ``endpoint`` for an association once its transport is connected.
+
+    Raises:
+        LocalProtocolError: the request breaks a rule.
+    """
+    association = Association(
+        Role.REQUESTOR,
+        limits=PduLimits(p_data=options.max_length),
+        timeouts=waits.timeouts(),
+        transcript=transcript,
+    )
+    association.associate_request(proposal(endpoint, options), now)
+    return Session(
+        association,
+        address=str(endpoint),
+        handler=handler,
+        response_timeout=waits.response,
+        limits=limits,
+        one_pdv_per_pdu=one_pdv_per_pdu,
+        record_pdus=record_pdus,
+    )

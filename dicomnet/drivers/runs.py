@@ -1,0 +1,119 @@
+"""Flows in progress, and the responses that wait for them: what a session keeps, with bounds on it.
+
+Knows steps and messages, but neither associations nor time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from dicomnet.dimse.messages import EncodedDataSet, Message, Response
+from dicomnet.errors import LocalProtocolError
+from dicomnet.flows import Flow, Step
+from dicomnet.wire import Pdu
+
+__all__ = ["Mailbox", "Run"]
+
+T = TypeVar("T")
+
+_UNDELIVERED = 64
+"""How much a stream may be ahead of its consumer."""
+
+_BACKLOG = 256
+"""How much may wait to be taken by a flow before the driver stops reading; also PDUs kept for a flow."""
+
+_HEAVY = 64 * 1024
+"""Bytes of data set that count as much as one more message."""
+
+
+class Run(Generic[T]):
+    """A flow in progress. ``done`` tells when ``result`` may be asked; ``delivered`` holds what a stream handed out."""
+
+    def __init__(self, flow: Flow[T], on_progress: Callable[[], None] | None = None, *, streamed: bool = False) -> None:
+        self.flow = flow
+        self.delivered: deque[Any] = deque()
+        self.done = False
+        self._on_progress = on_progress
+        self._streamed = streamed
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        # What the session keeps of it: the step it waits in and until when, or what to resume it with.
+        self.waiting: Step | None = None
+        self.deadline: float | None = None
+        self.outcome: Any = None  # of a step that only waits for the bytes to leave
+        self.ready: tuple[Any, BaseException | None] | None = (None, None)
+        self.message_ids: set[int] = set()
+        self.pdus: deque[Pdu] = deque(maxlen=_BACKLOG)
+
+    def result(self) -> T:
+        """What the flow returned; raises what ended it."""
+        if not self.done:
+            raise LocalProtocolError("the flow is still running")
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]
+
+    def finish(self, value: T | None, error: BaseException | None) -> None:
+        """Record the end of the flow and wake whoever waits for it."""
+        self.done = True
+        self.waiting = self.deadline = self.ready = None
+        self._value, self._error = value, error
+        self.progress()
+
+    def progress(self) -> None:
+        """Wake whoever waits for the result or the next item."""
+        if self._on_progress is not None:
+            self._on_progress()
+
+    def resume(self, value: Any = None, error: BaseException | None = None) -> None:
+        """Give the step's outcome; the flow goes on at the next ``advance``."""
+        self.waiting = self.deadline = None
+        self.ready = (value, error)
+
+    def deliver(self, item: object) -> bool:
+        """Keep an item for the consumer; whether there is room for more. Without a consumer it is dropped."""
+        if not self._streamed:
+            return True
+        self.delivered.append(item)
+        self.progress()
+        return sum(map(_weight, self.delivered)) < _UNDELIVERED
+
+
+class Mailbox:
+    """Responses that no flow has taken yet."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, deque[Response]] = {}
+        self._weight = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that no more should be read from the peer."""
+        return self._weight > _BACKLOG
+
+    def put(self, response: Response) -> None:
+        """Keep a response."""
+        self._waiting.setdefault(response.responding_to, deque()).append(response)
+        self._weight += _weight(response)
+
+    def take(self, message_id: int) -> Response | None:
+        """The oldest response to this request."""
+        waiting = self._waiting.get(message_id)
+        if waiting is None:
+            return None
+        response = waiting.popleft()
+        self._weight -= _weight(response)
+        if not waiting:
+            del self._waiting[message_id]
+        return response
+
+    def discard(self, message_id: int) -> None:
+        """Drop what answers this request."""
+        self._weight -= sum(map(_weight, self._waiting.pop(message_id, ())))
+
+
+def _weight(item: object) -> int:
+    data_set = item.data_set if isinstance(item, Message) else None
+    return 1 + len(data_set.data) // _HEAVY if isinstance(data_set, EncodedDataSet) else 1

@@ -1,0 +1,55 @@
+"""Sockets as the blocking driver wants them: opened within a time, non-blocking, and failures as errors of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.errors import ConnectFailed, TimedOut
+
+__all__ = ["open_connection", "open_listener", "prepare"]
+
+
+def open_connection(endpoint: Endpoint, waits: Waits, source_host: str | None) -> socket.socket:
+    """A connection to the endpoint.
+
+    Raises:
+        ConnectFailed: there is none to be had.
+        TimedOut: not within ``waits.connect``.
+    """
+    where = f"{endpoint.host}:{endpoint.port}"
+    source = None if source_host is None else (source_host, 0)
+    try:
+        sock = socket.create_connection((endpoint.host, endpoint.port), waits.connect, source)
+    except TimeoutError as error:
+        if waits.connect is None:
+            raise ConnectFailed(f"no connection to {where}: timed out") from error
+        raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error
+    except (OSError, ValueError, OverflowError) as error:  # a host name or port that no address can be made of
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConnectFailed(f"no connection to {where}: {reason}") from error
+    prepare(sock)
+    return sock
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 picks a free one.
+
+    Raises:
+        ConnectFailed: the address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConnectFailed(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+def prepare(sock: socket.socket) -> None:
+    """Non-blocking, and small messages at once: DIMSE is request and response, where Nagle only delays."""
+    sock.setblocking(False)
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):  # the peer may have reset the connection already
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
