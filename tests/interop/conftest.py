@@ -1,0 +1,114 @@
+"""Peers for the tests of this folder, each ended with the test that asked for it.
+
+A peer that is not here (DCMTK, the real data sets) is a visible skip, and a failure under DICOMNET_REQUIRE_PEERS=1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from .listener import EventListener
+from .parrot import Parrot, Wire
+from .processes import ROOT, Program, UpsScp
+from .pynetdicom_scp import PeerScp
+
+
+def _missing(what: str) -> None:
+    if os.environ.get("DICOMNET_REQUIRE_PEERS") == "1":
+        pytest.fail(f"{what}, and DICOMNET_REQUIRE_PEERS=1 requires it")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def dcmtk() -> Callable[[str], str]:
+    """The path of a DCMTK tool by its name."""
+
+    def find(tool: str) -> str:
+        path = shutil.which(tool)
+        if path is None:
+            _missing(f"DCMTK's {tool} is not on the path")
+        return str(path)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of data sets that other systems made."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        _missing(f"the real data sets are not in {folder}")
+    return folder
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    """What is ended after the test, in reverse order."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start_upsscp(tmp_path: Path, closing: ExitStack) -> Callable[..., UpsScp]:
+    """Starts ``upsscp``; the arguments are those of ``UpsScp``, the database is the test's own."""
+
+    def start(*words: str, database: Path | str | None = None, **keywords) -> UpsScp:
+        server = UpsScp(database or tmp_path / "ups.db", *words, **keywords)
+        closing.callback(server.kill)
+        return server
+
+    return start
+
+
+@pytest.fixture
+def start_dcmups(closing: ExitStack) -> Callable[..., Program]:
+    """Starts a ``dcmups`` that stays."""
+
+    def start(*words: str) -> Program:
+        program = Program(*words, module="ups")
+        closing.callback(program.kill)
+        return program
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def upsscp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpsScp]:
+    """One ``upsscp`` for the tests of a module that share nothing but it: each makes UIDs of its own."""
+    server = UpsScp(tmp_path_factory.mktemp("upsscp") / "ups.db", peers={"NOBODY": 9})
+    try:
+        yield server
+        assert server.stop() == 0
+        server.check_healthy()
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def listener(closing: ExitStack) -> EventListener:
+    """A pynetdicom AE called WATCHER that takes event reports."""
+    return closing.enter_context(EventListener("WATCHER"))
+
+
+@pytest.fixture
+def peer_scp(closing: ExitStack) -> PeerScp:
+    """A UPS SCP made of pynetdicom."""
+    return closing.enter_context(PeerScp())
+
+
+@pytest.fixture
+def parrot(closing: ExitStack) -> Callable[..., Parrot]:
+    """Makes a ``Parrot`` from its script."""
+
+    def make(script: Callable[[Wire], object], **keywords) -> Parrot:
+        made = Parrot(script, **keywords)
+        closing.callback(made.close)
+        return made
+
+    return make
