@@ -34,7 +34,7 @@ T = TypeVar("T")
 _RECEIVE_SIZE = 256 * 1024
 _MAX_BUFFERS = 64
 """Buffers for one gathered write; every system takes at least 16 and Linux 1024."""
-_READ_AHEAD = 4 * 1024 * 1024
+_READ_AHEAD = 1024 * 1024
 """Bytes taken from a peer that itself reads nothing of what we are writing."""
 
 

@@ -52,8 +52,8 @@ class Listener:
             Rejected: the policy said no (the peer was told).
             Aborted, ConnectionLost, RemoteProtocolError, TimedOut: the peer failed to become an association.
         """
-        self._socket.settimeout(seconds)
         try:
+            self._socket.settimeout(seconds)
             sock, address = self._socket.accept()
         except TimeoutError as error:
             raise TimedOut("nobody connected", wait="accept") from error

@@ -67,7 +67,7 @@ class Desk:
             # The text of an exception may hold patient data, so only its class is logged above DEBUG.
             _log.error("association %d: a %s failed: %s", self._id, type(request).__name__, type(error).__name__)
             _log.debug("association %d: the failure", self._id, exc_info=error)
-        # Who has the answer may use the message id again before we are back here: then it is the new request that waits.
+        # Who has the answer may use the message id again before we are back here: then the new request waits for one.
         reused = any(waiting.message_id == request.message_id for waiting in self._waiting)
         if not reused and self._exchange.is_unanswered(request.message_id or 0):
             try:

@@ -39,10 +39,12 @@ def open_listener(host: str, port: int) -> socket.socket:
     Raises:
         ConnectFailed: the address cannot be used.
     """
+    if "\0" in host or not 0 <= port <= 0xFFFF:  # create_server leaves its socket open when it finds out itself
+        raise ConnectFailed(f"cannot listen on {host}:{port}: no such address")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConnectFailed(f"cannot listen on {host}:{port}: {reason}") from error
 

@@ -484,5 +484,5 @@ def script() -> SimpleNamespace:
         POLICY=POLICY,
         accept=accept,
         open_fds=open_fds,
-        MemoryWorld=MemoryWorld,
+        socket_world=BlockingWorld,
     )

@@ -1,0 +1,237 @@
+"""Session: what is decided here and cannot be seen from outside, or only by chance."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dicomnet import flows, uids
+from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.messages import (
+    CFindRequest,
+    CFindResponse,
+    EncodedDataSet,
+    NEventReportRequest,
+    NEventReportResponse,
+    NGetRequest,
+    Request,
+)
+from dicomnet.drivers import memory
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.runs import Mailbox, Run
+from dicomnet.drivers.session import Session
+from dicomnet.errors import Aborted, ConnectionLost, LocalProtocolError, TimedOut
+from dicomnet.flows import Flow
+from dicomnet.handlers import Peer, handle_by_type
+from dicomnet.ul import Association, Role, State
+
+EVENT = NEventReportRequest(sop_class=uids.UPS_PUSH, instance="2.25.1", event_type=1)
+FIND = CFindRequest(sop_class=uids.UPS_PULL, data_set=EncodedDataSet(b"\x40\0\x60\xa1\0\0\0\0", uids.IMPLICIT_VR_LE))
+
+
+def joined(script: SimpleNamespace, **more: Any) -> memory.Link:
+    return memory.connect(script.OPTIONS, script.POLICY, **more)
+
+
+def slow(request: Request, peer: Peer) -> Flow[None]:
+    yield from flows.pause(5.0)
+    yield from flows.send(reply(request))
+
+
+def test_an_acceptor_needs_a_policy() -> None:
+    with pytest.raises(LocalProtocolError):
+        Session(Association(Role.ACCEPTOR), address="nowhere")
+
+
+def test_our_release_waits_for_the_request_being_served(script: SimpleNamespace) -> None:
+    link = joined(script, handler=handle_by_type({NEventReportRequest: slow}))
+    run = link.peer.session.start(flows.ask(EVENT, expect=NEventReportResponse))
+    link.wire.settle()
+    assert link.session.busy
+    link.release()
+    assert run.result().status == 0
+    assert link.session.released
+    assert link.peer.session.released
+
+
+def test_a_request_behind_our_release_is_not_served(script: SimpleNamespace) -> None:
+    served = []
+
+    def note(request: Request, peer: Peer) -> Flow[None]:
+        served.append(request)
+        yield from flows.send(reply(request))
+
+    link = joined(script, handler=handle_by_type({NEventReportRequest: note}))
+    run = link.peer.session.start(flows.ask(EVENT, expect=NEventReportResponse))
+    link.peer.session.advance(link.wire.now)
+    link.release()
+    assert served == []
+    with pytest.raises(LocalProtocolError):
+        run.result()
+
+
+def test_both_release_at_once(script: SimpleNamespace) -> None:
+    link = joined(script)
+    for session in (link.session, link.peer.session):
+        session.release(link.wire.now)
+        session.advance(link.wire.now)
+    link.wire.settle()
+    for session in (link.session, link.peer.session):
+        assert session.released
+        assert session.error is None
+        assert session.association.state is State.STA1
+
+
+def test_there_is_nothing_to_release_before_there_is_an_association(script: SimpleNamespace) -> None:
+    session = Session(Association(Role.ACCEPTOR), address="nowhere", policy=script.POLICY)
+    with pytest.raises(LocalProtocolError):
+        session.release(0.0)
+
+
+@pytest.mark.parametrize("how", ["abort", "release"])
+def test_a_pause_ends_with_the_association(script: SimpleNamespace, how: str) -> None:
+    link = joined(script)
+    run = link.session.start(flows.pause(1000.0))
+    link.wire.settle()
+    getattr(link.peer, how)()
+    with pytest.raises(Aborted if how == "abort" else LocalProtocolError):
+        run.result()
+    with pytest.raises(Aborted if how == "abort" else LocalProtocolError):
+        link.run(flows.pause(1.0))
+
+
+def test_what_came_before_the_end_still_counts(script: SimpleNamespace) -> None:
+    def last_words(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.send(reply(request, 0xFF00))
+        yield from flows.send(reply(request))
+        link.peer.session.abort(link.wire.now)
+
+    link = joined(script, peer_handler=handle_by_type({CFindRequest: last_words}))
+    stream = link.stream(flows.ask_many(FIND, expect=CFindResponse))
+    assert next(stream).status == 0xFF00
+    assert list(stream) == []
+
+
+def test_what_is_here_is_not_late(script: SimpleNamespace) -> None:
+    link = joined(script)
+    run = link.session.start(flows.c_echo(timeout=1.0))
+    link.session.advance(0.0)
+    for part in link.session.data_to_send():
+        link.peer.session.receive_data(part, 0.0)
+    link.session.flushed()
+    link.session.advance(0.0)
+    link.peer.session.advance(0.0)
+    for part in link.peer.session.data_to_send():
+        link.session.receive_data(part, 2.0)
+    link.session.advance(2.0)
+    assert run.result().status == 0
+
+
+def test_two_flows_side_by_side_get_their_own_answers(script: SimpleNamespace) -> None:
+    def first_last(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.pause(1.0 if request.message_id == 1 else 0.0)
+        yield from flows.send(reply(request, error_comment=str(request.message_id)))
+
+    link = joined(script, peer_handler=handle_by_type({NGetRequest: first_last}))
+    request = NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1")
+    runs = [link.session.start(flows.send(request)) for _ in range(2)]
+    link.wire.settle()
+    assert [run.result() for run in runs] == [1, 2]
+
+
+def test_answers_wait_for_the_flow_that_asks_for_them_later(script: SimpleNamespace) -> None:
+    def both() -> Flow[list[int]]:
+        request = NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1")
+        ids = []
+        for _ in range(2):
+            ids.append((yield from flows.send(request)))
+        yield from flows.pause(1.0)
+        answers = []
+        for message_id in reversed(ids):
+            answers.append((yield from flows.await_reply(message_id)).responding_to)
+        return answers
+
+    assert joined(script).run(both()) == [2, 1]
+
+
+def test_answers_of_a_flow_that_is_gone_are_dropped(script: SimpleNamespace) -> None:
+    link = joined(script, peer_handler=handle_by_type({NEventReportRequest: slow}))
+    run = link.session.start(flows.ask(EVENT, expect=NEventReportResponse))
+    link.wire.settle()
+    link.session.cancel(run)
+    with pytest.raises(LocalProtocolError):
+        run.result()
+    link.run(flows.c_echo())
+    assert link.session.exchange.stray_responses == 1
+
+
+def test_unread_answers_stop_the_reading_and_the_clock(script: SimpleNamespace) -> None:
+    def many(request: Request, peer: Peer) -> Flow[None]:
+        for _ in range(400):
+            yield from flows.send(reply(request, 0xFF00))
+        yield from flows.send(reply(request))
+
+    link = joined(script, peer_handler=handle_by_type({CFindRequest: many}), waits=Waits(idle=10.0, response=1000.0))
+
+    def slowly() -> Flow[int]:
+        message_id = yield from flows.send(FIND)
+        yield from flows.pause(100.0)
+        count = 0
+        while (yield from flows.await_reply(message_id)).status == 0xFF00:
+            count += 1
+        return count
+
+    link.session.start(slowly())
+    link.wire.settle()
+    assert link.session.congested
+    link.session.advance(9.0)
+    assert (link.session.exchange.association.next_deadline() or 0) >= 19.0
+
+
+def test_a_mailbox_weighs_what_it_holds() -> None:
+    mailbox = Mailbox()
+    heavy = EncodedDataSet(bytes(64 * 1024 * 256), uids.IMPLICIT_VR_LE)
+    mailbox.put(CFindResponse(responding_to=1, status=0xFF00, data_set=heavy))
+    assert mailbox.full
+    assert mailbox.take(1) is not None
+    assert not mailbox.full
+    assert mailbox.take(1) is None
+    mailbox.put(CFindResponse(responding_to=2, status=0xFF00, data_set=heavy))
+    mailbox.discard(2)
+    mailbox.discard(3)
+    assert not mailbox.full
+
+
+def test_a_run_has_no_result_before_its_end() -> None:
+    with pytest.raises(LocalProtocolError):
+        Run(flows.pause(1.0)).result()
+
+
+def test_two_ends_that_wait_for_nothing_are_found_out(script: SimpleNamespace) -> None:
+    link = joined(script, waits=Waits(idle=None, response=None))
+
+    def unasked() -> Flow[None]:
+        yield from flows.await_reply(77)
+
+    with pytest.raises(LocalProtocolError, match="nothing moves"):
+        link.run(unasked())
+
+
+def test_an_acceptor_whose_peer_vanishes_says_so(script: SimpleNamespace) -> None:
+    session = Session(Association(Role.ACCEPTOR), address="nowhere", policy=script.POLICY)
+    session.transport_connected(0.0)
+    session.receive_eof(1.0)
+    session.advance(1.0)
+    assert isinstance(session.error, ConnectionLost)
+    late = Session(Association(Role.ACCEPTOR), address="nowhere", policy=script.POLICY)
+    late.transport_connected(0.0)
+    late.advance(10.0)
+    assert isinstance(late.error, TimedOut)
+    assert late.error.wait == "artim"
+
+
+def test_endpoints_print_as_they_are_written() -> None:
+    assert str(Endpoint("SCP", "host", 11112)) == "SCP@host:11112"
+    assert str(Endpoint("SCP", "::1", 104)) == "SCP@[::1]:104"
