@@ -15,7 +15,7 @@ import pytest
 from dicomnet import flows, uids
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import Request, Response
-from dicomnet.drivers import blocking
+from dicomnet.drivers import blocking, blocking_server
 from dicomnet.drivers.common import Endpoint
 from dicomnet.errors import DicomNetError
 from dicomnet.flows import Flow
@@ -47,7 +47,7 @@ def answer_success(request: Request, peer: Peer) -> Flow[None]:
 class ScriptedPeer:
     """Serves one association in a thread; ``request`` and ``messages`` are what came."""
 
-    listener: blocking.Listener
+    listener: blocking_server.Listener
     request: AAssociateRQ | None = None
     messages: list[Request] = field(default_factory=list)
     released: bool = False
@@ -93,7 +93,7 @@ def scripted() -> Iterator[PeerFactory]:
                 made.messages.append(request)
                 yield from handler(request, peer)
 
-            listener = blocking.listen("127.0.0.1", 0, policy or accept_all(), handler=remember)
+            listener = blocking_server.listen("127.0.0.1", 0, policy or accept_all(), handler=remember)
             made = ScriptedPeer(listener)
             made.thread = thread = threading.Thread(target=made.serve, daemon=True)
             stack.callback(listener.close)

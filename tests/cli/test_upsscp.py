@@ -125,7 +125,7 @@ def test_another_title_is_rejected_and_the_log_says_so(tmp_path: Path, capsys: p
     with Server("ups.cli.upsscp", "-L", "SCP@127.0.0.1:0", "--db", str(tmp_path / "x.db")) as server:
         assert main(["find", f"OTHER@127.0.0.1:{server.port}"]) == 2
         assert "called AE title not recognized" in capsys.readouterr().err
-        server.hear("rejected: called AE title not recognized")
+        server.hear("called AE title not recognized")
 
 
 def test_the_log_holds_no_patient_data(tmp_path: Path, workitem_file: str) -> None:

@@ -273,6 +273,7 @@ def test_2_z_a_restart_is_told_to_the_subscribers(tmp_path: Path, files: Path) -
         with Server("ups.cli.upsscp", *words) as scp:
             assert run("subscribe", f"SCP@127.0.0.1:{scp.port}", "-aet", "WATCHER")[0] == 0
             assert scp.end() == 0
+            assert "SCPStatus: GOING DOWN" in "\n".join(watcher.block())
         with Server("ups.cli.upsscp", *words):
             block = "\n".join(watcher.block())
     assert block.startswith("event 4 SCP Status Change: ")

@@ -136,7 +136,8 @@ def _subscriptions() -> Iterator[Step]:
     yield Step("2.7", "The next report is that of a new subscription", again, events=(_state("IN PROGRESS", "{U4}"),))
     yield Step("2.x", "A workitem nobody knows", "subscribe {S} -iuid {NOBODY} -aet WATCHER", 3, ("C307",))
     yield Step("2.x", "An AE nobody knows", "subscribe {S} -aet STRANGER", 3, ("C308",))
-    yield Step("2.z", "The SCP restarts and says so", RESTART, events=(Expected("WATCHER", 4, "", "RESTARTED"),))
+    ends = tuple(Expected("WATCHER", 4, "", f"SCPStatus: {status}") for status in ("GOING DOWN", "RESTARTED"))
+    yield Step("2.z", "The SCP ends, begins again, and says both", RESTART, events=ends)
 
 
 def _cancellations() -> Iterator[Step]:
