@@ -22,6 +22,7 @@ from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.session import Session
+from dicomnet.drivers.sockets import reason_of
 from dicomnet.errors import ConnectFailed, ConnectionLost, DicomNetError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
@@ -389,8 +390,7 @@ async def connect(
             raise ConnectFailed(f"no connection to {where}: timed out") from error
         raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error
     except (OSError, ValueError, OverflowError) as error:  # a host name or port that no address can be made of
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(f"no connection to {where}: {reason}") from error
+        raise ConnectFailed(f"no connection to {where}: {reason_of(error)}") from error
     try:
         await link._until(lambda: session.established or session.ended)
     except asyncio.CancelledError:

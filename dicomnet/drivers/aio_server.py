@@ -16,6 +16,7 @@ from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio import Link
 from dicomnet.drivers.common import Waits
 from dicomnet.drivers.session import Session
+from dicomnet.drivers.sockets import reason_of
 from dicomnet.errors import ConnectFailed
 from dicomnet.handlers import Handler
 from dicomnet.ul import AcceptancePolicy, Association, Role
@@ -243,6 +244,5 @@ async def serve(
         server._server = await asyncio.get_running_loop().create_server(server._new_link, host, port)
         server._port = server._server.sockets[0].getsockname()[1]
     except (OSError, ValueError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {reason}") from error
+        raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {reason_of(error)}") from error
     return server

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import ConnectFailed, TimedOut
 
-__all__ = ["open_connection", "open_listener", "prepare"]
+__all__ = ["open_connection", "open_listener", "prepare", "reason_of"]
 
 
 def open_connection(endpoint: Endpoint, waits: Waits, source_host: str | None) -> socket.socket:
@@ -27,8 +28,7 @@ def open_connection(endpoint: Endpoint, waits: Waits, source_host: str | None) -
             raise ConnectFailed(f"no connection to {where}: timed out") from error
         raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error
     except (OSError, ValueError, OverflowError) as error:  # a host name or port that no address can be made of
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(f"no connection to {where}: {reason}") from error
+        raise ConnectFailed(f"no connection to {where}: {reason_of(error)}") from error
     prepare(sock)
     return sock
 
@@ -45,8 +45,14 @@ def open_listener(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(f"cannot listen on {host}:{port}: {reason}") from error
+        raise ConnectFailed(f"cannot listen on {host}:{port}: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Why there is no socket, in the system's words: asyncio puts its own, with the address, in their place."""
+    if isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error)
 
 
 def prepare(sock: socket.socket) -> None:
