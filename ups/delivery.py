@@ -22,7 +22,6 @@ from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import DicomNetError
 from dicomnet.ul import ProposedContext, RequestOptions
 from dicomnet.wire import RoleSelection
-from ups.names import TRIAL_CLASSES
 
 __all__ = ["DeliveryLimits", "EventDelivery"]
 
@@ -60,8 +59,8 @@ class EventDelivery:
         self._limits = limits or DeliveryLimits()
         self._outboxes: dict[str, _Outbox] = {}
 
-    def deliver(self, receiving_ae: str, event: NEventReportRequest) -> None:
-        """Queue one event; it goes out after all earlier ones for the same AE."""
+    def deliver(self, receiving_ae: str, event: NEventReportRequest, abstract_syntax: str) -> None:
+        """Queue one event for the context of this class; it goes out after all earlier ones for the same AE."""
         endpoint = self._address_of(receiving_ae)
         if endpoint is None:
             _log.warning("event type %d dropped: no address is known for the subscriber", event.event_type)
@@ -69,7 +68,7 @@ class EventDelivery:
         outbox = self._outboxes.get(receiving_ae)
         if outbox is None:
             outbox = self._outboxes[receiving_ae] = _Outbox(self._ae_title, endpoint, self._waits, self._limits)
-        outbox.add(event)
+        outbox.add(event, abstract_syntax)
 
     async def drain(self, seconds: float) -> None:
         """Wait until everything is delivered, at most so long, then stop."""
@@ -98,15 +97,15 @@ class _Outbox:
         self._endpoint = endpoint
         self._waits = waits
         self._limits = limits
-        self._queue: deque[tuple[float, NEventReportRequest]] = deque()
+        self._queue: deque[tuple[float, NEventReportRequest, str]] = deque()
         self._more = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    def add(self, event: NEventReportRequest) -> None:
+    def add(self, event: NEventReportRequest, abstract_syntax: str) -> None:
         if len(self._queue) >= self._limits.events:
             self._queue.popleft()
             _log.warning("%s: more than %d events wait; the oldest is dropped", self._endpoint, self._limits.events)
-        self._queue.append((self._loop.time(), event))
+        self._queue.append((self._loop.time(), event, abstract_syntax))
         self._more.set()
         if self.task is None or self.task.done():
             self.task = self._loop.create_task(self._work())
@@ -139,7 +138,7 @@ class _Outbox:
     def _drop_old(self) -> None:
         oldest = self._loop.time() - self._limits.seconds
         while self._queue and self._queue[0][0] < oldest:
-            _, event = self._queue.popleft()
+            _, event, _ = self._queue.popleft()
             _log.warning(
                 "%s: event type %d given up after %g s", self._endpoint, event.event_type, self._limits.seconds
             )
@@ -152,9 +151,7 @@ class _Outbox:
         """
         async with await aio.connect(self._endpoint, self._options(), waits=self._waits) as link:
             while self._queue:
-                _, event = self._queue[0]
-                trial = event.sop_class in TRIAL_CLASSES
-                via = uids.UPS_TRIAL_EVENT if trial else uids.UPS_EVENT
+                _, event, via = self._queue[0]
                 response = await link.run(flows.ask(event, expect=NEventReportResponse, via=via))
                 self._queue.popleft()
                 if response.status_class is StatusClass.FAILURE:

@@ -28,6 +28,7 @@ from dicomnet.ul import PlainPolicy, SupportedContext
 from ups.delivery import DeliveryLimits, EventDelivery
 from ups.names import CURRENT_CLASSES, TRIAL_CLASSES
 from ups.service import Caller, DeliverEventReport, Outcome, UpsService
+from ups.store import StoreError
 
 __all__ = ["UpsServer", "acceptance_policy"]
 
@@ -110,10 +111,17 @@ class UpsServer:
         self._perform(effects)
 
     async def drain(self, seconds: float = 10.0) -> None:
-        """Finish what is being served and deliver what waits, each for at most so long, then stop."""
+        """Finish what is being served, tell the subscribers (event type 4) and deliver what waits, then stop.
+
+        Serving and delivering may each take so long at most.
+        """
         if self._server is not None:
             await self._server.drain(seconds)
-        if self._delivery is not None:
+        if self._delivery is not None and self._loop is not None and self._executor is not None:
+            try:
+                self._perform(await self._loop.run_in_executor(self._executor, self._service.stopping, _now()))
+            except StoreError as error:
+                _log.warning("nobody is told that we go down: %s", error)
             await self._delivery.drain(seconds)
         await self.close()
 
@@ -171,7 +179,7 @@ class UpsServer:
     def _perform(self, effects: Iterable[DeliverEventReport]) -> None:
         if self._delivery is not None:
             for effect in effects:
-                self._delivery.deliver(effect.receiving_ae, effect.request)
+                self._delivery.deliver(effect.receiving_ae, effect.request, effect.abstract_syntax)
 
 
 def _respond(request: Request, responses: Iterable[Response]) -> Flow[None]:
