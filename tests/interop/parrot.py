@@ -166,10 +166,10 @@ class Wire:
         return next(context.context_id for context in contexts if context.abstract_syntax == abstract_syntax)
 
     def release(self) -> None:
-        """Ask for the release and see it confirmed."""
+        """Ask for the release, see it confirmed and close: that is for the requestor to do (PS3.8 9.2, AR-3)."""
         self.send(AReleaseRQ())
         assert isinstance(self.receive(), AReleaseRP)
-        self.wait_closed()
+        self.shut()
 
     def confirm_release(self) -> None:
         """Wait for the peer's release and confirm it."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds for what takes one on an idle machine: a hang is caught, a busy machine is not."""
 
 
