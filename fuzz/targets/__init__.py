@@ -1,0 +1,1 @@
+"""One property per module: ``inputs()``, ``examine(data)``, and both as the ``@given`` property ``target``."""
