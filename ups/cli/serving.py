@@ -39,6 +39,8 @@ def serve(line: ServerLine, console: Console) -> Exit:
     store = _open(line.database)
     try:
         return asyncio.run(_serve(line, store, console))
+    except StoreError as error:  # it could be opened, but not read
+        raise _unusable(line.database, error) from error
     except DicomNetError as error:
         console.say(str(error))
         return Exit.NO_ASSOCIATION
@@ -54,14 +56,22 @@ def default_database() -> Path:
     return base / "dicomnet" / "upsscp.db"
 
 
+def _name(database: str | None) -> str:
+    return str(default_database()) if database is None else database
+
+
 def _open(database: str | None) -> Store:
-    name = str(default_database()) if database is None else database
+    name = _name(database)
     try:
         if database is None:
             Path(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return open_store(name)
     except (StoreError, OSError) as error:
-        raise UsageError(f"--db {_shown(name)}: {getattr(error, 'strerror', None) or error}") from error
+        raise _unusable(database, error) from error
+
+
+def _unusable(database: str | None, error: StoreError | OSError) -> UsageError:
+    return UsageError(f"--db {_shown(_name(database))}: {getattr(error, 'strerror', None) or error}")
 
 
 def _shown(name: str) -> str:
