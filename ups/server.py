@@ -94,7 +94,15 @@ class UpsServer:
 
         Raises:
             ConnectFailed: the address cannot be used.
+            StoreError: the store cannot be read.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ups-service")
         self._delivery = EventDelivery(self._ae_title, self._peers.get, limits=self._delivery_limits)
