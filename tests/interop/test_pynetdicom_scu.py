@@ -484,7 +484,9 @@ def test_a_receiver_that_answers_with_a_failure_or_no_roles_keeps_its_subscripti
         assert server.stop() == 0
 
 
-def test_a_subscriber_is_told_of_the_end_and_of_the_restart(start_upsscp: Callable[..., UpsScp], listener: EventListener) -> None:
+def test_a_subscriber_is_told_of_the_end_and_of_the_restart(
+    start_upsscp: Callable[..., UpsScp], listener: EventListener
+) -> None:
     server = start_upsscp(peers={"WATCHER": listener.port})
     scu = Scu(server.port)
     assert scu.subscribe("WATCHER") == 0x0000

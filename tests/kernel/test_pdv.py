@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from types import ModuleType
 
 import pytest
@@ -135,32 +133,3 @@ def _outcome(function, *arguments: object) -> object:
         return function(*arguments)
     except CodecError as error:
         return type(error), error.code, error.offset, error.path, error.clause, error.message
-
-
-BODIES = st.lists(
-    st.one_of(
-        st.binary(max_size=12).map(lambda tail: (len(tail) + 2).to_bytes(4, "big") + b"\x01\x00" + tail),
-        st.binary(max_size=9),
-        st.integers(0, 0xFFFF_FFFF).map(lambda number: number.to_bytes(4, "big")),
-    ),
-    max_size=6,
-).map(b"".join)
-
-needs_cython = pytest.mark.skipif(
-    importlib.util.find_spec("dicomnet.kernel._cython") is None, reason="the extension is not built"
-)
-
-
-@needs_cython
-@given(BODIES, st.integers(0, 6))
-def test_both_bodies_scan_alike(body: bytes, max_pdvs: int) -> None:
-    fast = importlib.import_module("dicomnet.kernel._cython")
-    assert _outcome(fast.scan_pdvs, body, max_pdvs) == _outcome(_python.scan_pdvs, body, max_pdvs)
-
-
-@needs_cython
-@given(st.integers(-1, 256), st.integers(-1, 3), st.binary(max_size=100), st.integers(-1, 60), st.booleans())
-def test_both_bodies_pack_alike(context_id: int, control: int, payload: bytes, maximum: int, last: bool) -> None:
-    fast = importlib.import_module("dicomnet.kernel._cython")
-    arguments = (context_id, control, payload, maximum, last)
-    assert _outcome(fast.pack_p_data_tf, *arguments) == _outcome(_python.pack_p_data_tf, *arguments)
