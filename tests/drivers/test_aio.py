@@ -333,14 +333,14 @@ def test_a_peer_that_takes_long_but_takes_something_is_served(run: Any, script: 
         yield from flows.send(reply(request, data_set=data))
 
     async def test(serving: Any) -> None:
-        async with serving(handler=handle_by_type({NGetRequest: big}), waits=Waits(send=0.1)) as (server, endpoint):
+        async with serving(handler=handle_by_type({NGetRequest: big}), waits=Waits(send=0.5)) as (server, endpoint):
             reader, writer = await associated(endpoint, script)
             command = {0x0003: uids.UPS_PUSH, 0x0100: 0x110, 0x0110: 1, 0x1001: "2.25.1", 0x0800: 0x101}
             writer.write(encode_pdu(PDataTF((Pdv(3, encode_command(command), 3),))))
             received = 0
             while received < 8_000_000:
                 received += len(await reader.read(400_000))
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
             (link,) = server._links
             assert link.session.error is None
             await ended(writer)

@@ -120,10 +120,10 @@ def test_the_clock_stands_while_the_caller_works(script: SimpleNamespace) -> Non
         yield encode_pdu(AReleaseRP())
 
     from_conftest = script.socket_world()
-    link = from_conftest.connect_to(peer(), waits=Waits(response=0.2, idle=0.2, pdu=0.2))
+    link = from_conftest.connect_to(peer(), waits=Waits(response=1.0, idle=1.0, pdu=1.0))
     stream = link.stream(flows.ask_many(FIND, expect=CFindResponse))
     next(stream)
-    time.sleep(0.3)  # the consumer at work; the one thing here that takes time on purpose
+    time.sleep(1.2)  # the consumer at work; the one thing here that takes time on purpose
     from_conftest.over.set()
     assert len(list(stream)) == 1
     link.release()
