@@ -18,7 +18,15 @@ from dicomnet.dimse.messages import Message, Request, Response
 from dicomnet.drivers.acceptance import answer_request, rejected
 from dicomnet.drivers.runs import Mailbox, Run
 from dicomnet.drivers.serving import Desk
-from dicomnet.errors import Aborted, ConnectionLost, DicomNetError, LocalProtocolError, RemoteProtocolError, TimedOut
+from dicomnet.errors import (
+    Aborted,
+    AssociationError,
+    ConnectionLost,
+    DicomNetError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    TimedOut,
+)
 from dicomnet.flows import Flow, Step
 from dicomnet.handlers import Handler, Peer, handle_by_type
 from dicomnet.ul import (
@@ -69,6 +77,7 @@ class Session:
         self.error: DicomNetError | None = None
         """Why there is no association (any more); None while it lives and after an orderly release."""
         self.released = False
+        self._released_by_peer = False
         self._desk = Desk(handler or handle_by_type({}), self.exchange, self.id)
         self._policy = policy
         self._response_timeout = response_timeout
@@ -235,7 +244,7 @@ class Session:
             self._release_due = False
             if self.association.state is State.STA8:  # unless the peer has aborted or gone meanwhile
                 self.association.release_response(now)
-            self.released = True
+            self.released = self._released_by_peer = True
             self._end(None)
 
     def _expire(self, now: float) -> None:
@@ -300,6 +309,8 @@ class Session:
         return self.exchange.send(message, now, abstract_syntax=abstract_syntax)
 
     def _why_ended(self) -> DicomNetError:
+        if self._released_by_peer:
+            return AssociationError("the peer released the association")
         return self.error or LocalProtocolError("the association was released")
 
     def _await_reply(self, run: Run[Any], message_id: int, timeout: float | None, now: float) -> None:

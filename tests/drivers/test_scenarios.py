@@ -29,6 +29,7 @@ from dicomnet.dimse.messages import (
 )
 from dicomnet.errors import (
     Aborted,
+    AssociationError,
     ConnectionLost,
     LocalProtocolError,
     NoPresentationContext,
@@ -166,7 +167,7 @@ def test_release_by_the_peer_while_a_flow_waits(world: World, script: SimpleName
         assert decode_pdu((yield script.READ)) == AReleaseRP()
 
     link = world.connect_to(peer())
-    with pytest.raises(LocalProtocolError, match="released"):
+    with pytest.raises(AssociationError, match="the peer released"):
         link.run(flows.c_echo())
     link.release()
 

@@ -22,7 +22,7 @@ from dicomnet.drivers import memory
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.drivers.runs import Mailbox, Run
 from dicomnet.drivers.session import Session
-from dicomnet.errors import Aborted, ConnectionLost, LocalProtocolError, TimedOut
+from dicomnet.errors import Aborted, AssociationError, ConnectionLost, LocalProtocolError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
 from dicomnet.ul import Association, Role, State
@@ -68,7 +68,7 @@ def test_a_request_behind_our_release_is_not_served(script: SimpleNamespace) -> 
     link.peer.session.advance(link.wire.now)
     link.release()
     assert served == []
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(AssociationError):
         run.result()
 
 
@@ -96,9 +96,9 @@ def test_a_pause_ends_with_the_association(script: SimpleNamespace, how: str) ->
     run = link.session.start(flows.pause(1000.0))
     link.wire.settle()
     getattr(link.peer, how)()
-    with pytest.raises(Aborted if how == "abort" else LocalProtocolError):
+    with pytest.raises(Aborted if how == "abort" else AssociationError):
         run.result()
-    with pytest.raises(Aborted if how == "abort" else LocalProtocolError):
+    with pytest.raises(Aborted if how == "abort" else AssociationError):
         link.run(flows.pause(1.0))
 
 

@@ -61,6 +61,7 @@ def prepare(line: CommandLine, spec: OperationSpec, transcript: Transcript | Non
         response=line.response_timeout,
         release=line.release_timeout,
         idle=None,  # -rspTO is the limit of our patience
+        close=1.0,  # with a peer that does not even hang up there is nothing to win
     )
     endpoint = Endpoint(line.called.ae_title, line.called.host, line.called.port)
     return Call(endpoint, options, waits, line.local.host if line.local else None, transcript)
