@@ -142,17 +142,17 @@ def start(module: str, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def run(*words: str) -> tuple[int, str, str]:
-    """Run ``dcmups`` to its end: exit status, standard output, standard error.
+def run(*words: str, patience: float = PATIENCE) -> tuple[int, str, str]:
+    """Run ``dcmups`` to its end, for at most so many seconds: exit status, standard output, standard error.
 
     Raises:
         StuckError: it does not end.
     """
     process = start("ups", *words)
     try:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        raise StuckError(f"dcmups {' '.join(words)} did not end within {PATIENCE:g} s") from None
+        raise StuckError(f"dcmups {' '.join(words)} did not end within {patience:g} s") from None
     return process.returncode, out, err
