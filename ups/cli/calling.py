@@ -16,9 +16,9 @@ from dicomnet.ul import ProposedContext, RequestOptions, Transcript
 from dicomnet.wire.items import RoleSelection
 from ups.cli.catalogue import CONTEXTS, OperationSpec
 from ups.cli.console import Console
+from ups.cli.exits import Exit
 from ups.cli.inputs import transfer_syntaxes
 from ups.cli.operations import Operation, abstract_syntax, perform
-from ups.cli.outcome import Exit
 from ups.cli.parser import CommandLine
 from ups.names import CLASS_NAMES
 

@@ -15,7 +15,7 @@ from dicomnet import uids
 from ups.cli.console import Console, printable
 from ups.cli.demo_files import write_files
 from ups.cli.demo_script import LISTENERS, RESTART, UIDS, Expected, Step, workflows
-from ups.cli.outcome import Exit
+from ups.cli.exits import Exit
 from ups.cli.processes import Server, StuckError, run
 
 __all__ = ["demo"]

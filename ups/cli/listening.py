@@ -18,9 +18,9 @@ from ups.cli.calling import Call, release_warning
 from ups.cli.catalogue import CONTEXTS
 from ups.cli.console import Console, OutputFailed
 from ups.cli.events import event_printer
+from ups.cli.exits import Exit
 from ups.cli.inputs import transfer_syntaxes
 from ups.cli.operations import Operation
-from ups.cli.outcome import Exit
 from ups.cli.parser import CommandLine
 
 __all__ = ["listen"]

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from ups.cli.console import Console, OutputFailed
-from ups.cli.outcome import Exit
+from ups.cli.exits import Exit
 from ups.cli.parser import CommandLine, build_parser, parse
 from ups.cli.words import UsageError
 

@@ -16,8 +16,9 @@ from ups import scu
 from ups.cli import output
 from ups.cli.catalogue import CONTEXTS, OperationSpec
 from ups.cli.console import Console, printable
+from ups.cli.exits import Exit
 from ups.cli.inputs import Content
-from ups.cli.outcome import Exit, exit_of_status, lines_of_status
+from ups.cli.outcome import exit_of_status, lines_of_status
 from ups.cli.parser import CommandLine
 from ups.names import SUBSCRIPTION_INSTANCES
 

@@ -5,8 +5,6 @@ The one place that turns errors and DIMSE statuses into words for people; it pri
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from dicomnet.dimse.messages import CFindResponse, Response
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import (
@@ -19,21 +17,11 @@ from dicomnet.errors import (
     TimedOut,
 )
 from ups.cli.console import printable
+from ups.cli.exits import Exit
 from ups.names import CLASS_NAMES, STATUS_HELP, StatusHelp
 from ups.status import FIND_UNABLE_TO_PROCESS
 
-__all__ = ["Exit", "exit_of_error", "exit_of_status", "lines_of_error", "lines_of_status"]
-
-
-class Exit(IntEnum):
-    """Exit statuses of ``dcmups``."""
-
-    DONE = 0
-    BAD_INPUT = 1
-    NO_ASSOCIATION = 2
-    FAILURE_STATUS = 3
-    DEADLINE = 4
-    INTERRUPTED = 130
+__all__ = ["exit_of_error", "exit_of_status", "lines_of_error", "lines_of_status"]
 
 
 _DEADLINES = {"connect": "-connectTO", "associate": "-acceptTO", "response": "-rspTO"}

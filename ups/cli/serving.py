@@ -15,8 +15,8 @@ from dicomnet.drivers.common import Endpoint
 from dicomnet.errors import DicomNetError
 from ups.cli.addresses import readiness
 from ups.cli.console import Console
+from ups.cli.exits import Exit
 from ups.cli.log import start_log
-from ups.cli.outcome import Exit
 from ups.cli.words import UsageError
 from ups.server import UpsServer
 from ups.service import UpsService

@@ -14,8 +14,8 @@ from typing import Any
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.console import Console
+from ups.cli.exits import Exit
 from ups.cli.main import guarded, quieten, version_line
-from ups.cli.outcome import Exit
 from ups.cli.parser import ExactParser
 from ups.cli.words import Taking, UsageError, group
 
