@@ -26,11 +26,14 @@ class Refusal(DicomNetError):
 
 
 def naming(word: str, paths: Sequence[tuple[int, ...]]) -> str:
-    """A comment of at most 64 characters that names the first attribute, as far as possible where it stands."""
+    """A comment of at most 64 characters that names the first attribute and where it stands, by tags if need be."""
     rest = f" +{len(paths) - 1} more" if len(paths) > 1 else ""
     path = paths[0]
     name = keyword(path[-1])
-    places = [f"{name} in {keyword(path[-2])}"] if len(path) > 1 else []
+    places = []
+    if len(path) > 1:  # the same attribute often stands at the top too: without its place the name would mislead
+        inner, outer = (f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in (path[-1], path[-2]))
+        places = [f"{name} in {keyword(path[-2])}", f"{name} in {outer}", f"{inner} in {outer}"]
     for text in (*places, name):
         if len(word) + 1 + len(text) + len(rest) <= _COMMENT_LENGTH:
             return f"{word} {text}{rest}"
