@@ -1,4 +1,4 @@
-"""From options and files to the data set that is sent, in the order ``cli.md`` lays down."""
+"""From options and files to the data set that is sent, in their fixed order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 import ups
 from dicomnet import uids
-from dicomnet.dataset import decode, encode, files
+from dicomnet.dataset import decode, encode, files, json, native_xml
 from ups.cli import inputs
 from ups.cli.parser import build_parser, parse
 from ups.cli.words import UsageError
@@ -202,6 +202,38 @@ def test_text_of_the_file_survives_a_change_of_its_character_set(tmp_path: Path)
     assert (back.WorklistLabel, back.ProcedureStepLabel) == ("Müller", "山田")
 
 
+YAMADA = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+
+
+@pytest.mark.parametrize("syntax", [uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE])
+@pytest.mark.parametrize(
+    "words", [f"find S -q PatientName={YAMADA}", f"find S -r PatientName -q PatientName={YAMADA} --set WorklistLabel=ü"]
+)
+def test_a_name_on_the_command_line_is_sent_as_it_is(words: str, syntax: str) -> None:
+    assert decode(encode(gathered(words).dataset, syntax), syntax).PatientName == YAMADA
+
+
+@pytest.mark.parametrize("form", ["xml", "json", "dcm", "latin.dcm", "jis.dcm"])
+def test_names_of_a_file_survive_text_laid_over_them(form: str, tmp_path: Path) -> None:
+    name = "Müller^Jürg" if form == "latin.dcm" else YAMADA
+    character_set = {"latin.dcm": "ISO_IR 100", "jis.dcm": ["", "ISO 2022 IR 87"]}.get(form, "ISO_IR 192")
+    dataset, item = Dataset(), Dataset()
+    for one in (dataset, item):
+        one.SpecificCharacterSet = character_set
+        one.PatientName = name
+    dataset.ReferencedRequestSequence = [item]
+    del item.SpecificCharacterSet
+    as_bytes = {"xml": native_xml.write, "json": lambda content: json.write(content).encode()}.get(
+        form, lambda content: files.part10(content, uids.EXPLICIT_VR_LE)
+    )
+    path = tmp_path / form
+    path.write_bytes(as_bytes(dataset))
+    merged = gathered(f"set S -iuid 1.2 -f {path} --set ProcedureStepLabel=洪 -tuid 1.2.3").dataset
+    back = decode(encode(merged, uids.EXPLICIT_VR_LE), uids.EXPLICIT_VR_LE)
+    assert (back.PatientName, back.ProcedureStepLabel) == (name, "洪")
+    assert back.ReferencedRequestSequence[0].PatientName == name
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -261,3 +293,27 @@ def test_warnings_of_the_reader_are_handed_on(tmp_path: Path) -> None:
     assert content.dataset.ProcedureStepLabel == "b"
     assert len(content.warnings) == 1
     assert content.warnings[0].startswith(f"-f {path}: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "content", "message"),
+    [
+        ("create S", b"\x08\0\x18\0FD\x03\0abc", "-f {}: SOPInstanceUID: "),
+        ("get S -iuid 1.2 -r ProcedureStepLabel", b"\x74\0\x04\x12FD\x03\0abc", "-r ProcedureStepLabel: "),
+        ("find S -q PatientName=山", b"\x74\0\x04\x12FD\x03\0abc", "-q: "),
+        (
+            "find S -q ScheduledWorkitemCodeSequence/CodeValue=1",
+            b"\x40\0\x18\x40FD\x03\0abc",
+            "-q ScheduledWorkitemCodeSequence/CodeValue=1: ",
+        ),
+        (
+            "find S -r ScheduledWorkitemCodeSequence/CodeValue",
+            b"\x40\0\x18\x40FD\x03\0abc",
+            "-r ScheduledWorkitemCodeSequence/CodeValue: ",
+        ),
+    ],
+)
+def test_a_value_that_does_not_fit_its_vr_is_refused(tmp_path: Path, words: str, content: bytes, message: str) -> None:
+    path = tmp_path / "odd.dcm"
+    path.write_bytes(content)
+    assert refusal(f"{words} -f {path}").startswith(message.format(path))

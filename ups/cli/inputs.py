@@ -156,8 +156,17 @@ def _lay_pairs(dataset: Dataset, option: str, pairs: Iterable[tuple[str, str]]) 
     if unicode:
         from dicomnet.dataset.values import fit_character_set
 
-        dataset.decode()  # what came from a file leaves the file's character set first
+        _read_values(dataset)  # what came from a file leaves the file's character set first
         fit_character_set(dataset)
+
+
+def _read_values(dataset: Dataset) -> None:
+    """Turn what is still bytes into text. pydicom's ``decode`` would send names that are text through the old set."""
+    todo = [dataset]
+    while todo:
+        for element in todo.pop():
+            if element.VR == "SQ":
+                todo.extend(element.value or ())
 
 
 def _finish(content: Content, line: CommandLine, spec: OperationSpec) -> None:
