@@ -158,7 +158,7 @@ def _value_fits(dataset: Dataset, attribute: Attribute) -> bool:
     if allowed is not None:
         return len(values) == 1 and values[0] in allowed
     if attribute.keyword == "ProcedureStepProgress":
-        return all(well_formed(value, "DS") and 0 <= float(value) <= 100 for value in values)
+        return all(well_formed(value, "DS") and 0 <= float(value or 0) <= 100 for value in values)
     return all(well_formed(value, attribute.vr) for value in values)
 
 

@@ -329,3 +329,22 @@ def test_canceled_needs_a_reason_code_and_gets_its_time(desk):
 )
 def test_forms(value, vr, fits):
     assert well_formed(value, vr) is fits
+
+
+@pytest.mark.parametrize(
+    ("progress", "status"),
+    [
+        ("0", 0),
+        ("100", 0),
+        ("50\\", 0),
+        ("-1", 0x0106),
+        ("101", 0x0106),
+        ("+", 0x0106),
+        ("nan", 0x0106),
+        ("1e999", 0x0106),
+    ],
+)
+def test_progress_is_a_number_from_0_to_100(memory_desk, progress, status):
+    memory_desk.bring_to("IN PROGRESS")
+    item = memory_desk.dataset(ProcedureStepProgress=progress)
+    assert memory_desk.set(tx="1.9", ProcedureStepProgressInformationSequence=[item]).status == status
