@@ -19,7 +19,7 @@ from dicomnet.dimse.messages import NEventReportRequest, NEventReportResponse
 from dicomnet.dimse.status import StatusClass, describe
 from dicomnet.drivers import aio
 from dicomnet.drivers.common import Endpoint, Waits
-from dicomnet.errors import DicomNetError
+from dicomnet.errors import DicomNetError, EncodeError
 from dicomnet.ul import ProposedContext, RequestOptions
 from dicomnet.wire import RoleSelection
 
@@ -152,7 +152,13 @@ class _Outbox:
         async with await aio.connect(self._endpoint, self._options(), waits=self._waits) as link:
             while self._queue:
                 _, event, via = self._queue[0]
-                response = await link.run(flows.ask(event, expect=NEventReportResponse, via=via))
+                try:
+                    response = await link.run(flows.ask(event, expect=NEventReportResponse, via=via))
+                except EncodeError as error:
+                    # It holds what a peer gave, such as reasons to cancel; no later try would write it either.
+                    self._queue.popleft()
+                    _log.warning("%s: event type %d dropped: %s", self._endpoint, event.event_type, error.code)
+                    continue
                 self._queue.popleft()
                 if response.status_class is StatusClass.FAILURE:
                     _log.warning("%s answered an event with %s", self._endpoint, describe(response.status))
