@@ -36,7 +36,7 @@ from ups.workitem import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Done", "change_state", "create", "record", "request_cancel", "set_attributes"]
+__all__ = ["Done", "change_state", "create", "known_workitem", "record", "request_cancel", "set_attributes"]
 
 _STATE = 0x00741000
 _TRANSACTION_UID = 0x00081195
@@ -95,7 +95,7 @@ def set_attributes(transaction: Transaction, uid: str, changes: Dataset, now: da
     Raises:
         Refusal: C307, C300, C301, C310, or what the attribute rules say.
     """
-    workitem = _known(transaction, uid)
+    workitem = known_workitem(transaction, uid)
     given = _transaction_uid(changes)
     state = StepState(workitem.state)
     if state in FINAL_STATES:
@@ -121,7 +121,7 @@ def change_state(transaction: Transaction, uid: str, action: Dataset, now: datet
     Raises:
         Refusal: the failure of the cell, C304, or 0115 for a state that does not exist.
     """
-    workitem = _known(transaction, uid)
+    workitem = known_workitem(transaction, uid)
     name = first(action, _STATE)
     if name not in frozenset(StepState):
         raise Refusal(general.INVALID_ARGUMENT_VALUE, "ProcedureStepState is missing or no state", elements=[_STATE])
@@ -149,7 +149,7 @@ def request_cancel(transaction: Transaction, uid: str, request: Dataset, request
     Raises:
         Refusal: C307, C311 or C312.
     """
-    workitem = _known(transaction, uid)
+    workitem = known_workitem(transaction, uid)
     transition = decide(Event.REQUEST_CANCEL, StepState(workitem.state))
     receivers = transaction.subscribers(uid)
     if transition.asks_performer:
@@ -170,7 +170,12 @@ def request_cancel(transaction: Transaction, uid: str, request: Dataset, request
     return Done(transition.status, tuple(events.deliver(reports, uid, receivers)))
 
 
-def _known(transaction: Transaction, uid: str) -> Workitem:
+def known_workitem(transaction: Transaction, uid: str) -> Workitem:
+    """The workitem that a request is about.
+
+    Raises:
+        Refusal: 0117 or C307.
+    """
     if not is_uid(uid):
         raise Refusal(general.INVALID_SOP_INSTANCE, "the SOP Instance UID is not well-formed")
     workitem = transaction.workitem(uid)

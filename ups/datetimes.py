@@ -22,6 +22,7 @@ _DT = re.compile(
     r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.(\d{1,6}))?)?)?)?)?)?([+-]\d{4})?", re.ASCII
 )
 _EVER = 10**24
+_LONGEST = 64  # of a range: two date-times of 26 characters, a hyphen and room for spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ def parse_range(text: str, vr: str, offset: int = 0) -> Span | None:
     A hyphen in a DT may also belong to an offset; the first reading that makes an ordered range is taken, and a range
     before a single value: a DT with a negative offset cannot be asked for alone (C.2.2.2.5).
     """
+    if len(text) > _LONGEST:
+        return None
     place = text.find("-")
     if place < 0:
         return parse(text, vr, offset)

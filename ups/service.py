@@ -24,7 +24,7 @@ from pydicom.dataset import Dataset
 from dicomnet.dimse import messages
 from dicomnet.dimse import status as general
 from dicomnet.errors import CodecError
-from dicomnet.uids import EXPLICIT_VR_LE, UPS_FILTERED_GLOBAL_SUBSCRIPTION, UPS_GLOBAL_SUBSCRIPTION, is_uid
+from dicomnet.uids import EXPLICIT_VR_LE, UPS_FILTERED_GLOBAL_SUBSCRIPTION, UPS_GLOBAL_SUBSCRIPTION
 from ups import changes, events, status, subscriptions
 from ups.changes import Done
 from ups.events import DeliverEventReport
@@ -205,12 +205,8 @@ class UpsService:
             return work(transaction)
 
     def _get(self, request: messages.NGetRequest, caller: Caller) -> Outcome:
-        if not is_uid(request.instance):
-            raise Refusal(general.INVALID_SOP_INSTANCE, "the SOP Instance UID is not well-formed")
         with self._store.read() as transaction:
-            workitem = transaction.workitem(request.instance)
-        if workitem is None:
-            raise Refusal(status.NO_SUCH_UPS, "no such workitem")
+            workitem = changes.known_workitem(transaction, request.instance)
         dataset = decode(workitem)
         unsupported: tuple[int, ...] = ()
         if request.attributes:

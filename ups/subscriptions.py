@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from pydicom.tag import BaseTag
 
 from dicomnet.dimse import status as general
-from dicomnet.uids import UPS_FILTERED_GLOBAL_SUBSCRIPTION, is_uid
+from dicomnet.uids import UPS_FILTERED_GLOBAL_SUBSCRIPTION
 from ups import events, status
-from ups.changes import Done
+from ups.changes import Done, known_workitem
 from ups.matching import Query
 from ups.names import SUBSCRIPTION_INSTANCES, ActionType
 from ups.refusal import Refusal
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
     from ups.store import Workitem
 
-__all__ = ["act"]
+__all__ = ["MAX_FILTER", "act"]
+
+MAX_FILTER = 1024 * 1024
+"""Longest encoded filter of a global subscription: it is kept, and asked about each new workitem."""
 
 _RECEIVING_AE = 0x00741234
 _DELETION_LOCK = 0x00741230
@@ -56,7 +59,7 @@ def act(
     if action_type == ActionType.SUSPEND_GLOBAL and not everything:
         raise Refusal(status.INAPPROPRIATE_ACTION, "only a global subscription can be suspended")
     if not everything:
-        _require_workitem(transaction, instance)
+        known_workitem(transaction, instance)
     ae_title = _receiving_ae(action)
     if not knows_ae(ae_title) and (action_type == ActionType.SUBSCRIBE or not transaction.is_subscribed(ae_title)):
         raise Refusal(status.UNKNOWN_RECEIVING_AE, "no address for the Receiving AE", elements=[_RECEIVING_AE])
@@ -73,15 +76,6 @@ def act(
     else:
         effects = tuple(_subscribe(transaction, wanted))
     return Done(status.DELETION_LOCK_NOT_GRANTED if asked and not grant_locks else general.SUCCESS, effects)
-
-
-def _require_workitem(transaction: Transaction, uid: str) -> Workitem:
-    if not is_uid(uid):
-        raise Refusal(general.INVALID_SOP_INSTANCE, "the SOP Instance UID is not well-formed")
-    workitem = transaction.workitem(uid)
-    if workitem is None:
-        raise Refusal(status.NO_SUCH_UPS, "no such workitem")
-    return workitem
 
 
 def _receiving_ae(action: Dataset) -> str:
@@ -103,7 +97,7 @@ def _deletion_lock(action: Dataset) -> bool:
 def _subscribe(transaction: Transaction, wanted: Subscription) -> Iterator[events.DeliverEventReport]:
     """To one workitem: always with an initial report, whatever was before (Table CC.2.3-3)."""
     transaction.subscribe(wanted)
-    workitem = _require_workitem(transaction, wanted.uid)
+    workitem = known_workitem(transaction, wanted.uid)
     yield from events.deliver([events.state_report(decode(workitem))], wanted.uid, [wanted])
 
 
@@ -124,6 +118,8 @@ def _subscribe_globally(
             raise Refusal(code, refusal.comment, elements=refusal.elements) from refusal
         if query.is_empty:
             raise Refusal(general.INVALID_ARGUMENT_VALUE, "a filtered subscription needs matching keys")
+        if len(filter_bytes) > MAX_FILTER:
+            raise Refusal(general.RESOURCE_LIMITATION, f"the filter is longer than {MAX_FILTER} bytes")
     transaction.subscribe_globally(GlobalSubscription(wanted.ae_title, wanted.lock, filter_bytes, wanted.trial))
     if query is None and not wanted.lock:
         transaction.subscribe_all(wanted.ae_title, lock=False, trial=wanted.trial)

@@ -11,6 +11,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydicom.charset import decode_bytes
@@ -47,6 +48,8 @@ UNSPLIT = frozenset({"ST", "LT", "UT", "UR"})
 _TEXT_VRS = _CHARSET_VRS | frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
 _NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}
 _WARNINGS = threading.Lock()
+_MOST_VALUES = 20_000
+"""Values told apart in one element, twice what a key may have: as text they would cost a hundred times their bytes."""
 
 
 def raw(dataset: Dataset, tag: int) -> DataElement | RawDataElement | None:
@@ -95,7 +98,10 @@ def is_empty(dataset: Dataset, tag: int) -> bool:
 
 
 def texts(dataset: Dataset, tag: int) -> tuple[str, ...]:
-    """The values as text, padding removed; empty for no value and for what is neither text nor number."""
+    """The values as text, padding removed; empty for no value and for what is neither text nor number.
+
+    What is beyond the first 20,000 values stays one value if it is text, and is left out if it is numbers.
+    """
     element = raw(dataset, tag)
     if element is None:
         return ()
@@ -126,18 +132,19 @@ def _from_bytes(element: DataElement | RawDataElement, vr: str, dataset: Dataset
     value = bytes(element.value or b"")
     if vr in _TEXT_VRS:
         text = _decode(value, _encodings(dataset)) if vr in _CHARSET_VRS else value.decode("latin-1")
-        values = [_trim(part, vr) for part in ([text] if vr in UNSPLIT else text.split("\\"))]
+        values = [_trim(part, vr) for part in ([text] if vr in UNSPLIT else text.split("\\", _MOST_VALUES))]
         return tuple(values) if any(values) else ()
     order = "<" if getattr(element, "is_little_endian", True) else ">"
     if vr == "AT":
         count = len(value) // 4
-        pairs = struct.iter_unpack(order + "HH", value[: count * 4])
+        pairs = islice(struct.iter_unpack(order + "HH", value[: count * 4]), _MOST_VALUES)
         return tuple(f"{group:04X}{number:04X}" for group, number in pairs)
     code = _NUMBERS.get(vr)
     if code is None:
         return ()
     size = struct.calcsize(code)
-    return tuple(str(number) for (number,) in struct.iter_unpack(order + code, value[: len(value) // size * size]))
+    numbers = islice(struct.iter_unpack(order + code, value[: len(value) // size * size]), _MOST_VALUES)
+    return tuple(str(number) for (number,) in numbers)
 
 
 def _trim(text: str, vr: str) -> str:

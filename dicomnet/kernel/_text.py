@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 from pydicom import charset
 from pydicom.valuerep import TEXT_VR_DELIMS
@@ -19,6 +20,9 @@ DEFAULT = [charset.default_encoding]
 """The default repertoire, as pydicom names it (Latin-1, so that reading never fails)."""
 
 _ESCAPE = 0x1B
+_MAX_TERMS = 64
+_MAX_TERM = 64
+"""Of the value of (0008,0005): what is beyond has no meaning, and a peer could send millions of it."""
 _UTF8_MISNOMERS = {"utf-8", "utf8", "iso-ir 192", "iso ir 192", "iso_ir_192", "iso_ir192"}
 
 
@@ -26,8 +30,8 @@ def encodings_for(value: str | Iterable[str] | None) -> list[str]:
     """Python's names of the encodings that a value of (0008,0005) stands for, never empty."""
     if not value:
         return list(DEFAULT)
-    terms = value.split("\\") if isinstance(value, str) else value
-    return list(_encodings(tuple(str(term).strip(" \0") for term in terms)))
+    terms = islice(value.split("\\", _MAX_TERMS) if isinstance(value, str) else value, _MAX_TERMS)
+    return list(_encodings(tuple(str(term)[:_MAX_TERM].strip(" \0") for term in terms)))
 
 
 @lru_cache(maxsize=64)

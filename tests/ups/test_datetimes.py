@@ -100,3 +100,9 @@ def test_what_we_write_is_read_as_the_same_moment(moment, zone):
 def test_any_text_has_an_answer(text, vr):
     span = parse_range(text, vr)
     assert span is None or span.first <= span.last
+
+
+@pytest.mark.parametrize(("spaces", "fits"), [(46, True), (47, False)])
+def test_a_range_is_at_most_64_characters_long(spaces, fits):
+    key = f"20260301-{' ' * spaces} 20260302"
+    assert (parse_range(key, "DT") is not None) is fits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dicomnet import uids
+from ups.subscriptions import MAX_FILTER
 
 GLOBAL, FILTERED = uids.UPS_GLOBAL_SUBSCRIPTION, uids.UPS_FILTERED_GLOBAL_SUBSCRIPTION
 NOT, LOCK, NO_LOCK = "Not Subscribed", "with Lock", "w/o Lock"
@@ -213,3 +214,14 @@ def test_purge_takes_only_what_ended_before_and_trusts_no_clock_set_back(desk):
     assert desk.service.purge(later, earlier) == 0
     assert desk.service.purge(later, later) == 1
     assert desk.found(ProcedureStepState="") == ["1.2"]
+
+
+@pytest.mark.parametrize(("surplus", "status"), [(0, 0), (2, 0x0213)])
+def test_a_filter_has_a_longest_length(memory_desk, surplus, status):
+    values = 1024  # the longest values there may be, in a VR with a length of four bytes
+    room = MAX_FILTER + surplus - 12
+    lengths = [values] * (room // (values + 1))
+    text = "\\".join(["x" * length for length in lengths] + ["x" * (room - len(lengths) * (values + 1))])
+    filtered = memory_desk.dataset(ReceivingAE="WATCHER", DeletionLock="FALSE", LongCodeValue=text)
+    response = memory_desk.action(3, uids.UPS_FILTERED_GLOBAL_SUBSCRIPTION, data=filtered)
+    assert response.status == status
