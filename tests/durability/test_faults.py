@@ -6,7 +6,6 @@ the server lives.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
@@ -26,7 +25,7 @@ from dicomnet.dimse.command import CommandElement as E
 from dicomnet.wire import AAbort, AAssociateAC, AReleaseRQ
 
 from ..interop.parrot import Message, Wire
-from ..interop.processes import PATIENCE, Ended, UpsScp, run
+from ..interop.processes import PATIENCE, Ended, UpsScp, run, without_override
 from ..interop.workitems import dataset, save_json, to_state, uid, workitem
 
 CONTEXTS = [(1, uids.UPS_PUSH), (3, uids.UPS_PULL), (5, uids.UPS_WATCH), (7, uids.VERIFICATION)]
@@ -100,14 +99,6 @@ def refused(*words: str, preexec: Callable[[], object] | None = None) -> Ended:
     assert done.error_lines[1] == "upsscp: Try 'upsscp -h' for more information."
     assert done.error_lines[0].startswith("upsscp: --db ")
     return done
-
-
-def without_override() -> None:
-    """In the child: root that has to ask for permission like everybody else (capabilities 1 and 2)."""
-    if os.geteuid() == 0:
-        libc = ctypes.CDLL(None)
-        for capability in (1, 2):
-            libc.prctl(24, capability, 0, 0, 0)
 
 
 # -- the end and the beginning ---------------------------------------------------------------------------------------

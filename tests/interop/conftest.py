@@ -5,37 +5,64 @@ A peer that is not here (DCMTK, the real data sets) is a visible skip, and a fai
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from pynetdicom.transport import AssociationSocket
 
 from .listener import EventListener
 from .parrot import Parrot, Wire
-from .processes import ROOT, Program, UpsScp
+from .processes import PATIENCE, ROOT, Program, UpsScp
 from .pynetdicom_scp import PeerScp
 
 
-def _missing(what: str) -> None:
+def _missing(what: str) -> NoReturn:
     if os.environ.get("DICOMNET_REQUIRE_PEERS") == "1":
         pytest.fail(f"{what}, and DICOMNET_REQUIRE_PEERS=1 requires it")
     pytest.skip(what)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def closed_sockets() -> Iterator[None]:
+    """pynetdicom 3.0 closes a socket only if it could be shut down, so one whose peer has gone would stay open."""
+
+    def close(self: AssociationSocket) -> None:
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+            self.socket.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AssociationSocket, "_shutdown_socket", close)
+        yield
+
+
 @pytest.fixture(scope="session")
 def dcmtk() -> Callable[[str], str]:
-    """The path of a DCMTK tool by its name."""
+    """The path of a DCMTK tool by its name; pynetdicom installs programs of the same names, which will not do."""
 
+    @functools.cache
     def find(tool: str) -> str:
-        path = shutil.which(tool)
-        if path is None:
-            _missing(f"DCMTK's {tool} is not on the path")
-        return str(path)
+        for folder in os.get_exec_path():
+            path = shutil.which(tool, path=folder)
+            if path is not None and _is_dcmtk(path):
+                return path
+        return _missing(f"DCMTK's {tool} is not on the path")
 
     return find
+
+
+def _is_dcmtk(path: str) -> bool:
+    asked = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return "$dcmtk" in asked.stdout
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import time
@@ -19,7 +18,7 @@ from dicomnet.dimse.command import NO_DATA_SET, CommandElement, encode_command
 from dicomnet.wire import AAbort, PDataTF, Pdv
 
 from .parrot import Parrot, Wire, lay_out, response_command
-from .processes import Ended, run
+from .processes import Ended, run, without_override
 from .workitems import save_json, uid, workitem
 
 E = CommandElement
@@ -31,9 +30,9 @@ SLACK = 15.0
 """Seconds that starting and ending a program may take beside the deadline under test."""
 
 
-def bad_input(*words: str, named: str) -> str:
+def bad_input(*words: str, named: str, preexec: Callable[[], None] | None = None) -> str:
     """Run it: status 1, one line that names the culprit, the hint. The line."""
-    done = run(*words)
+    done = run(*words, preexec=preexec)
     assert done.status == 1, done
     assert not done.out
     assert len(done.error_lines) == 2, done
@@ -126,12 +125,11 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     bad_input("create", NOWHERE, "-f", str(tmp_path), named=f"-f {tmp_path}: Is a directory")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_of_somebody_else(tmp_path: Path) -> None:
     file = tmp_path / "input"
     file.write_bytes(b"{}")
     file.chmod(0)
-    bad_input("create", NOWHERE, "-f", str(file), named=f"-f {file}: Permission denied")
+    bad_input("create", NOWHERE, "-f", str(file), named=f"-f {file}: Permission denied", preexec=without_override)
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
@@ -201,7 +199,7 @@ def test_refused_connection() -> None:
     failed(run("find", f"PEER@127.0.0.1:{port}"), 2, rf"127\.0\.0\.1:{port}.*refused")
 
 
-@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", "no-such-host.invalid"])
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
 def test_a_host_that_does_not_exist(host: str) -> None:
     started = time.monotonic()
     done = run("find", f"PEER@{host}:104", "-connectTO", "3000")
