@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from ups.cli.console import Console, printable
+from ups.cli.console import Console, OutputFailed, printable
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,20 @@ def test_results_go_to_one_stream_and_the_rest_to_the_other(capsys: pytest.Captu
     out, err = capsys.readouterr()
     assert out == "a\nb\n"
     assert err == "dcmups: first\ndcmups: sec\\x0aond\ndcmups: warning: third\n"
+
+
+def test_standard_output_that_was_closed_at_the_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(OutputFailed, match="it is closed") as caught:
+        Console("dcmups").result("a")
+    assert not caught.value.closed
+
+
+def test_standard_error_that_was_closed_at_the_start_stops_nobody(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    console = Console("dcmups")
+    console.say("nobody hears this")
+    console.result("a")
+    assert capsys.readouterr().out == "a\n"

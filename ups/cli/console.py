@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from typing import TextIO
 
 __all__ = ["Console", "OutputFailed", "printable"]
 
@@ -40,6 +41,11 @@ def _escaped(character: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
+def _is_missing(stream: TextIO | None) -> bool:
+    """Whether the program was started with this descriptor closed: Python has no stream then, in spite of its types."""
+    return stream is None
+
+
 class Console:
     """The two streams of one program."""
 
@@ -55,6 +61,8 @@ class Console:
         Raises:
             OutputFailed: standard output is closed or full.
         """
+        if _is_missing(sys.stdout):
+            raise OutputFailed("cannot write to standard output: it is closed", closed=False)
         try:
             for line in lines:
                 sys.stdout.write(f"{line}\n")
@@ -66,6 +74,8 @@ class Console:
 
     def say(self, *lines: str) -> None:
         """Lines about what happens; a standard error that is gone is no reason to stop."""
+        if _is_missing(sys.stderr):
+            return
         try:
             for line in lines:
                 sys.stderr.write(f"{self.program}: {printable(line, _MAX_LINE)}\n")
