@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ups.cli import demo as demo_module
 from ups.cli.demo_script import Step, Workflow, workflows
 from ups.cli.main import main
-from ups.cli.processes import run
+from ups.cli.processes import run, start
 
 
 @pytest.mark.timeout(420)
@@ -22,6 +24,25 @@ def test_the_demo_shows_three_workflows_and_ends_0() -> None:
             assert step.story in out
     assert "NOT AS EXPECTED" not in out
     assert out.splitlines()[-1] == f"{sum(len(workflow.steps) for workflow in workflows())} outcomes, all as expected"
+
+
+def test_a_demo_that_is_told_to_end_leaves_neither_processes_nor_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    demo = start("ups", "demo")
+    try:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if "->" in line:  # a step is done: the servers are up
+                break
+        demo.terminate()
+        # its pipes stay open as long as a child of its own has them
+        demo.communicate(timeout=30)
+    finally:
+        demo.kill()
+    assert demo.returncode == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_outcome_than_expected_is_shown_and_counted(

@@ -6,10 +6,14 @@ Nothing waits by sleeping: servers are up when they say so, events have come whe
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import signal
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from dicomnet import uids
 from ups.cli.console import Console, printable
@@ -26,6 +30,8 @@ _SHOWN_LINES = 8
 def demo(console: Console) -> int:
     """Run the workflows; 0 only if every outcome was the expected one."""
     steps = differences = 0
+    with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us there ends us
+        signal.signal(signal.SIGTERM, _leave)
     with tempfile.TemporaryDirectory(prefix="dcmups-demo-") as folder, ExitStack() as stack:
         try:
             stage = _Stage(Path(folder), stack)
@@ -43,6 +49,11 @@ def demo(console: Console) -> int:
         return Exit.BAD_INPUT
     console.result("", f"{steps} outcomes, all as expected")
     return Exit.DONE
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    """End by way of the stack: the SCP and the listeners are processes that would outlive us, the folder files."""
+    raise SystemExit(128 + number)
 
 
 def _play(console: Console, stage: _Stage, step: Step) -> bool:
