@@ -70,25 +70,37 @@ def format_path(path: AttributePath) -> str:
 
 
 def get_element(dataset: Dataset, path: AttributePath) -> DataElement | None:
-    """The element at the end of a path through the first items, None when there is none."""
+    """The element at the end of a path through the first items, None when there is none.
+
+    Raises:
+        PathError: it, or a sequence on the way to it, has a value that cannot be read.
+    """
     for tag in path[:-1]:
-        element = dataset.get(BaseTag(tag))
+        element = _held(dataset, tag)
         if element is None or element.VR != "SQ" or not element.value:
             return None
         dataset = element.value[0]
-    return dataset.get(BaseTag(path[-1]))
+    return _held(dataset, path[-1])
+
+
+def _held(dataset: Dataset, tag: int) -> DataElement | None:
+    try:
+        return dataset.get(BaseTag(tag))
+    except Exception as error:  # pydicom raises many kinds for a value that does not fit its VR
+        raise PathError(f"{format_path((tag,))} has a value that cannot be read") from error
 
 
 def set_value(dataset: Dataset, path: AttributePath, text: str) -> None:
     """Set an attribute from text: backslash separates values, no text is zero length; first items are made on the way.
 
     Raises:
-        PathError: the text is no value of the attribute's VR; the data set is unchanged.
+        PathError: the text is no value of the attribute's VR, or a sequence on the way cannot be read; the data set is
+            unchanged.
     """
     # Everything is checked before the first change
     level: Dataset | None = dataset
     for tag in path[:-1]:
-        known = level[BaseTag(tag)] if level is not None and BaseTag(tag) in level else None
+        known = _held(level, tag) if level is not None else None
         vr = known.VR if known is not None else vr_of(level or Dataset(), tag)
         if vr != "SQ" and not (vr == "UN" and tag >> 16 & 1 and known is None):
             raise PathError(f"{format_path((tag,))} in {format_path(path)} is no sequence")

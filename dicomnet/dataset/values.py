@@ -32,6 +32,7 @@ __all__ = [
     "fit_character_set",
     "private_creator",
     "text_element",
+    "text_value",
     "vr_of",
 ]
 
@@ -90,13 +91,28 @@ def fields(dataset: Dataset, encodings: tuple[str, ...] = ("iso8859",)) -> Itera
     own = _own_encodings(dataset, encodings)
     for tag in sorted(dataset._dict, key=int):
         if tag & 0xFFFF and tag >> 16 != 2:
-            try:
-                yield _field(dataset, tag, own)
-            except EncodeError:
-                raise
-            except Exception as error:
-                text = f"the value cannot be read: {error}"
-                raise EncodeError(text, code=Fault.BAD_VALUE, path=f"{tag:08X}") from error
+            yield _readable(dataset, tag, own)
+
+
+def text_value(dataset: Dataset, tag: int) -> str:
+    """The value of one attribute as text, several joined by backslashes; empty when there is none.
+
+    Raises:
+        EncodeError: it cannot be read.
+    """
+    if BaseTag(tag) not in dataset._dict:
+        return ""
+    return "\\".join(_readable(dataset, BaseTag(tag), _own_encodings(dataset, ("iso8859",))).texts())
+
+
+def _readable(dataset: Dataset, tag: BaseTag, encodings: tuple[str, ...]) -> Field:
+    try:
+        return _field(dataset, tag, encodings)
+    except EncodeError:
+        raise
+    except Exception as error:
+        text = f"the value cannot be read: {error}"
+        raise EncodeError(text, code=Fault.BAD_VALUE, path=f"{tag:08X}") from error
 
 
 def _own_encodings(dataset: Dataset, inherited: tuple[str, ...]) -> tuple[str, ...]:

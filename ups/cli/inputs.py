@@ -113,8 +113,12 @@ def _read(name: str) -> bytes:
 
 def _take_identity(content: Content, line: CommandLine, spec: OperationSpec) -> None:
     """SOP Class and Instance UID leave the data set: DIMSE-N has them in the command set only (PS3.4 5.4.2.3)."""
-    found = content.dataset.get_item(_SOP_INSTANCE)
-    instance = "" if found is None else str(content.dataset[_SOP_INSTANCE].value or "")
+    from dicomnet.dataset.values import text_value
+
+    try:
+        instance = text_value(content.dataset, _SOP_INSTANCE)
+    except EncodeError as error:
+        raise UsageError(f"-f {line.file}: SOPInstanceUID: {error.message}") from error
     for tag in (_SOP_CLASS, _SOP_INSTANCE):
         if tag in content.dataset:
             del content.dataset[tag]
@@ -156,7 +160,11 @@ def _lay_pairs(dataset: Dataset, option: str, pairs: Iterable[tuple[str, str]]) 
     if unicode:
         from dicomnet.dataset.values import fit_character_set
 
-        _read_values(dataset)  # what came from a file leaves the file's character set first
+        try:
+            _read_values(dataset)  # what came from a file leaves the file's character set first
+        except Exception as error:  # pydicom raises many kinds for a value that does not fit its VR
+            text = "the data set has a value that cannot be read, so it cannot take text beyond ASCII"
+            raise UsageError(f"{option}: {text}") from error
         fit_character_set(dataset)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.messages import NEventReportRequest
-from dicomnet.errors import DicomNetError
+from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import printable
 from ups.names import EVENT_NAMES
 
@@ -45,7 +45,12 @@ def attribute_lines(dataset: Dataset, indent: str = "") -> Iterator[str]:
 
 def match_lines(dataset: Dataset) -> Iterator[str]:
     """A match of ``find``: its UID, then its attributes, then an empty line."""
-    instance = str(dataset[_SOP_INSTANCE].value or "") if _SOP_INSTANCE in dataset else ""
+    from dicomnet.dataset.values import text_value
+
+    try:
+        instance = text_value(dataset, _SOP_INSTANCE)
+    except EncodeError:  # the attribute is shown below with what is wrong with it
+        instance = ""
     yield printable(instance) or "(no SOP Instance UID)"
     yield from attribute_lines(dataset, "  ")
     yield ""
