@@ -15,7 +15,6 @@ from ups.status import STATUS_HELP, STATUSES, StatusHelp
 
 __all__ = [
     "ACTIONS",
-    "ACTION_NAMES",
     "CLASS_NAMES",
     "CURRENT_CLASSES",
     "EVENT_NAMES",
@@ -100,14 +99,6 @@ class EventType(IntEnum):
     SCP_STATUS_CHANGE = 4
     ASSIGNED = 5
 
-
-ACTION_NAMES: Mapping[int, str] = {
-    ActionType.CHANGE_STATE: "Change UPS State",
-    ActionType.REQUEST_CANCEL: "Request UPS Cancel",
-    ActionType.SUBSCRIBE: "Subscribe to Receive UPS Event Reports",
-    ActionType.UNSUBSCRIBE: "Unsubscribe from Receiving UPS Event Reports",
-    ActionType.SUSPEND_GLOBAL: "Suspend Global Subscription",
-}
 
 EVENT_NAMES: Mapping[int, str] = {
     EventType.STATE_REPORT: "UPS State Report",

@@ -87,7 +87,7 @@ def _url(name: str) -> URL:
     if "://" in name:
         try:
             return make_url(name)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
             raise StoreError("not a database URL") from error
     try:
         os.close(os.open(name, os.O_RDWR | os.O_CREAT, 0o600))

@@ -32,7 +32,6 @@ class Attribute:
     set: str
     get: str
     final: str
-    match_key: str
     return_key: str
     children: Mapping[int, Attribute] = field(default_factory=dict)
 
@@ -77,7 +76,6 @@ def _attribute(row: Mapping[str, str], path: tuple[int, ...], children: Mapping[
         set=_code(row["nset"]),
         get=row["nget"],
         final=row["final_state"],
-        match_key=row["match_key"],
         return_key=row["return_key"],
         children=children,
     )

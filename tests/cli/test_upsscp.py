@@ -106,6 +106,11 @@ def test_a_database_that_cannot_be_used_is_bad_input(tmp_path: Path, capsys: pyt
         assert len(lines) == 2
 
 
+def test_a_database_url_with_a_port_that_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    assert upsscp.main(["-L", "SCP@127.0.0.1:0", "--db", "postgresql://host:port/db"]) == 1
+    assert capsys.readouterr().err.startswith("upsscp: --db postgresql://host:port/db: not a database URL\n")
+
+
 def test_a_password_in_a_database_url_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert upsscp.main(["-L", "SCP@127.0.0.1:0", "--db", "nosuch://user:hidden@host/db"]) == 1
     err = capsys.readouterr().err
