@@ -1,4 +1,4 @@
-"""Addresses and AE titles, as ``cli.md`` decides them."""
+"""Addresses and AE titles: what is one, what it stands for, and what is said of what is none."""
 
 from __future__ import annotations
 

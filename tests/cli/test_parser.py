@@ -1,4 +1,4 @@
-"""The grammar: every option, every rule of ``cli.md`` about words and values, every usage error."""
+"""The grammar: every option, every rule about words and values, every usage error."""
 
 from __future__ import annotations
 
