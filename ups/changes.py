@@ -26,6 +26,7 @@ from ups.values import first, texts
 from ups.workitem import (
     apply_set,
     cancel_by_scp,
+    check_writable,
     complete_cancellation,
     decode,
     encode,
@@ -66,6 +67,7 @@ def create(
 
     Raises:
         Refusal: 0111, 0117, or what the attribute rules say.
+        EncodeError: a value cannot be written in every transfer syntax.
     """
     uid = uid or new_uid()
     if not is_uid(uid) or uid in SUBSCRIPTION_INSTANCES:
@@ -75,6 +77,7 @@ def create(
     if not transition.states:
         raise Refusal(transition.status, "a workitem with this UID exists")
     check_create(dataset)
+    check_writable(dataset)
     changed = tuple(prepare(dataset, now, worklist_label))
     transaction.add(record(Workitem(uid, StepState.SCHEDULED, b""), dataset))
     effects: list[events.DeliverEventReport] = []
@@ -94,6 +97,7 @@ def set_attributes(transaction: Transaction, uid: str, changes: Dataset, now: da
 
     Raises:
         Refusal: C307, C300, C301, C310, or what the attribute rules say.
+        EncodeError: a value cannot be written in every transfer syntax.
     """
     workitem = known_workitem(transaction, uid)
     given = _transaction_uid(changes)
@@ -105,6 +109,7 @@ def set_attributes(transaction: Transaction, uid: str, changes: Dataset, now: da
     if state is StepState.IN_PROGRESS and given != workitem.transaction_uid:
         raise Refusal(status.NO_TRANSACTION_UID, "not the Transaction UID of the claim", elements=[_TRANSACTION_UID])
     check_set(changes)
+    check_writable(changes)
     before, after = decode(workitem), decode(workitem)
     ignored = tuple(apply_set(after, changes, now))
     transaction.replace(record(workitem, after))
@@ -148,8 +153,10 @@ def request_cancel(transaction: Transaction, uid: str, request: Dataset, request
 
     Raises:
         Refusal: C307, C311 or C312.
+        EncodeError: a value cannot be written in every transfer syntax.
     """
     workitem = known_workitem(transaction, uid)
+    check_writable(request)
     transition = decide(Event.REQUEST_CANCEL, StepState(workitem.state))
     receivers = transaction.subscribers(uid)
     if transition.asks_performer:

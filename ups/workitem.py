@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from dicomnet import dataset as codec
-from dicomnet.uids import EXPLICIT_VR_LE
+from dicomnet.uids import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from ups.datetimes import dt_value
 from ups.names import StepState
 from ups.tables import attributes
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "apply_set",
     "cancel_by_scp",
+    "check_writable",
     "complete_cancellation",
     "decode",
     "encode",
@@ -66,6 +67,19 @@ def encode(dataset: Dataset) -> bytes:
         EncodeError: a value cannot be written.
     """
     return codec.encode(dataset, EXPLICIT_VR_LE)
+
+
+def check_writable(dataset: Dataset) -> None:
+    """Make sure that what one peer gives can be told to all others, whatever their transfer syntax.
+
+    A length that is no whole number of values has no form in the other byte order, a VR that is not the dictionary's
+    may have none in implicit VR: kept, such a value would fail every search that comes upon it.
+
+    Raises:
+        EncodeError: it has a value that cannot be written.
+    """
+    for transfer_syntax in (IMPLICIT_VR_LE, EXPLICIT_VR_BE):
+        codec.encode(dataset, transfer_syntax)
 
 
 def prepare(dataset: Dataset, now: datetime, worklist_label: str) -> list[int]:

@@ -569,3 +569,21 @@ def test_anothers_workitem_is_refused_by_name_and_taken_when_completed(desk, pee
         assert shown.ScheduledStationNameCodeSequence[0].CodingSchemeDesignator == "99IHERO2008"
     keys = pydicom.dcmread(io.BytesIO((peer_data / "UPSCFind_TDWII_IN_PROGRESS_FX1.dcm").read_bytes()))
     assert [response.status for response in desk.find(keys=keys)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("element", "fault"),
+    [
+        (b"\x28\0\x10\0US\x03\0abc", "bad-value at 00280010"),  # no whole number of values
+        (b"\x40\0\x68\xa1FL\x04\0\0\0\0\0", "bad-vr at 0040A168"),  # a sequence, says the dictionary
+    ],
+)
+def test_a_value_that_cannot_be_told_to_every_peer_is_refused(memory_desk, element, fault):
+    odd = codec.decode(element, uids.EXPLICIT_VR_LE)
+    data = memory_desk.workitem()
+    data._dict.update(odd._dict)
+    response = memory_desk.create(data=data)
+    assert (response.status, response.error_comment) == (0x0110, f"data set: {fault}")
+    assert memory_desk.create().status == 0
+    assert memory_desk.one(memory_desk.set_request("1.2.3", odd), uids.UPS_PULL).status == 0x0110
+    assert memory_desk.cancel(data=odd).status == 0x0110
