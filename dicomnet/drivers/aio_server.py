@@ -137,9 +137,14 @@ class Server:
         self._half_open[link] = None
         self._half_open_addresses[link.session.address] += 1
         if self._half_open_addresses[link.session.address] > self._limits.half_open_per_address:
-            next(other for other in self._half_open if other.session.address == link.session.address).drop()
+            self._turn_out(next(other for other in self._half_open if other.session.address == link.session.address))
         elif len(self._half_open) > self._limits.half_open:
-            next(iter(self._half_open)).drop()
+            self._turn_out(next(iter(self._half_open)))
+
+    def _turn_out(self, link: _ServedLink) -> None:
+        """Close it, and count it no more: its end comes later than the next of those who connect all at once."""
+        self._leave(link)
+        link.drop()
 
     def _associated(self, link: _ServedLink) -> None:
         """It counts as an association from here to its end."""

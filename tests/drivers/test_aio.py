@@ -199,6 +199,22 @@ def test_who_only_connects_keeps_nobody_out(run: Any, script: SimpleNamespace, l
     run(test)
 
 
+@pytest.mark.parametrize("limits", [ServerLimits(half_open=3), ServerLimits(half_open_per_address=3)])
+def test_who_connects_many_times_at_once_keeps_nobody_out(run: Any, limits: ServerLimits) -> None:
+    async def test(serving: Any) -> None:
+        async with serving(limits=limits) as (server, endpoint):
+            # all wait in the backlog, so that the server accepts them in one turn of its loop
+            idlers = [socket.create_connection((endpoint.host, endpoint.port)) for _ in range(30)]
+            await until(lambda: server.associations > 0)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert server.associations == 3
+            for idler in idlers:
+                idler.close()
+
+    run(test)
+
+
 def test_draining_lets_requests_finish_and_idle_associations_go(run: Any, script: SimpleNamespace) -> None:
     async def test(serving: Any) -> None:
         gate = Gate()
