@@ -113,7 +113,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class PollCancel:
-    """Resumed at once with whether the peer asked to cancel this request of its own (C-CANCEL)."""
+    """Resumed at once with whether the peer asked to cancel this request of its own (C-CANCEL), or has gone."""
 
     message_id: int
 
@@ -188,7 +188,7 @@ def call(function: Callable[[], T]) -> Flow[T]:
 
 
 def cancelled(message_id: int) -> Flow[bool]:
-    """Whether the peer sent a C-CANCEL for this request of its own."""
+    """Whether the peer sent a C-CANCEL for this request of its own, or the association has ended."""
     answer: bool = yield PollCancel(message_id)
     return answer
 

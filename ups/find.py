@@ -1,12 +1,13 @@
-"""The answers to a C-FIND (PS3.4 CC.2.8.3), made one by one as they are asked for.
+"""The answers to a C-FIND (PS3.4 CC.2.8.3), made page by page as they are asked for.
 
 The store is read page by page in transactions of their own, so that a slow peer locks nobody out and a hundred thousand
-matches take no more memory than a hundred. A workitem is shown as it is when its page is read.
+matches take no more memory than a hundred; and a page without a match is told like any other, so that a long search
+holds up nobody and can be cancelled. A workitem is shown as it is when its page is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,11 @@ def answers(
     *,
     instance_class: str,
     failed: Callable[[StoreError | DecodeError], CFindResponse],
-) -> Iterator[CFindResponse]:
-    """A pending response per match, then ``final``; or what ``failed`` makes of a store that fails on the way."""
+) -> Iterator[Sequence[CFindResponse]]:
+    """A pending response per match, then ``final``; or what ``failed`` makes of a store that fails on the way.
+
+    One batch for each page of the store, empty where nothing matches.
+    """
     pending = general.PENDING if query.all_supported else general.PENDING_WITH_WARNING
     narrowing, after = query.narrowing(), 0
     while not query.is_empty:
@@ -48,11 +52,10 @@ def answers(
                     shown.SOPClassUID = instance_class
                     matches.append(shown)
         except (StoreError, DecodeError) as error:
-            yield failed(error)
+            yield [failed(error)]
             return
-        for shown in matches:
-            yield replace(final, status=pending, data_set=shown)
+        yield [replace(final, status=pending, data_set=shown) for shown in matches]
         if not page:
             break
         after = page[-1].number
-    yield final
+    yield [final]

@@ -8,10 +8,9 @@ the caller's loop, ``with`` in a thread of the server's own.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -33,9 +32,6 @@ from ups.store import StoreError
 __all__ = ["UpsServer", "acceptance_policy"]
 
 _log = logging.getLogger("ups.server")
-
-_BATCH = 32
-"""Responses taken from the service at a time: few enough to keep nobody waiting, enough to be worth a thread switch."""
 
 _TRANSFER_SYNTAXES = (
     uids.EXPLICIT_VR_LE,
@@ -175,7 +171,7 @@ class UpsServer:
             return
         caller = Caller(ae_title=peer.ae_title, abstract_syntax=peer.abstract_syntax(request))
         outcome = yield from flows.call(lambda: self._serve(request, caller))
-        yield from _respond(request, outcome.responses)
+        yield from _respond(request, outcome.batches)
 
     def _serve(self, request: Request, caller: Caller) -> Outcome:
         """In the service's thread: the effects are on their way even if the caller has gone before its answer."""
@@ -190,19 +186,19 @@ class UpsServer:
                 self._delivery.deliver(effect.receiving_ae, effect.request, effect.abstract_syntax)
 
 
-def _respond(request: Request, responses: Iterable[Response]) -> Flow[None]:
-    """Send the responses in batches, looking for C-CANCEL between any two."""
-    source = iter(responses)
-    while batch := (yield from flows.call(lambda: _batch(source))):
-        for response in batch:
+def _respond(request: Request, batches: Iterable[Sequence[Response]]) -> Flow[None]:
+    """Send the responses, looking for C-CANCEL before each and when a batch is empty.
+
+    Between two batches other requests have their turn in the service's thread.
+    """
+    source = iter(batches)
+    while (batch := (yield from flows.call(lambda: next(source, None)))) is not None:
+        for response in batch or (None,):
             if isinstance(request, CFindRequest) and (yield from flows.cancelled(request.message_id or 0)):
                 yield from flows.send(reply(request, statuses.CANCEL))
                 return
-            yield from flows.send(response)
-
-
-def _batch(source: Iterator[Response]) -> list[Response]:
-    return list(itertools.islice(source, _BATCH))
+            if response is not None:
+                yield from flows.send(response)
 
 
 def _now() -> datetime:

@@ -13,10 +13,11 @@ Requests in the retired trial classes are treated alike and answered in the tria
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from pydicom.dataset import Dataset
@@ -65,10 +66,18 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The responses, in order and perhaps made while they are taken; what is to be done besides, in order."""
+    """The responses, in order, in batches that may be made while they are taken; what is to be done besides, in order.
 
-    responses: Iterable[Response]
+    An empty batch only says that the work goes on.
+    """
+
+    batches: Iterable[Sequence[Response]]
     effects: tuple[DeliverEventReport, ...] = ()
+
+    @property
+    def responses(self) -> Iterator[Response]:
+        """The responses one by one."""
+        return chain.from_iterable(self.batches)
 
 
 class UpsService:
@@ -102,7 +111,7 @@ class UpsService:
             return self._dispatch(request, caller, now)
         except (Refusal, CodecError, StoreError) as error:
             refusal = _refusal(request, error)
-            return Outcome((respond_refusal(request, caller.abstract_syntax, refusal),))
+            return Outcome([[respond_refusal(request, caller.abstract_syntax, refusal)]])
 
     def started(self, now: datetime) -> tuple[DeliverEventReport, ...]:
         """What to send when the service has begun: SCP Status Change, RESTARTED.
@@ -159,7 +168,7 @@ class UpsService:
             elements=done.elements,
             instance=done.instance,
         )
-        return Outcome((response,), done.effects)
+        return Outcome([[response]], done.effects)
 
     def _carry_out(
         self, transaction: Transaction, request: Request, data: Dataset, caller: Caller, now: datetime
@@ -212,7 +221,7 @@ class UpsService:
         if request.attributes:
             dataset, unsupported = asked_attributes(dataset, request.attributes)
         code = status.OPTIONAL_ATTRIBUTES_NOT_SUPPORTED if unsupported else general.SUCCESS
-        return Outcome((respond(request, caller.abstract_syntax, code, data_set=dataset, attributes=unsupported),))
+        return Outcome([[respond(request, caller.abstract_syntax, code, data_set=dataset, attributes=unsupported)]])
 
     def _find(self, request: messages.CFindRequest, caller: Caller, now: datetime) -> Outcome:
         query = Query(_received(request), offset=_minutes(now))

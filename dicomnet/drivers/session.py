@@ -295,7 +295,7 @@ class Session:
                 case flows.AwaitPdu(timeout):
                     self._await_pdu(run, timeout, now)
                 case flows.PollCancel(message_id):
-                    run.resume(self.exchange.is_cancelled(message_id))
+                    run.resume(self.ended or self.exchange.is_cancelled(message_id))
                 case flows.Call():
                     pass  # handed out by take_calls
                 case _:

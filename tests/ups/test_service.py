@@ -498,6 +498,14 @@ def test_a_search_goes_on_page_by_page_and_is_made_as_it_is_read(desk):
     assert sum(1 for _ in responses) == 231
 
 
+def test_a_search_without_matches_still_tells_that_it_goes_on(desk):
+    for number in range(230):
+        desk.create(f"1.2.{number}")
+    request = CFindRequest(message_id=1, sop_class=uids.UPS_PULL, data_set=desk.dataset(PatientName="nobody"))
+    outcome = desk.service.handle(request, Caller("ASKER", uids.UPS_PULL), desk.now)
+    assert [len(batch) for batch in outcome.batches] == [0, 0, 0, 0, 1]
+
+
 def test_an_unsupported_key_is_said(desk):
     desk.create()
     match, final = desk.find(TransactionUID="1.9", PatientName="")
