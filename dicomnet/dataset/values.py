@@ -323,8 +323,8 @@ def fit_character_set(dataset: Dataset) -> bool:
         found.append(current)
         declared: Any = current._dict.get(BaseTag(0x00080005))
         own = inherited if declared is None or not declared.value else encodings_for(declared.value)
-        if own == ["iso8859"]:
-            own = ["ascii"]  # the default repertoire; pydicom calls it Latin-1 to read anything
+        # the default repertoire, also where code extensions follow; pydicom calls it Latin-1 to read anything
+        own = ["ascii" if encoding == "iso8859" else encoding for encoding in own]
         for element in current._dict.values():
             if element.VR == "SQ":
                 items: Any = element.value or ()

@@ -234,6 +234,17 @@ def test_names_of_a_file_survive_text_laid_over_them(form: str, tmp_path: Path) 
     assert back.ReferencedRequestSequence[0].PatientName == name
 
 
+def test_text_outside_the_default_repertoire_is_not_sent_under_it(tmp_path: Path) -> None:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = ["", "ISO 2022 IR 87"]  # ASCII, and Kanji by escape sequences
+    dataset.PatientName = YAMADA
+    path = tmp_path / "jis.dcm"
+    path.write_bytes(files.part10(dataset, uids.EXPLICIT_VR_LE))
+    merged = gathered(f"create S -f {path} --set ProcedureStepLabel=Größe").dataset
+    assert merged.SpecificCharacterSet == "ISO_IR 192"
+    assert "Größe".encode() in encode(merged, uids.EXPLICIT_VR_LE)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
