@@ -24,6 +24,7 @@ from pydicom.dataset import Dataset
 
 from dicomnet.dimse import messages
 from dicomnet.dimse import status as general
+from dicomnet.dimse.conversion import command_code
 from dicomnet.errors import CodecError
 from dicomnet.uids import EXPLICIT_VR_LE, UPS_FILTERED_GLOBAL_SUBSCRIPTION, UPS_GLOBAL_SUBSCRIPTION
 from ups import changes, events, status, subscriptions
@@ -42,7 +43,7 @@ from ups.names import (
     serves,
 )
 from ups.refusal import Refusal
-from ups.responses import command_field, respond, respond_refusal
+from ups.responses import respond, respond_refusal
 from ups.retrieval import asked_attributes
 from ups.store import Conflict, GlobalSubscription, Store, StoreBusy, StoreError, StoreFull, Transaction
 from ups.workitem import decode, pick
@@ -144,9 +145,9 @@ class UpsService:
         action_type = request.action_type if isinstance(request, messages.NActionRequest) else None
         # in the Event class we are the SCP too, but it is the SCP who sends its N-EVENT-REPORT
         foreign = isinstance(request, (messages.OtherRequest, messages.NEventReportRequest))
-        if foreign or not serves(caller.abstract_syntax, command_field(request)):
+        if foreign or not serves(caller.abstract_syntax, command_code(request)):
             raise Refusal(general.UNRECOGNIZED_OPERATION, "not served in this presentation context")
-        if not serves(caller.abstract_syntax, command_field(request), action_type):
+        if not serves(caller.abstract_syntax, command_code(request), action_type):
             raise Refusal(general.NO_SUCH_ACTION_TYPE, "action type not served in this presentation context")
         # Push is due in DIMSE-N, the context's class in C-FIND; peers mix them up, and CC.3.1 lets nobody refuse that
         if getattr(request, "sop_class", "") not in CLASS_NAMES:
