@@ -43,6 +43,9 @@ def prepare(line: CommandLine, spec: OperationSpec, transcript: Transcript | Non
 
     The peer may send event reports on an association that the subscriber opened, so we are ready to receive them; its
     refusal of that context is harmless.
+
+    Raises:
+        ValueError: the command line names no peer.
     """
     if line.called is None:
         raise ValueError("there is nobody to call")

@@ -35,19 +35,31 @@ PRIORITIES = {"NORMAL": Priority.MEDIUM, "HIGH": Priority.HIGH, "LOW": Priority.
 
 
 def uid(text: str) -> str:
-    """A UID by PS3.5 9.1."""
+    """A UID by PS3.5 9.1.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
     if not uids.is_uid(text):
         raise ArgumentTypeError(f"{text!r} is no UID")
     return text
 
 
 def transaction_uid(text: str) -> str:
-    """A UID, or ``new``."""
+    """A UID, or ``new``.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
     return text if text == NEW_UID else uid(text)
 
 
 def state(text: str) -> StepState:
-    """One of the four Procedure Step States."""
+    """One of the four Procedure Step States.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
     try:
         return StepState(text)
     except ValueError:
@@ -56,21 +68,33 @@ def state(text: str) -> StepState:
 
 
 def priority(text: str) -> Priority:
-    """NORMAL, HIGH or LOW."""
+    """NORMAL, HIGH or LOW.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
     if text not in PRIORITIES:
         raise ArgumentTypeError(f"{text!r} is no priority; there are {', '.join(PRIORITIES)}")
     return PRIORITIES[text]
 
 
 def milliseconds(text: str) -> float | None:
-    """A time in whole milliseconds as seconds; 0 is no limit."""
+    """A time in whole milliseconds as seconds; 0 is no limit.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
         raise ArgumentTypeError(f"{text!r} is no number of milliseconds")
     return int(text) / 1000 or None
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """``attribute=value`` as path and value; both are judged later, against the data dictionary."""
+    """``attribute=value`` as path and value; both are judged later, against the data dictionary.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
     path, equals, value = text.partition("=")
     if not path or not equals:
         raise ArgumentTypeError(f"{text!r} is not attribute=value")
