@@ -107,6 +107,12 @@ class Session:
         return self._desk.busy
 
     @property
+    def _at_work(self) -> bool:
+        """Whether a request is being served, or a flow waits for an answer within a time of its own."""
+        waiting = (run for run in self._runs if run.deadline is not None)
+        return self.busy or any(isinstance(run.waiting, flows.AwaitReply) for run in waiting)
+
+    @property
     def close_wanted(self) -> bool:
         """Whether the transport is to be closed, once what there is to send is sent."""
         # Who never spoke DICOM will not wait for our A-ABORT either: ARTIM is a courtesy to peers (PS3.8 9.1.5).
@@ -218,6 +224,8 @@ class Session:
         """Handle deadlines and events, then run every flow as far as it goes without waiting."""
         if self.congested:
             self.exchange.postpone(now)
+        if self._at_work:
+            self.association.not_idle(now)
         self._take_events(now)  # before the deadlines: what is here is not late
         self.exchange.handle_timeout(now)
         self._expire(now)

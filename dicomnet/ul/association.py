@@ -214,6 +214,10 @@ class Association:
         self._machine.timers.restart(Wait.PDU, now)
         self._machine.timers.restart(Wait.IDLE, now)
 
+    def not_idle(self, now: float) -> None:
+        """Count silence from now on: somebody is at work, and with that nothing need be said."""
+        self._machine.timers.restart(Wait.IDLE, now)
+
     # Commands of the user.
 
     def associate_request(self, request: AAssociateRQ, now: float) -> None:

@@ -45,6 +45,16 @@ def test_an_acceptor_needs_a_policy() -> None:
         Session(Association(Role.ACCEPTOR), address="nowhere")
 
 
+def test_an_association_with_a_request_under_way_is_not_idle(script: SimpleNamespace) -> None:
+    handler = handle_by_type({NEventReportRequest: slow})
+    link = joined(script, handler=handler, waits=Waits(idle=2.0, response=10.0))
+    assert link.peer.run(flows.ask(EVENT, expect=NEventReportResponse)).status == 0
+    with pytest.raises(TimedOut) as caught:
+        link.listen()
+    assert caught.value.wait == "idle"
+    assert link.wire.now == pytest.approx(5.0 + 2.0)
+
+
 def test_our_release_waits_for_the_request_being_served(script: SimpleNamespace) -> None:
     link = joined(script, handler=handle_by_type({NEventReportRequest: slow}))
     run = link.peer.session.start(flows.ask(EVENT, expect=NEventReportResponse))
