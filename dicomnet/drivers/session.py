@@ -24,6 +24,7 @@ from dicomnet.errors import (
     ConnectionLost,
     DicomNetError,
     LocalProtocolError,
+    Rejected,
     RemoteProtocolError,
     TimedOut,
 )
@@ -410,8 +411,11 @@ class Session:
 
     def _end(self, error: DicomNetError | None) -> None:
         """No message will pass any more: tell every flow that waits for one."""
-        if self.error is None:
+        if self.error is None and error is not None:
             self.error = error
+            if not isinstance(error, Rejected):  # which has its line already, or is the caller's to tell
+                what = "association" if self.peer is not None else "connection"
+                _log.info("%s %d with %s ended: %s", what, self.id, self.address, error)
         self._desk.clear()
         for run in self._runs:
             if isinstance(run.waiting, flows.AwaitReply | flows.SendMessage | flows.Pause):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +54,20 @@ def test_an_association_with_a_request_under_way_is_not_idle(script: SimpleNames
         link.listen()
     assert caught.value.wait == "idle"
     assert link.wire.now == pytest.approx(5.0 + 2.0)
+
+
+def test_how_an_association_ended_that_was_not_released_is_logged(
+    script: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dicomnet")
+    link = joined(script)
+    link.release()
+    assert not [text for text in caplog.messages if "ended" in text]
+    link = joined(script)
+    link.peer.abort()
+    with pytest.raises(Aborted):
+        link.listen()
+    assert [text for text in caplog.messages if text.endswith("ended: the peer aborted the association")]
 
 
 def test_our_release_waits_for_the_request_being_served(script: SimpleNamespace) -> None:
