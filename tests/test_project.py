@@ -33,7 +33,12 @@ FLOORS = {
     "dicomnet.drivers": 4,
     "dicomnet.testing": 4,
     "dicomnet.services": 4.5,
-    "ups": 5,
+    "ups": 5,  # the words both sides share: names, status, tables; and the operations
+    "ups.scp": 5.1,
+    "ups.delivery": 5.2,
+    "ups.server": 5.3,
+    "ups.cli": 5.4,
+    "ups.__main__": 5.5,
     "fuzz": 6,
 }
 APART = (frozenset({"dicomnet.wire", "dicomnet.dataset"}), frozenset({"dicomnet.drivers", "dicomnet.testing"}))
@@ -58,7 +63,7 @@ LIGHT = [
     "dicomnet.drivers.blocking_server",
     "dicomnet.drivers.memory",
     "ups.names",
-    "ups.state",
+    "ups.scp.state",
     "ups.scu",
     "ups.cli.main",
 ]

@@ -26,8 +26,8 @@ from dicomnet.handlers import Peer
 from dicomnet.ul import PlainPolicy, SupportedContext
 from ups.delivery import DeliveryLimits, EventDelivery
 from ups.names import CURRENT_CLASSES, TRIAL_CLASSES
-from ups.service import Caller, DeliverEventReport, Outcome, UpsService
-from ups.store import StoreError
+from ups.scp.service import Caller, DeliverEventReport, Outcome, UpsService
+from ups.scp.store import StoreError
 
 __all__ = ["UpsServer", "acceptance_policy"]
 

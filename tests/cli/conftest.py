@@ -26,9 +26,9 @@ from ups.cli.demo_files import write_files
 from ups.cli.main import main
 from ups.cli.processes import Server
 from ups.names import CURRENT_CLASSES, TRIAL_CLASSES
+from ups.scp.service import UpsService
+from ups.scp.store import MemoryStore
 from ups.server import UpsServer
-from ups.service import UpsService
-from ups.store import MemoryStore
 
 SYNTAXES = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE)
 

@@ -19,9 +19,9 @@ from dicomnet.ul import ProposedContext, RequestOptions
 from dicomnet.wire import RoleSelection
 from ups.cli.main import main
 from ups.cli.processes import Server, StuckError, run
+from ups.scp.service import UpsService
+from ups.scp.store import MemoryStore
 from ups.server import UpsServer
-from ups.service import UpsService
-from ups.store import MemoryStore
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from dicomnet.flows import Flow
 from dicomnet.ul import ProposedContext, RequestOptions
 from ups import scu
 from ups.names import StepState
-from ups.store_sql import open_store
+from ups.scp.store_sql import open_store
 
 from ..interop.processes import PATIENCE, UpsScp
 from ..interop.workitems import performed, progress, uid, workitem

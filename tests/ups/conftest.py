@@ -22,10 +22,10 @@ from dicomnet.dimse.messages import (
     NGetRequest,
     NSetRequest,
 )
-from ups.service import Caller, UpsService
-from ups.store import MemoryStore
-from ups.store_sql import open_store
-from ups.workitem import template
+from ups.scp.service import Caller, UpsService
+from ups.scp.store import MemoryStore
+from ups.scp.store_sql import open_store
+from ups.scp.workitem import template
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 250000, tzinfo=UTC)
 

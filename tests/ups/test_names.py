@@ -62,6 +62,7 @@ def test_gaps_of_the_numbering_stay_empty():
 
 def test_the_words_load_without_the_heavy_libraries():
     heavy = {"pydicom", "sqlalchemy", "lxml", "ssl", "asyncio"}
-    code = f"import sys, ups.names, ups.state, ups.tables, ups.datetimes; print(sorted({heavy} & set(sys.modules)))"
+    modules = "ups.names, ups.tables, ups.scp.state, ups.scp.datetimes"
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -12,9 +12,9 @@ from dicomnet.dimse.messages import CFindRequest, NGetRequest, NGetResponse, Req
 from dicomnet.drivers import blocking
 from dicomnet.flows import Flow
 from dicomnet.ul import ProposedContext, RequestOptions
+from ups.scp.service import Caller, Outcome, UpsService
+from ups.scp.store import MemoryStore
 from ups.server import UpsServer
-from ups.service import Caller, Outcome, UpsService
-from ups.store import MemoryStore
 
 _OPTIONS = RequestOptions("SCP", "PEER", (ProposedContext(uids.UPS_PULL), ProposedContext(uids.VERIFICATION)))
 _FIND = CFindRequest(sop_class=uids.UPS_PULL)

@@ -18,10 +18,10 @@ from ups.cli.console import Console
 from ups.cli.exits import Exit
 from ups.cli.log import start_log
 from ups.cli.words import UsageError
+from ups.scp.service import UpsService
+from ups.scp.store import Store, StoreError
+from ups.scp.store_sql import open_store
 from ups.server import UpsServer
-from ups.service import UpsService
-from ups.store import Store, StoreError
-from ups.store_sql import open_store
 
 if TYPE_CHECKING:
     from ups.cli.upsscp import ServerLine

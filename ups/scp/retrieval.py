@@ -9,9 +9,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from ups.scp.values import SPECIFIC_CHARACTER_SET
+from ups.scp.workitem import pick
 from ups.tables import attributes
-from ups.values import SPECIFIC_CHARACTER_SET
-from ups.workitem import pick
 
 __all__ = ["asked_attributes"]
 

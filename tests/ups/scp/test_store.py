@@ -14,7 +14,7 @@ import threading
 import pytest
 from sqlalchemy import event
 
-from ups.store import (
+from ups.scp.store import (
     Conflict,
     GlobalSubscription,
     MemoryStore,
@@ -28,7 +28,7 @@ from ups.store import (
     Subscription,
     Workitem,
 )
-from ups.store_sql import SCHEMA_VERSION, open_store
+from ups.scp.store_sql import SCHEMA_VERSION, open_store
 
 
 def _item(uid, state="SCHEDULED", **values):
@@ -413,9 +413,9 @@ import sys
 from datetime import datetime, UTC
 from dicomnet.dimse.messages import NCreateRequest
 from dicomnet import uids
-from ups.service import Caller, UpsService
-from ups.store_sql import open_store
-from ups.workitem import template
+from ups.scp.service import Caller, UpsService
+from ups.scp.store_sql import open_store
+from ups.scp.workitem import template
 service = UpsService(open_store(sys.argv[1]), ae_title="X", knows_ae=lambda _: True)
 now = datetime.now(UTC)
 for number in range(100000):

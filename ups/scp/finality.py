@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from ups import status
 from ups.names import StepState
-from ups.refusal import Refusal, naming
+from ups.scp.refusal import Refusal, naming
+from ups.scp.values import is_empty, items
 from ups.tables import Attribute, attributes
-from ups.values import is_empty, items
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -10,7 +10,7 @@ import pytest
 from ups.names import EVENT_NAMES
 
 _ROWS = list(
-    csv.DictReader((Path(__file__).parents[1] / "vectors/standard/ups-events.csv").read_text("utf-8").splitlines())
+    csv.DictReader((Path(__file__).parents[2] / "vectors/standard/ups-events.csv").read_text("utf-8").splitlines())
 )
 
 

@@ -15,20 +15,21 @@ from pydicom.tag import BaseTag
 
 from dicomnet.dimse import status as general
 from dicomnet.uids import UPS_FILTERED_GLOBAL_SUBSCRIPTION
-from ups import events, status
-from ups.changes import Done, known_workitem
-from ups.matching import Query
+from ups import status
 from ups.names import SUBSCRIPTION_INSTANCES, ActionType
-from ups.refusal import Refusal
-from ups.rules import well_formed
-from ups.store import GlobalSubscription, Subscription, Transaction
-from ups.values import first, texts
-from ups.workitem import decode, encode
+from ups.scp import events
+from ups.scp.changes import Done, known_workitem
+from ups.scp.matching import Query
+from ups.scp.refusal import Refusal
+from ups.scp.rules import well_formed
+from ups.scp.store import GlobalSubscription, Subscription, Transaction
+from ups.scp.values import first, texts
+from ups.scp.workitem import decode, encode
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from ups.store import Workitem
+    from ups.scp.store import Workitem
 
 __all__ = ["MAX_FILTER", "act"]
 

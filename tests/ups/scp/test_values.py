@@ -9,7 +9,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
-from ups.values import texts
+from ups.scp.values import texts
 
 _MOST = 20_000
 

@@ -17,11 +17,11 @@ from pydicom.tag import BaseTag
 from dicomnet import uids
 from dicomnet.dimse.messages import NEventReportRequest
 from ups.names import EventType, ListStatus, ScpStatus, StepState
-from ups.values import canonical, is_empty, items
-from ups.workitem import pick, same_content
+from ups.scp.values import canonical, is_empty, items
+from ups.scp.workitem import pick, same_content
 
 if TYPE_CHECKING:
-    from ups.store import GlobalSubscription, Subscription
+    from ups.scp.store import GlobalSubscription, Subscription
 
 __all__ = [
     "DeliverEventReport",

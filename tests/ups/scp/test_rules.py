@@ -10,7 +10,7 @@ from pydicom.datadict import tag_for_keyword
 
 import ups
 from ups import tables
-from ups.rules import ENUMERATED, check_create, well_formed
+from ups.scp.rules import ENUMERATED, check_create, well_formed
 
 _ROWS = [
     row

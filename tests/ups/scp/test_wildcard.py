@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ups.wildcard import wildcard_match
+from ups.scp.wildcard import wildcard_match
 
 
 def _defined(pattern: str, text: str) -> bool:

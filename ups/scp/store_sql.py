@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from ups.store import (
+from ups.scp.store import (
     Conflict,
     GlobalSubscription,
     Narrowing,

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from ups import changes
-from ups.matching import MAX_KEYS, MAX_PATTERN, MAX_UIDS, Query, utc_offset, with_uids
-from ups.refusal import Refusal
-from ups.store import Narrowing, Workitem
+from ups.scp import changes
+from ups.scp.matching import MAX_KEYS, MAX_PATTERN, MAX_UIDS, Query, utc_offset, with_uids
+from ups.scp.refusal import Refusal
+from ups.scp.store import Narrowing, Workitem
 
 
 def _fits(desk, workitem, offset=0, **keys):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from dicomnet.dimse.messages import Request, Response
-    from ups.refusal import Refusal
+    from ups.scp.refusal import Refusal
 
 __all__ = ["respond", "respond_refusal"]
 

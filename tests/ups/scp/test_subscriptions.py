@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dicomnet import uids
-from ups.subscriptions import MAX_FILTER
+from ups.scp.subscriptions import MAX_FILTER
 
 GLOBAL, FILTERED = uids.UPS_GLOBAL_SUBSCRIPTION, uids.UPS_FILTERED_GLOBAL_SUBSCRIPTION
 NOT, LOCK, NO_LOCK = "Not Subscribed", "with Lock", "w/o Lock"

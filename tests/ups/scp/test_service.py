@@ -26,9 +26,9 @@ from dicomnet.dimse.messages import (
     OtherResponse,
 )
 from ups import names
-from ups.service import Caller
-from ups.store import MemoryStore, StoreBusy, StoreDamaged, StoreFull
-from ups.store_sql import open_store
+from ups.scp.service import Caller
+from ups.scp.store import MemoryStore, StoreBusy, StoreDamaged, StoreFull
+from ups.scp.store_sql import open_store
 
 # -- workflow 1: create, claim, update, complete ---------------------------------------------------
 

@@ -27,11 +27,7 @@ from dicomnet.dimse import status as general
 from dicomnet.dimse.conversion import command_code
 from dicomnet.errors import CodecError
 from dicomnet.uids import EXPLICIT_VR_LE, UPS_FILTERED_GLOBAL_SUBSCRIPTION, UPS_GLOBAL_SUBSCRIPTION
-from ups import changes, events, status, subscriptions
-from ups.changes import Done
-from ups.events import DeliverEventReport
-from ups.find import answers
-from ups.matching import Query
+from ups import status
 from ups.names import (
     CLASS_NAMES,
     SUBSCRIPTION_INSTANCES,
@@ -42,11 +38,16 @@ from ups.names import (
     is_trial,
     serves,
 )
-from ups.refusal import Refusal
-from ups.responses import respond, respond_refusal
-from ups.retrieval import asked_attributes
-from ups.store import Conflict, GlobalSubscription, Store, StoreBusy, StoreError, StoreFull, Transaction
-from ups.workitem import decode, pick
+from ups.scp import changes, events, subscriptions
+from ups.scp.changes import Done
+from ups.scp.events import DeliverEventReport
+from ups.scp.find import answers
+from ups.scp.matching import Query
+from ups.scp.refusal import Refusal
+from ups.scp.responses import respond, respond_refusal
+from ups.scp.retrieval import asked_attributes
+from ups.scp.store import Conflict, GlobalSubscription, Store, StoreBusy, StoreError, StoreFull, Transaction
+from ups.scp.workitem import decode, pick
 
 if TYPE_CHECKING:
     from dicomnet.dimse.messages import Request, Response

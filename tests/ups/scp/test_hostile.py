@@ -21,9 +21,9 @@ from dicomnet.dimse.messages import (
 )
 from dicomnet.errors import CodecError
 from dicomnet.testing.datasets import datasets, workitems
-from ups.service import Caller, UpsService
-from ups.store import MemoryStore
-from ups.workitem import template
+from ups.scp.service import Caller, UpsService
+from ups.scp.store import MemoryStore
+from ups.scp.workitem import template
 
 _NOW = datetime(2026, 3, 1, tzinfo=UTC)
 _CLASSES = st.sampled_from([uids.UPS_PUSH, uids.UPS_PULL, uids.UPS_WATCH, uids.UPS_QUERY, uids.UPS_TRIAL_WATCH])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ups import state
 from ups.names import StepState
+from ups.scp import state
 
 S, P, D, X = StepState
 STATES = (None, S, P, D, X)

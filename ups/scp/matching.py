@@ -23,13 +23,13 @@ from pydicom.tag import BaseTag
 
 from dicomnet.uids import UPS_PUSH
 from ups import status
-from ups.datetimes import Span, parse, parse_range
 from ups.names import TRIAL_CLASSES
-from ups.refusal import Refusal, naming
-from ups.store import Narrowing
+from ups.scp.datetimes import Span, parse, parse_range
+from ups.scp.refusal import Refusal, naming
+from ups.scp.store import Narrowing
+from ups.scp.values import SPECIFIC_CHARACTER_SET, first, items, raw, text_vr, texts, vr_of
+from ups.scp.wildcard import has_wildcard, wildcard_match
 from ups.tables import attributes, return_keys
-from ups.values import SPECIFIC_CHARACTER_SET, first, items, raw, text_vr, texts, vr_of
-from ups.wildcard import has_wildcard, wildcard_match
 
 __all__ = ["MAX_KEYS", "MAX_PATTERN", "MAX_UIDS", "Query", "utc_offset", "with_uids"]
 

@@ -16,13 +16,13 @@ from pydicom.tag import BaseTag
 
 from dicomnet import dataset as codec
 from dicomnet.uids import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE
-from ups.datetimes import dt_value
 from ups.names import StepState
+from ups.scp.datetimes import dt_value
+from ups.scp.values import SPECIFIC_CHARACTER_SET, canonical, is_empty, is_plain, items, to_utf8
 from ups.tables import attributes
-from ups.values import SPECIFIC_CHARACTER_SET, canonical, is_empty, is_plain, items, to_utf8
 
 if TYPE_CHECKING:
-    from ups.store import Workitem
+    from ups.scp.store import Workitem
 
 __all__ = [
     "apply_set",

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from dicomnet.dimse import status as general
 from dicomnet.errors import DecodeError
-from ups.matching import Query, with_uids
-from ups.store import StoreError
-from ups.workitem import decode
+from ups.scp.matching import Query, with_uids
+from ups.scp.store import StoreError
+from ups.scp.workitem import decode
 
 if TYPE_CHECKING:
     from dicomnet.dimse.messages import CFindResponse
-    from ups.store import Store
+    from ups.scp.store import Store
 
 __all__ = ["answers"]
 

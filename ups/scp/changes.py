@@ -14,16 +14,17 @@ from pydicom.dataset import Dataset
 
 from dicomnet.dimse import status as general
 from dicomnet.uids import is_uid, new_uid
-from ups import events, status
-from ups.finality import check_final
+from ups import status
 from ups.names import FINAL_STATES, SUBSCRIPTION_INSTANCES, StepState
-from ups.refusal import Refusal
-from ups.rules import check_create, check_set
-from ups.state import StepEvent as Event
-from ups.state import Transition, classify, decide
-from ups.store import GlobalSubscription, Narrowing, Subscription, Transaction, Workitem
-from ups.values import first, texts
-from ups.workitem import (
+from ups.scp import events
+from ups.scp.finality import check_final
+from ups.scp.refusal import Refusal
+from ups.scp.rules import check_create, check_set
+from ups.scp.state import StepEvent as Event
+from ups.scp.state import Transition, classify, decide
+from ups.scp.store import GlobalSubscription, Narrowing, Subscription, Transaction, Workitem
+from ups.scp.values import first, texts
+from ups.scp.workitem import (
     apply_set,
     cancel_by_scp,
     check_writable,

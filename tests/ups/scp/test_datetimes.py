@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ups.datetimes import dt_value, parse, parse_range
+from ups.scp.datetimes import dt_value, parse, parse_range
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from dicomnet.dimse import status as general
 from dicomnet.uids import is_uid
 from ups import status
-from ups.datetimes import parse
 from ups.names import InputReadiness, StepPriority, StepState
-from ups.refusal import Refusal, naming
+from ups.scp.datetimes import parse
+from ups.scp.refusal import Refusal, naming
+from ups.scp.values import first, is_empty, items, raw, texts, vr_of
 from ups.tables import Attribute, attributes, tag_of
-from ups.values import first, is_empty, items, raw, texts, vr_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
