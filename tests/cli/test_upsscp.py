@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from ups.cli import serving, upsscp
+from ups.cli import server_parser, serving, upsscp
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.main import main
 from ups.cli.processes import Server, StuckError
 from ups.cli.words import UsageError
 
 
-def parsed(*words: str) -> upsscp.ServerLine:
-    line = upsscp.parse(upsscp.build_parser(), words)
+def parsed(*words: str) -> server_parser.ServerLine:
+    line = server_parser.parse(server_parser.build_parser(), words)
     assert line is not None
     return line
 

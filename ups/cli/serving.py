@@ -24,7 +24,7 @@ from ups.scp.store_sql import open_store
 from ups.server import UpsServer
 
 if TYPE_CHECKING:
-    from ups.cli.upsscp import ServerLine
+    from ups.cli.server_parser import ServerLine
 
 __all__ = ["default_database", "serve"]
 
