@@ -18,12 +18,14 @@ from typing import Any, Self
 from dicomnet import flows, uids
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.dimse.messages import CEchoRequest, CFindRequest, Request, Response
 from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer
 from dicomnet.ul import PlainPolicy, SupportedContext
+from dicomnet.wire import PduLimits
 from ups.delivery import DeliveryLimits, EventDelivery
 from ups.names import CURRENT_CLASSES, TRIAL_CLASSES
 from ups.scp.service import Caller, DeliverEventReport, Outcome, UpsService
@@ -41,15 +43,19 @@ _TRANSFER_SYNTAXES = (
 )
 
 
-def acceptance_policy(ae_title: str) -> PlainPolicy:
+def acceptance_policy(ae_title: str, *, max_length: int = PduLimits().p_data) -> PlainPolicy:
     """Who may associate with a UPS SCP: anyone who calls it by its title, for the UPS classes and verification."""
     classes = (uids.VERIFICATION, *sorted(CURRENT_CLASSES), *sorted(TRIAL_CLASSES))
     supported = tuple(SupportedContext(uid, _TRANSFER_SYNTAXES) for uid in classes)
-    return PlainPolicy(supported, ae_titles=frozenset({ae_title}))
+    return PlainPolicy(supported, ae_titles=frozenset({ae_title}), max_length=max_length)
 
 
 class UpsServer:
-    """Serves one UpsService under one AE title. ``peers`` is the AE table: where events for a title go."""
+    """Serves one UpsService under one AE title. ``peers`` is the AE table: where events for a title go.
+
+    The limits are of four kinds: PDUs (``p_data`` is the maximum length we announce), messages, connections, and what
+    is kept for subscribers.
+    """
 
     def __init__(
         self,
@@ -60,6 +66,8 @@ class UpsServer:
         port: int = 0,
         peers: Mapping[str, Endpoint] | None = None,
         waits: Waits | None = None,
+        pdu_limits: PduLimits | None = None,
+        message_limits: MessageLimits | None = None,
         limits: ServerLimits | None = None,
         delivery: DeliveryLimits | None = None,
     ) -> None:
@@ -69,6 +77,8 @@ class UpsServer:
         self._wanted_port = port
         self._peers = dict(peers or {})
         self._waits = waits or Waits()
+        self._pdu_limits = pdu_limits or PduLimits()
+        self._message_limits = message_limits
         self._limits = limits
         self._delivery_limits = delivery
         self._server: Server | None = None
@@ -105,9 +115,11 @@ class UpsServer:
         self._server = await serve(
             self._host,
             self._wanted_port,
-            acceptance_policy(self._ae_title),
+            acceptance_policy(self._ae_title, max_length=self._pdu_limits.p_data),
             handler=self._handle,
             waits=self._waits,
+            pdu_limits=self._pdu_limits,
+            message_limits=self._message_limits,
             limits=self._limits,
             executor=self._executor,
         )

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dicomnet.codes import AbortReason
+from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.command import NO_DATA_SET, CommandElement, CommandSet, decode_command, encode_command
 from dicomnet.dimse.conversion import command_code, command_name, from_command, reply, to_command
@@ -46,10 +47,11 @@ _log = logging.getLogger("dicomnet.dimse")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageLimits:
-    """What one peer may make us hold: bytes per message, requests not yet answered, seconds for a whole message."""
+    """What one peer may make us hold: bytes per command set, what a data set may cost while it is received and when it
+    is decoded, requests not yet answered, seconds for a whole message."""
 
     command: int = 64 * 1024
-    data_set: int = 64 * 1024 * 1024
+    data_set: DataSetLimits = field(default=DataSetLimits())
     requests: int = 64
     seconds: float | None = 45.0
 
@@ -209,7 +211,7 @@ class Exchange:
         self.association.provider_abort(reason, now, error)
 
     def _new_assembler(self) -> FragmentAssembler:
-        return FragmentAssembler(self.limits.command, self.limits.data_set)
+        return FragmentAssembler(self.limits.command, self.limits.data_set.max_bytes)
 
     def _receive(self, pdv: Pdv, now: float) -> None:
         if self._discarding:
@@ -260,7 +262,7 @@ class Exchange:
             context = negotiated.contexts.get(context_id) if negotiated else None
             if context is None:  # the association lets no other context pass
                 raise DecodeError(f"context {context_id} was not accepted", code=Fault.BAD_VALUE)
-            data_set = EncodedDataSet(data, context.transfer_syntax)
+            data_set = EncodedDataSet(data, context.transfer_syntax, self.limits.data_set)
         self._dispatch(from_command(command, context_id=context_id, data_set=data_set), now)
 
     # -- received messages -------------------------------------------------------------------------------------------
@@ -323,7 +325,7 @@ class Exchange:
         message = from_command(command, context_id=pdv.context_id, data_set=None)
         if not isinstance(message, Request):
             raise DecodeError(
-                f"the data set is longer than {self.limits.data_set} bytes", code=Fault.LIMIT, path="data set"
+                f"the data set is longer than {self.limits.data_set.max_bytes} bytes", code=Fault.LIMIT, path="data set"
             )
         status = 0xA700 if isinstance(message, CFindRequest) else statuses.RESOURCE_LIMITATION
         self._answer(reply(message, status), now)

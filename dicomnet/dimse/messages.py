@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from dicomnet import uids
 from dicomnet.codes import CommandField, Priority
+from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.command import CommandElement, CommandValue
 from dicomnet.dimse.status import StatusClass, status_class
@@ -52,10 +53,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class EncodedDataSet:
-    """A data set as it travelled: its bytes and their transfer syntax."""
+    """A data set as it travelled: its bytes and their transfer syntax, and what decoding it may cost."""
 
     data: bytes = field(repr=False)
     transfer_syntax: str
+    limits: DataSetLimits = field(default=DataSetLimits(), repr=False, compare=False)
 
     def decode(self) -> Dataset:
         """The data set, its values converted as they are read.
@@ -65,7 +67,7 @@ class EncodedDataSet:
         """
         from dicomnet import dataset
 
-        return dataset.decode(self.data, self.transfer_syntax)
+        return dataset.decode(self.data, self.transfer_syntax, limits=self.limits)
 
 
 DataSet: TypeAlias = "Dataset | EncodedDataSet | None"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from typing import Self
 
+from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.blocking import Link
 from dicomnet.drivers.common import Waits
 from dicomnet.drivers.session import Session
@@ -29,13 +30,15 @@ class Listener:
         policy: AcceptancePolicy,
         handler: Handler | None,
         waits: Waits,
-        limits: PduLimits,
+        pdu_limits: PduLimits,
+        message_limits: MessageLimits | None,
     ) -> None:
         self._socket = sock
         self._policy = policy
         self._handler = handler
         self._waits = waits
-        self._limits = limits
+        self._pdu_limits = pdu_limits
+        self._message_limits = message_limits
 
     @property
     def port(self) -> int:
@@ -60,13 +63,14 @@ class Listener:
         except OSError as error:  # such as no descriptor left, or a listener that was closed
             raise ConnectFailed(f"cannot accept a connection: {error.strerror or error}") from error
         prepare(sock)
-        association = Association(Role.ACCEPTOR, limits=self._limits, timeouts=self._waits.timeouts())
+        association = Association(Role.ACCEPTOR, limits=self._pdu_limits, timeouts=self._waits.timeouts())
         session = Session(
             association,
             address=str(address[0]),
             handler=self._handler,
             policy=self._policy,
             response_timeout=self._waits.response,
+            limits=self._message_limits,
         )
         link = Link(sock, session, self._waits)
         link.establish()
@@ -90,11 +94,13 @@ def listen(
     *,
     handler: Handler | None = None,
     waits: Waits | None = None,
-    limits: PduLimits | None = None,
+    pdu_limits: PduLimits | None = None,
+    message_limits: MessageLimits | None = None,
 ) -> Listener:
     """Listen on an address; port 0 picks a free one.
 
     Raises:
         ConnectFailed: the address cannot be used.
     """
-    return Listener(open_listener(host, port), policy, handler, waits or Waits(), limits or PduLimits())
+    sock = open_listener(host, port)
+    return Listener(sock, policy, handler, waits or Waits(), pdu_limits or PduLimits(), message_limits)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse.command import encode_command
 from dicomnet.dimse.conversion import reply, to_command
 from dicomnet.dimse.exchange import Exchange, MessageLimits, Received
@@ -19,7 +20,7 @@ from fuzz.targets._associations import accepted
 
 __all__ = ["examine", "inputs", "target"]
 
-_LIMITS = MessageLimits(command=400, data_set=60, requests=4)
+_LIMITS = MessageLimits(command=400, data_set=DataSetLimits(60), requests=4)
 
 
 @st.composite

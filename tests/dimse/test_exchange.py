@@ -9,6 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from dicomnet import uids
+from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse.command import CommandSet, encode_command
 from dicomnet.dimse.conversion import command_code, reply
 from dicomnet.dimse.exchange import MessageLimits
@@ -30,7 +31,9 @@ from dicomnet.dimse.messages import (
     Request,
 )
 from dicomnet.errors import (
+    DecodeError,
     EncodeError,
+    Fault,
     LocalProtocolError,
     NoPresentationContext,
     RemoteProtocolError,
@@ -473,7 +476,7 @@ def test_endless_fragments_end_at_the_limit(wire: Wire) -> None:
 def test_a_data_set_over_the_limit_is_refused_and_dropped(
     join: Callable[..., Wire], request_: Request, status: int
 ) -> None:
-    wire = join(scp=MessageLimits(data_set=6), max_length=16)
+    wire = join(scp=MessageLimits(data_set=DataSetLimits(6)), max_length=16)
     wire.scu.send(request_, wire.now)
     assert wire.events(wire.scp) == []
     answer = wire.message(wire.scu)
@@ -483,8 +486,23 @@ def test_a_data_set_over_the_limit_is_refused_and_dropped(
     assert isinstance(wire.message(wire.scp), CEchoRequest)
 
 
+@pytest.mark.parametrize(("elements", "refused"), [(1, False), (0, True)], ids=["at the limit", "beyond"])
+def test_a_data_set_keeps_the_limits_of_the_exchange_it_came_by(
+    join: Callable[..., Wire], elements: int, refused: bool
+) -> None:
+    wire = join(scp=MessageLimits(data_set=DataSetLimits(max_elements=elements)))
+    wire.scu.send(NCreateRequest(sop_class=uids.UPS_PUSH, data_set=ups()), wire.now)
+    request = wire.message(wire.scp)
+    if not refused:
+        assert request.dataset() == ups()
+        return
+    with pytest.raises(DecodeError) as caught:
+        request.dataset()
+    assert caught.value.code is Fault.LIMIT
+
+
 def test_the_refusal_comes_before_the_rest_of_the_data_set(join: Callable[..., Wire]) -> None:
-    wire = join(scp=MessageLimits(data_set=10))
+    wire = join(scp=MessageLimits(data_set=DataSetLimits(10)))
     wire.fragments(Pdv(PUSH_ID, CREATE_BYTES, COMMAND), Pdv(PUSH_ID, bytes(11), MORE_DATA))
     wire.scu._asked[2] = NCreateRequest(sop_class=uids.UPS_PUSH)
     assert wire.events(wire.scp) == []
@@ -496,13 +514,13 @@ def test_the_refusal_comes_before_the_rest_of_the_data_set(join: Callable[..., W
 
 @pytest.mark.parametrize("pdv", [Pdv(ECHO_ID, ECHO, COMMAND), Pdv(PULL_ID, b"data", DATA)])
 def test_another_message_amid_a_dropped_data_set_ends_the_association(join: Callable[..., Wire], pdv: Pdv) -> None:
-    wire = join(scp=MessageLimits(data_set=10))
+    wire = join(scp=MessageLimits(data_set=DataSetLimits(10)))
     wire.fragments(Pdv(PUSH_ID, CREATE_BYTES, COMMAND), Pdv(PUSH_ID, bytes(11), MORE_DATA), pdv)
     assert wire.fault(wire.scp).reason == 5
 
 
 def test_a_dropped_data_set_that_never_ends_runs_into_the_deadline(join: Callable[..., Wire]) -> None:
-    wire = join(scp=MessageLimits(data_set=10))
+    wire = join(scp=MessageLimits(data_set=DataSetLimits(10)))
     wire.fragments(Pdv(PUSH_ID, CREATE_BYTES, COMMAND), Pdv(PUSH_ID, bytes(11), MORE_DATA))
     assert wire.events(wire.scp) == []
     wire.now = 45.0
@@ -511,7 +529,7 @@ def test_a_dropped_data_set_that_never_ends_runs_into_the_deadline(join: Callabl
 
 
 def test_a_response_over_the_limit_ends_the_association(join: Callable[..., Wire]) -> None:
-    wire = join(scu=MessageLimits(data_set=6))
+    wire = join(scu=MessageLimits(data_set=DataSetLimits(6)))
     wire.scu.send(NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1"), wire.now)
     wire.scp.send(reply(wire.message(wire.scp), data_set=ups()), wire.now)
     assert wire.fault(wire.scu).reason == 6

@@ -6,12 +6,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import pytest
+from pydicom.dataset import Dataset
 
 from dicomnet import flows, uids
-from dicomnet.dimse.messages import CFindRequest, NGetRequest, NGetResponse, Request, Response
+from dicomnet.dataset import DataSetLimits
+from dicomnet.dimse.exchange import MessageLimits
+from dicomnet.dimse.messages import CFindRequest, CFindResponse, NGetRequest, NGetResponse, Request, Response
 from dicomnet.drivers import blocking
+from dicomnet.errors import Aborted
 from dicomnet.flows import Flow
 from dicomnet.ul import ProposedContext, RequestOptions
+from dicomnet.wire import PDataTF, PduLimits, Pdv
 from ups.scp.service import Caller, Outcome, UpsService
 from ups.scp.store import MemoryStore
 from ups.server import UpsServer
@@ -32,6 +37,55 @@ class _Endless(UpsService):
         while True:
             self.turns += 1
             yield []
+
+
+def _nested(levels: int) -> Dataset:
+    """An identifier of sequences in sequences."""
+    result = Dataset()
+    if levels:
+        result.ScheduledStationNameCodeSequence = [_nested(levels - 1)]
+    else:
+        result.PatientID = "A"
+    return result
+
+
+@pytest.mark.parametrize(
+    ("limits", "status"),
+    [
+        (DataSetLimits(max_depth=2), 0),
+        (DataSetLimits(max_depth=1), 0xC000),
+        (DataSetLimits(max_elements=5), 0),
+        (DataSetLimits(max_elements=4), 0xC000),
+        (DataSetLimits(max_bytes=42), 0),
+        (DataSetLimits(max_bytes=41), 0xA700),
+    ],
+)
+def test_what_a_data_set_may_cost_can_be_set(limits: DataSetLimits, status: int) -> None:
+    find = CFindRequest(sop_class=uids.UPS_PULL, data_set=_nested(2))
+    service = UpsService(MemoryStore(), ae_title="SCP")
+    with (
+        UpsServer(service, ae_title="SCP", message_limits=MessageLimits(data_set=limits)) as server,
+        blocking.connect(server.endpoint, _OPTIONS) as link,
+    ):
+        assert link.run(flows.ask(find, expect=CFindResponse)).status == status
+
+
+@pytest.mark.parametrize(("surplus", "refused"), [(0, False), (1, True)], ids=["at the limit", "beyond"])
+def test_the_announced_length_of_a_pdu_can_be_set(surplus: int, refused: bool) -> None:
+    body = Pdv(1, bytes(100 - 6 + surplus), 1)  # the beginning of a command
+    with (
+        UpsServer(
+            UpsService(MemoryStore(), ae_title="SCP"), ae_title="SCP", pdu_limits=PduLimits(p_data=100)
+        ) as server,
+        blocking.connect(server.endpoint, _OPTIONS) as link,
+    ):
+        assert link.negotiated.peer_max_length == 100
+        link.run(flows.inject(PDataTF((body,))))
+        if refused:
+            with pytest.raises(Aborted):
+                link.run(flows.c_echo())
+        else:
+            link.abort()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dicomnet import uids
+from dicomnet.dataset import DataSetLimits
 from dicomnet.errors import DecodeError, DicomNetError, EncodeError
 from ups.cli.catalogue import OperationSpec
 from ups.cli.parser import CommandLine
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Content", "default_find_keys", "gather", "is_attribute", "transfer_syntaxes"]
 
-_MAX_FILE = 64 * 1024 * 1024
+_MAX_FILE = DataSetLimits().max_bytes
 
 _CHARACTER_SET = 0x00080005
 _SOP_CLASS = 0x00080016
