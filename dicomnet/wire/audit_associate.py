@@ -88,7 +88,7 @@ def _audit_place(path: str, items: Iterable[Item], kinds: tuple[type[Item], ...]
     for index, item in enumerate(items):
         here = f"{path}[{index}]"
         if isinstance(item, UnknownItem):
-            yield warning(here, f"item type {item.item_type:02X} has no meaning here", "PS3.8 9.3.1")
+            yield warning(here, f"item type 0x{item.item_type:02X} has no meaning here", "PS3.8 9.3.1")
         elif not isinstance(item, kinds):
             yield error(here, f"{type(item).__name__} does not belong here", clause)
         if not isinstance(item, CommonExtendedNegotiation):

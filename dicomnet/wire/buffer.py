@@ -97,7 +97,7 @@ class ReceiveBuffer:
             limit = self.limits.p_data or self.limits.unlimited_cap
         elif pdu_type not in PduType.__members__.values():
             raise DecodeError(
-                f"no PDU has the type {pdu_type:02X}",
+                f"no PDU has the type 0x{pdu_type:02X}",
                 code=Fault.UNKNOWN_TYPE,
                 offset=0,
                 path="PDU",

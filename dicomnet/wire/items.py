@@ -256,7 +256,7 @@ def read_items(reader: Reader, place: ItemPlace) -> tuple[Item, ...]:
         reserved = reader.u8(name)
         length = reader.u16(name)
         if length > reader.remaining:
-            message = f"item {item_type:02X} announces {length} bytes, {reader.remaining} left"
+            message = f"item 0x{item_type:02X} announces {length} bytes, {reader.remaining} left"
             raise reader.error(Fault.OVERRUN, message, name, start)
         body = reader.sub(length, name, _CLAUSES.get(item_type, ""))
         parse = place.kinds.get(item_type)

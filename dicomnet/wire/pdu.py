@@ -286,7 +286,7 @@ _PDUS: Mapping[int, tuple[str, str, Callable[[Reader, int, int | None], Pdu]]] =
 
 def pdu_name(pdu_type: int) -> str:
     """The name of a PDU type as PS3.8 writes it."""
-    return _PDUS[pdu_type][0] if pdu_type in _PDUS else f"PDU of unknown type {pdu_type:02X}"
+    return _PDUS[pdu_type][0] if pdu_type in _PDUS else f"PDU of unknown type 0x{pdu_type:02X}"
 
 
 def encode_pdu(pdu: Pdu) -> bytes:
@@ -327,7 +327,7 @@ def decode_pdu(data: bytes, *, lenient: bool = False, max_pdvs: int = MAX_PDVS) 
 def _decode_body(data: bytes, pdu_type: int, reserved: int, length: int | None, max_pdvs: int) -> Pdu:
     if pdu_type not in _PDUS:
         raise DecodeError(
-            f"no PDU has the type {pdu_type:02X}", code=Fault.UNKNOWN_TYPE, offset=0, path="PDU", clause="PS3.8 9.3.1"
+            f"no PDU has the type 0x{pdu_type:02X}", code=Fault.UNKNOWN_TYPE, offset=0, path="PDU", clause="PS3.8 9.3.1"
         )
     name, clause, parse = _PDUS[pdu_type]
     reader = Reader(data, HEADER_LENGTH, name=name, clause=clause)

@@ -79,7 +79,7 @@ CASES: list[tuple[Pdu, str]] = [
     # the PDU as a whole
     (replace(REQUEST, length=5), "error PDU.length: announces 5 bytes"),
     (replace(REQUEST, reserved=1), "warning reserved: reserved bytes are not 00"),
-    (UnknownPdu(9), "error PDU: no PDU has the type 09"),
+    (UnknownPdu(9), "error PDU: no PDU has the type 0x09"),
     (UnknownPdu(4, bytes(3)), "error P-DATA-TF.pdvs[0]: 3 bytes left"),
     (AAbort(300), "error A-ABORT.source: 300 does not fit"),
     # A-ASSOCIATE: fixed fields
@@ -107,8 +107,8 @@ CASES: list[tuple[Pdu, str]] = [
     (accept(CONTEXT, RESULT), "error items[1]: PresentationContext does not belong"),
     (request(CONTEXT, CONTEXT), "error items: presentation context id 1 occurs 2 times"),
     (accept(RESULT, RESULT), "error items: presentation context id 1 occurs 2 times"),
-    (request(CONTEXT, UnknownItem(0x22)), "warning items[2]: item type 22 has no meaning"),
-    (request(CONTEXT, MaximumLength(1)), "warning items[2]: item type 51 has no meaning"),
+    (request(CONTEXT, UnknownItem(0x22)), "warning items[2]: item type 0x22 has no meaning"),
+    (request(CONTEXT, MaximumLength(1)), "warning items[2]: item type 0x51 has no meaning"),
     (request(replace(CONTEXT, reserved=1)), "warning items[1].reserved: reserved"),
     (request(replace(CONTEXT, length=1)), "error A-ASSOCIATE-RQ.items[1].reserved_bytes: 3 bytes"),
     # presentation contexts
@@ -122,7 +122,7 @@ CASES: list[tuple[Pdu, str]] = [
     (context(AbstractSyntax("1.02"), TRANSFER), "error items[1].items[0].uid: '1.02' is no UID"),
     (context(ABSTRACT, TransferSyntax("1.2\0")), "error items[1].items[1].uid: padding after the UID"),
     (context(ABSTRACT, TransferSyntax("1." * 40 + "1")), "error items[1].items[1].uid"),
-    (context(ABSTRACT, TRANSFER, UnknownItem(0x41)), "warning items[1].items[2]: item type 41"),
+    (context(ABSTRACT, TRANSFER, UnknownItem(0x41)), "warning items[1].items[2]: item type 0x41"),
     (request(replace(CONTEXT, reserved_bytes=b"\0\xff\0")), "warning items[1].reserved_bytes: reserved"),
     (accept(PresentationContextResult.of(2, 0, "1.2")), "error items[1].context_id: presentation context id 2"),
     (accept(PresentationContextResult.of(1, 5, "1.2")), "error items[1].result: 5 is no result"),
@@ -164,7 +164,7 @@ CASES: list[tuple[Pdu, str]] = [
     (accept_with(UserIdentity(1, 0, b"a")), "error user_information: UserIdentity has no place"),
     (accept_with(COMMON), "error user_information: CommonExtendedNegotiation has no place"),
     (accept_with(UserIdentityResponse(), UserIdentityResponse()), "error user_information: UserIdentityResponse is"),
-    (request_with(UnknownItem(0x5A)), "warning user_information[2]: item type 5A"),
+    (request_with(UnknownItem(0x5A)), "warning user_information[2]: item type 0x5A"),
     (request_with(UnknownItem(0x53, b"x")), "error A-ASSOCIATE-RQ.items[2].items[2].invoked: 2 bytes needed"),
     # A-ASSOCIATE-RJ, A-RELEASE, A-ABORT
     (AAssociateRJ(0, 1, 1), "error result: 0 is no result"),

@@ -118,6 +118,7 @@ def test_foreign_protocols_are_refused_on_six_bytes(foreign: bytes) -> None:
     with pytest.raises(DecodeError) as caught:
         stream.next_pdu()
     assert caught.value.code == Fault.UNKNOWN_TYPE
+    assert f"no PDU has the type 0x{foreign[0]:02X}" in str(caught.value)
 
 
 def test_good_pdus_before_a_bad_header_are_delivered() -> None:

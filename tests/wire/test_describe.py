@@ -70,7 +70,7 @@ def test_lengths_and_errors_are_shown_when_there_are_any() -> None:
     assert describe(AReleaseRQ(length=9)) == "A-RELEASE-RQ\n  length: 9"
     unread = describe(decode_pdu(bytes.fromhex("07 00 00000001 00"), lenient=True))
     assert unread.startswith("A-ABORT\n  body: 1 bytes\n  error: '2 bytes needed, 1 left (at A-ABORT")
-    assert describe(decode_pdu(bytes.fromhex("0a 00 00000000"), lenient=True)).startswith("PDU of unknown type 0A")
+    assert describe(decode_pdu(bytes.fromhex("0a 00 00000000"), lenient=True)).startswith("PDU of unknown type 0x0A")
 
 
 def test_no_payload_and_no_credentials() -> None:

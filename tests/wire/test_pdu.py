@@ -139,7 +139,7 @@ def test_titles_are_bijective(title: str) -> None:
         (AAbort(256), "A-ABORT.source"),
         (AAssociateRJ(1, 1, 1, length=1 << 32), "A-ASSOCIATE-RJ.length"),
         (PDataTF((Pdv(1), Pdv(256))), "P-DATA-TF.pdvs[1].context_id"),
-        (UnknownPdu(300), "PDU of unknown type 12C.pdu_type"),
+        (UnknownPdu(300), "PDU of unknown type 0x12C.pdu_type"),
     ],
 )
 def test_what_does_not_fit_is_an_encode_error(pdu: Pdu, path: str) -> None:
