@@ -86,9 +86,11 @@ def open_store(name: str, *, busy_seconds: float = 5.0) -> SqlStore:
 def _url(name: str) -> URL:
     if "://" in name:
         try:
-            return make_url(name)
+            url = make_url(name)
         except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
             raise StoreError("not a database URL") from error
+        # To SQLAlchemy the bare name means psycopg2; what we depend on is its successor.
+        return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
     try:
         os.close(os.open(name, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:

@@ -13,6 +13,7 @@ import threading
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.engine import make_url
 
 from ups.scp.store import (
     Conflict,
@@ -399,6 +400,28 @@ def test_another_programs_database_is_left_alone(tmp_path):
     other.close()
     with pytest.raises(StoreError, match="something else"):
         open_store(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "driver"),
+    [
+        ("postgresql://u:p@h:1/db?sslmode=require", "postgresql+psycopg"),
+        ("postgresql+psycopg://h/db", "postgresql+psycopg"),
+        ("postgresql+psycopg2://h/db", "postgresql+psycopg2"),
+        ("mysql://h/db", "mysql"),
+    ],
+)
+def test_a_bare_postgresql_url_means_the_driver_we_depend_on(monkeypatch, name, driver):
+    asked = []
+
+    def create_engine(url, **_):
+        asked.append(url)
+        raise ImportError
+
+    monkeypatch.setattr("ups.scp.store_sql.sa.create_engine", create_engine)
+    with pytest.raises(StoreError, match="no driver"):
+        open_store(name)
+    assert asked == [make_url(name).set(drivername=driver)]
 
 
 @pytest.mark.parametrize("name", ["nosuch/ups.db", "nosuch://x", "mysql+nosuch://x/y", "a\0b", "."])
