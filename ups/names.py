@@ -11,7 +11,6 @@ from enum import IntEnum, StrEnum
 
 from dicomnet import uids
 from dicomnet.codes import CommandField
-from ups.status import STATUS_HELP, STATUSES, StatusHelp
 
 __all__ = [
     "ACTIONS",
@@ -20,8 +19,6 @@ __all__ = [
     "EVENT_NAMES",
     "FINAL_STATES",
     "SERVICES",
-    "STATUSES",
-    "STATUS_HELP",
     "SUBSCRIPTION_INSTANCES",
     "TRIAL_CLASSES",
     "ActionType",
@@ -29,7 +26,6 @@ __all__ = [
     "InputReadiness",
     "ListStatus",
     "ScpStatus",
-    "StatusHelp",
     "StepPriority",
     "StepState",
     "instance_class",

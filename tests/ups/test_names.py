@@ -50,7 +50,7 @@ def test_a_foreign_class_serves_nothing():
 @pytest.mark.parametrize("code", sorted(status.STATUS_HELP))
 def test_every_status_is_explained_in_three_short_lines(code):
     text = status.STATUS_HELP[code]
-    assert describe(code, names.STATUSES) == f"{code:04X} {text.name}"
+    assert describe(code, status.STATUSES) == f"{code:04X} {text.name}"
     for line in (text.meaning, text.advice):
         assert line.endswith(".")
         assert len(line) < 120

@@ -18,8 +18,8 @@ from dicomnet.errors import (
 )
 from ups.cli.console import printable
 from ups.cli.exits import Exit
-from ups.names import CLASS_NAMES, STATUS_HELP, StatusHelp
-from ups.status import FIND_UNABLE_TO_PROCESS
+from ups.names import CLASS_NAMES
+from ups.status import FIND_UNABLE_TO_PROCESS, STATUS_HELP, StatusHelp
 
 __all__ = ["exit_of_error", "exit_of_status", "lines_of_error", "lines_of_status"]
 
