@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar, cast
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.link import SessionLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.session import Session
@@ -26,7 +27,7 @@ from dicomnet.drivers.sockets import reason_of
 from dicomnet.errors import ConnectFailed, ConnectionLost, DicomNetError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
-from dicomnet.ul import Negotiated, RequestOptions, Transcript
+from dicomnet.ul import RequestOptions, Transcript
 
 __all__ = ["Link", "connect"]
 
@@ -35,7 +36,7 @@ T = TypeVar("T")
 _log = logging.getLogger("dicomnet.aio")
 
 
-class Link(asyncio.Protocol):
+class Link(SessionLink, asyncio.Protocol):
     """An association over an asyncio transport."""
 
     def __init__(
@@ -46,8 +47,8 @@ class Link(asyncio.Protocol):
         executor: Executor | None = None,
         on_close: Callable[[Link], None] | None = None,
     ) -> None:
+        super().__init__(session)
         self._loop = asyncio.get_running_loop()
-        self._session = session
         self._waits = waits
         self._executor = executor
         self._on_close = on_close
@@ -62,27 +63,6 @@ class Link(asyncio.Protocol):
         self._calls: set[asyncio.Future[object]] = set()
         self._closed = False
         self._unread = 0  # bytes the peer had not taken at the last look
-
-    @property
-    def session(self) -> Session:
-        """The session underneath."""
-        return self._session
-
-    @property
-    def negotiated(self) -> Negotiated:
-        """What both sides agreed on.
-
-        Raises:
-            ConnectionLost: no association was ever established.
-        """
-        if self._session.peer is None:
-            raise ConnectionLost("there is no association")
-        return self._session.peer.negotiated
-
-    @property
-    def transcript(self) -> Transcript | None:
-        """The record given to ``connect``, if any."""
-        return self._session.association.transcript
 
     @property
     def closed(self) -> bool:
@@ -398,5 +378,5 @@ async def connect(
         raise
     if not session.established:
         await link._until(lambda: link.closed)
-        raise session.error or ConnectionLost("the connection closed before there was an association")
+        raise link._why_none()
     return link

@@ -14,18 +14,18 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import open_connection
-from dicomnet.errors import ConnectionLost, TimedOut
+from dicomnet.errors import TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
-from dicomnet.ul import Negotiated, RequestOptions, Transcript
+from dicomnet.ul import RequestOptions, Transcript
 
 __all__ = ["Link", "connect"]
 
@@ -38,12 +38,12 @@ _READ_AHEAD = 1024 * 1024
 """Bytes taken from a peer that itself reads nothing of what we are writing."""
 
 
-class Link:
+class Link(BlockingLink):
     """An association over a socket. Not thread-safe: one thread at a time."""
 
     def __init__(self, sock: socket.socket, session: Session, waits: Waits) -> None:
+        super().__init__(session)
         self._socket: socket.socket | None = sock
-        self._session = session
         self._waits = waits
         self._unsent: list[memoryview] = []
         self._left = time.monotonic()
@@ -52,27 +52,6 @@ class Link:
     def _now(self) -> float:
         """The time of this link."""
         return time.monotonic() - self._away
-
-    @property
-    def session(self) -> Session:
-        """The session underneath."""
-        return self._session
-
-    @property
-    def negotiated(self) -> Negotiated:
-        """What both sides agreed on.
-
-        Raises:
-            ConnectionLost: no association was ever established.
-        """
-        if self._session.peer is None:
-            raise ConnectionLost("there is no association")
-        return self._session.peer.negotiated
-
-    @property
-    def transcript(self) -> Transcript | None:
-        """The record given to ``connect``, if any."""
-        return self._session.association.transcript
 
     @property
     def closed(self) -> bool:
@@ -90,7 +69,7 @@ class Link:
             self._drive(lambda: self._session.established or self._session.ended)
             if not self._session.established:
                 self._drive_to_close()
-                raise self._session.error or ConnectionLost("the connection closed before there was an association")
+                raise self._why_none()
         except BaseException:
             self.close()
             raise
@@ -162,17 +141,6 @@ class Link:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is None and not self._session.ended:
-            self.release()
-        else:
-            self.abort()
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 

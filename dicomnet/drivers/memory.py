@@ -8,17 +8,17 @@ so many bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
-from dicomnet.errors import ConnectionLost, LocalProtocolError, TimedOut
+from dicomnet.errors import LocalProtocolError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
-from dicomnet.ul import AcceptancePolicy, Association, Negotiated, RequestOptions, Role, Transcript
+from dicomnet.ul import AcceptancePolicy, Association, RequestOptions, Role, Transcript
 from dicomnet.wire import PduLimits
 
 __all__ = ["End", "Link", "Pipe", "SessionEnd", "Wire", "connect"]
@@ -168,13 +168,13 @@ class Wire:
                 self.now = max(self.now, deadline)
 
 
-class Link:
+class Link(BlockingLink):
     """One end of an association in memory; the methods are those of ``blocking.Link``."""
 
     def __init__(self, wire: Wire, end: SessionEnd) -> None:
+        super().__init__(end.session)
         self.wire = wire
         self._end = end
-        self._session = end.session
         self._peer: Link | None = None
 
     @property
@@ -187,27 +187,6 @@ class Link:
         if self._peer is None:
             raise LocalProtocolError("the other end is no session")
         return self._peer
-
-    @property
-    def session(self) -> Session:
-        """The session underneath."""
-        return self._session
-
-    @property
-    def negotiated(self) -> Negotiated:
-        """What both sides agreed on.
-
-        Raises:
-            ConnectionLost: no association was ever established.
-        """
-        if self._session.peer is None:
-            raise ConnectionLost("there is no association")
-        return self._session.peer.negotiated
-
-    @property
-    def transcript(self) -> Transcript | None:
-        """The record given to ``connect``, if any."""
-        return self._session.association.transcript
 
     @property
     def closed(self) -> bool:
@@ -224,7 +203,7 @@ class Link:
         self.wire.run_until(lambda: self._session.established or self._session.ended)
         if not self._session.established:
             self._to_close()
-            raise self._session.error or ConnectionLost("the connection closed before there was an association")
+            raise self._why_none()
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result.
@@ -291,17 +270,6 @@ class Link:
     def _to_close(self) -> None:
         self.wire.run_until(lambda: not self._end.open)
         self.wire.settle()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is None and not self._session.ended:
-            self.release()
-        else:
-            self.abort()
 
 
 def connect(
