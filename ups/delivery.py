@@ -2,24 +2,25 @@
 
 Each receiving AE has a queue and, while it is not empty, one task with one association, so that events arrive in order
 and a slow or absent subscriber holds up nobody else. What cannot be delivered is tried again, ever more slowly; the
-queue is bounded in number and in age, and what falls out of it is logged. Subscriptions are never changed here: failing
-to deliver is no reason to (CC.2.4.3). Runs on asyncio; every method belongs in its loop.
+queue is bounded in number, bytes and age, and what falls out of it is logged. Subscriptions are never changed here:
+failing to deliver is no reason to (CC.2.4.3). Runs on asyncio; every method belongs in its loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dicomnet import flows, uids
-from dicomnet.dimse.messages import NEventReportRequest, NEventReportResponse
+from dicomnet import dataset, flows, uids
+from dicomnet.dimse.messages import EncodedDataSet, NEventReportRequest, NEventReportResponse
 from dicomnet.dimse.status import StatusClass, describe
 from dicomnet.drivers import aio
 from dicomnet.drivers.common import Endpoint, Waits
-from dicomnet.errors import DicomNetError, EncodeError
+from dicomnet.errors import CodecError, DicomNetError, EncodeError
 from dicomnet.ul import ProposedContext, RequestOptions
 from dicomnet.wire import RoleSelection
 
@@ -32,9 +33,11 @@ _TRANSFER_SYNTAXES = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryLimits:
-    """What is kept for a subscriber that is away, and how patiently: events, seconds, seconds between two tries."""
+    """What is kept for a subscriber that is away, and how patiently: events, their bytes, seconds, seconds between two
+    tries."""
 
     events: int = 20_000
+    bytes: int = 64 * 1024 * 1024
     seconds: float = 3600.0
     first_pause: float = 1.0
     longest_pause: float = 60.0
@@ -52,11 +55,13 @@ class EventDelivery:
         *,
         waits: Waits | None = None,
         limits: DeliveryLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ae_title = ae_title
         self._address_of = address_of
         self._waits = waits or Waits(connect=10.0, associate=10.0, response=30.0, release=5.0)
         self._limits = limits or DeliveryLimits()
+        self._clock = clock
         self._outboxes: dict[str, _Outbox] = {}
 
     def deliver(self, receiving_ae: str, event: NEventReportRequest, abstract_syntax: str) -> None:
@@ -67,7 +72,8 @@ class EventDelivery:
             return
         outbox = self._outboxes.get(receiving_ae)
         if outbox is None:
-            outbox = self._outboxes[receiving_ae] = _Outbox(self._ae_title, endpoint, self._waits, self._limits)
+            outbox = _Outbox(self._ae_title, endpoint, self._waits, self._limits, self._clock)
+            self._outboxes[receiving_ae] = outbox
         outbox.add(event, abstract_syntax)
 
     async def drain(self, seconds: float) -> None:
@@ -87,46 +93,84 @@ class EventDelivery:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An event in the queue, its data set encoded: what waits is as large as it looks."""
+
+    since: float
+    event: NEventReportRequest
+    abstract_syntax: str
+    size: int
+
+
 class _Outbox:
     """The queue and the delivering task of one subscriber."""
 
-    def __init__(self, ae_title: str, endpoint: Endpoint, waits: Waits, limits: DeliveryLimits) -> None:
+    def __init__(
+        self, ae_title: str, endpoint: Endpoint, waits: Waits, limits: DeliveryLimits, clock: Callable[[], float]
+    ) -> None:
         self.closing = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self._ae_title = ae_title
         self._endpoint = endpoint
         self._waits = waits
         self._limits = limits
-        self._queue: deque[tuple[float, NEventReportRequest, str]] = deque()
+        self._clock = clock
+        self._queue: deque[_Waiting] = deque()
+        self._size = 0
+        self._dropped = 0  # for want of room, since it was last logged
         self._more = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     def add(self, event: NEventReportRequest, abstract_syntax: str) -> None:
-        if len(self._queue) >= self._limits.events:
-            self._queue.popleft()
-            _log.warning("%s: more than %d events wait; the oldest is dropped", self._endpoint, self._limits.events)
-        self._queue.append((self._loop.time(), event, abstract_syntax))
+        try:
+            encoded, size = _encoded(event)
+        except EncodeError as error:
+            # It holds what a peer gave, such as reasons to cancel; no later try would write it either.
+            _log.warning("%s: event type %d dropped: %s", self._endpoint, event.event_type, error.code)
+            return
+        self._queue.append(_Waiting(self._clock(), encoded, abstract_syntax, size))
+        self._size += size
+        while len(self._queue) > self._limits.events or self._size > self._limits.bytes:
+            self._drop_oldest()
         self._more.set()
         if self.task is None or self.task.done():
             self.task = self._loop.create_task(self._work())
 
+    def _take_oldest(self) -> None:
+        self._size -= self._queue.popleft().size
+
+    def _drop_oldest(self) -> None:
+        """Make room. The first is logged as it goes, the others are counted: they may be very many."""
+        self._take_oldest()
+        if not self._dropped:
+            limits = self._limits
+            text = "%s: more than %d events or %d bytes wait; the oldest are dropped"
+            _log.warning(text, self._endpoint, limits.events, limits.bytes)
+        self._dropped += 1
+
+    def _tell_dropped(self) -> None:
+        if self._dropped > 1:
+            _log.warning("%s: %d events were dropped for want of room", self._endpoint, self._dropped)
+        self._dropped = 0
+
     async def _work(self) -> None:
         """Deliver until the queue is empty, pausing longer after each try that delivered nothing."""
         pause = self._limits.first_pause
-        while self._queue:
-            before = len(self._queue)
+        while self._some_wait():
+            before = self._queue[0]
             try:
                 await self._deliver_all()
             except DicomNetError as error:
                 _log.warning("%s: %d event(s) wait, delivery failed: %s", self._endpoint, len(self._queue), error)
-            if len(self._queue) < before:
+            self._tell_dropped()
+            if not self._queue or self._queue[0] is not before:
                 pause = self._limits.first_pause
                 continue
             if self.closing.is_set():
                 return
             await self._pause(pause)
             pause = min(2 * pause, self._limits.longest_pause)
-            self._drop_old()
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -135,13 +179,14 @@ class _Outbox:
         except TimeoutError:
             return
 
-    def _drop_old(self) -> None:
-        oldest = self._loop.time() - self._limits.seconds
-        while self._queue and self._queue[0][0] < oldest:
-            _, event, _ = self._queue.popleft()
-            _log.warning(
-                "%s: event type %d given up after %g s", self._endpoint, event.event_type, self._limits.seconds
-            )
+    def _some_wait(self) -> bool:
+        """Whether there is anything to deliver, once what has waited too long is given up."""
+        before, oldest = len(self._queue), self._clock() - self._limits.seconds
+        while self._queue and self._queue[0].since < oldest:
+            self._take_oldest()
+        if given_up := before - len(self._queue):
+            _log.warning("%s: %d event(s) given up after %g s", self._endpoint, given_up, self._limits.seconds)
+        return bool(self._queue)
 
     async def _deliver_all(self) -> None:
         """One association for all that waits, and for what comes while it lingers.
@@ -151,17 +196,18 @@ class _Outbox:
         """
         async with await aio.connect(self._endpoint, self._options(), waits=self._waits) as link:
             while self._queue:
-                _, event, via = self._queue[0]
+                next_one = self._queue[0]
+                asked = flows.ask(next_one.event, expect=NEventReportResponse, via=next_one.abstract_syntax)
                 try:
-                    response = await link.run(flows.ask(event, expect=NEventReportResponse, via=via))
-                except EncodeError as error:
-                    # It holds what a peer gave, such as reasons to cancel; no later try would write it either.
-                    self._queue.popleft()
-                    _log.warning("%s: event type %d dropped: %s", self._endpoint, event.event_type, error.code)
-                    continue
-                self._queue.popleft()
-                if response.status_class is StatusClass.FAILURE:
-                    _log.warning("%s answered an event with %s", self._endpoint, describe(response.status))
+                    response = await link.run(asked)
+                except CodecError as error:  # another transfer syntax cannot say it
+                    event_type = next_one.event.event_type
+                    _log.warning("%s: event type %d dropped: %s", self._endpoint, event_type, error.code)
+                else:
+                    if response.status_class is StatusClass.FAILURE:
+                        _log.warning("%s answered an event with %s", self._endpoint, describe(response.status))
+                if self._queue and self._queue[0] is next_one:  # it may have had to make room meanwhile
+                    self._take_oldest()
                 if not self._queue:
                     await self._linger()
 
@@ -184,3 +230,15 @@ class _Outbox:
             # We open the association, but are the SCP of Event (PS3.4 CC.3.2, PS3.7 D.3.3.4).
             roles=tuple(RoleSelection(uid, 0, 1) for uid in events),
         )
+
+
+def _encoded(event: NEventReportRequest) -> tuple[NEventReportRequest, int]:
+    """The event with its data set as bytes, and how many.
+
+    Raises:
+        EncodeError: a value cannot be written.
+    """
+    data_set = event.data_set
+    if data_set is not None and not isinstance(data_set, EncodedDataSet):
+        data_set = EncodedDataSet(dataset.encode(data_set, _TRANSFER_SYNTAXES[0]), _TRANSFER_SYNTAXES[0])
+    return replace(event, data_set=data_set), 0 if data_set is None else len(data_set.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import pytest
 from pydicom.dataelem import RawDataElement
@@ -32,15 +33,27 @@ def _not_to_be_written() -> Dataset:
     return result
 
 
-async def _delivered(events: list[NEventReportRequest], limits: DeliveryLimits, *, away: bool = False) -> list[str]:
-    """The instances a subscriber hears of; with ``away`` it comes up only when all events wait for it."""
+async def _delivered(
+    events: list[NEventReportRequest],
+    limits: DeliveryLimits,
+    *,
+    away: bool = False,
+    times: Sequence[float] = (),
+) -> list[str]:
+    """The instances a subscriber hears of; with ``away`` it comes up only when all events wait for it.
+
+    ``times`` is what the clock says when each event comes, and when the first try is made.
+    """
+    now = iter(times)
     heard: list[str] = []
     receiver = scu.event_receiver(lambda report, _: heard.append(report.instance))
     server = await serve("127.0.0.1", 0, _POLICY, handler=receiver)
     port = server.port
     if away:
         await server.close()
-    delivery = EventDelivery("SCP", lambda _: Endpoint("WATCHER", "127.0.0.1", port), limits=limits)
+    delivery = EventDelivery(
+        "SCP", lambda _: Endpoint("WATCHER", "127.0.0.1", port), limits=limits, clock=lambda: next(now, 0.0)
+    )
     for event in events:
         delivery.deliver("WATCHER", event, uids.UPS_EVENT)
     if away:
@@ -62,3 +75,47 @@ def test_the_oldest_event_makes_room(count: int, first: int) -> None:
     events = [_event(number) for number in range(1, count + 1)]
     heard = asyncio.run(_delivered(events, DeliveryLimits(events=3), away=True))
     assert heard == [f"1.2.{number}" for number in range(first, count + 1)]
+
+
+@pytest.mark.parametrize(("limit", "first"), [(66, 1), (65, 2), (22, 3), (21, None)])
+def test_the_oldest_events_make_room_for_the_bytes_of_a_new_one(limit: int, first: int | None) -> None:
+    information = Dataset()
+    information.ReasonForCancellation = "fourteen bytes"  # 8 bytes of header
+    events = [_event(number, information) for number in range(1, 4)]
+    heard = asyncio.run(_delivered(events, DeliveryLimits(bytes=limit), away=True))
+    assert heard == ([] if first is None else [f"1.2.{number}" for number in range(first, 4)])
+
+
+@pytest.mark.parametrize(("wait", "first"), [(100.0, 1), (100.5, 2)], ids=["at the limit", "beyond"])
+def test_an_event_that_is_too_old_is_given_up(wait: float, first: int, caplog: pytest.LogCaptureFixture) -> None:
+    events = [_event(1), _event(2)]
+    limits = DeliveryLimits(seconds=100.0)
+    heard = asyncio.run(_delivered(events, limits, times=(1000.0, 1050.0, 1000.0 + wait)))
+    assert heard == [f"1.2.{number}" for number in range(first, 3)]
+    assert ("1 event(s) given up after 100 s" in caplog.text) == (first == 2)
+
+
+def test_events_that_make_room_are_counted_and_not_logged_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
+    events = [_event(number) for number in range(103)]
+    asyncio.run(_delivered(events, DeliveryLimits(events=3), away=True))
+    assert len([line for line in caplog.messages if "the oldest are dropped" in line]) == 1
+    assert "100 events were dropped for want of room" in caplog.text
+
+
+def test_an_event_that_makes_room_while_it_is_sent_takes_no_other_with_it() -> None:
+    async def heard() -> list[str]:
+        received: list[str] = []
+
+        def note(report: NEventReportRequest, _: object) -> None:
+            received.append(report.instance)
+            if len(received) == 1:
+                delivery.deliver("WATCHER", _event(2), uids.UPS_EVENT)
+
+        async with await serve("127.0.0.1", 0, _POLICY, handler=scu.event_receiver(note)) as server:
+            endpoint = Endpoint("WATCHER", "127.0.0.1", server.port)
+            delivery = EventDelivery("SCP", lambda _: endpoint, limits=DeliveryLimits(events=1))
+            delivery.deliver("WATCHER", _event(1), uids.UPS_EVENT)
+            await delivery.drain(20.0)
+        return received
+
+    assert asyncio.run(heard()) == ["1.2.1", "1.2.2"]
