@@ -12,12 +12,12 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from dicomnet import flows
 from dicomnet.dimse.exchange import Exchange, MessageLimits, Received
 from dicomnet.dimse.messages import Message, Request, Response
 from dicomnet.drivers.acceptance import answer_request, rejected
-from dicomnet.drivers.runs import Mailbox, Run
+from dicomnet.drivers.runs import Run
 from dicomnet.drivers.serving import Desk
+from dicomnet.drivers.stepping import Stepper
 from dicomnet.errors import (
     Aborted,
     AssociationError,
@@ -26,9 +26,8 @@ from dicomnet.errors import (
     LocalProtocolError,
     Rejected,
     RemoteProtocolError,
-    TimedOut,
 )
-from dicomnet.flows import Flow, Step
+from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
 from dicomnet.ul import (
     AbortIndication,
@@ -43,7 +42,7 @@ from dicomnet.ul import (
     State,
     UlEvent,
 )
-from dicomnet.wire import AAssociateRJ, Pdu
+from dicomnet.wire import AAssociateRJ
 
 __all__ = ["Run", "Session"]
 
@@ -81,14 +80,12 @@ class Session:
         self._released_by_peer = False
         self._desk = Desk(handler or handle_by_type({}), self.exchange, self.id)
         self._policy = policy
-        self._response_timeout = response_timeout
-        self._runs: list[Run[Any]] = []
+        self._flows = Stepper(association, self.exchange, self._why_ended, response_timeout=response_timeout)
         self._serving: Run[None] | None = None
-        self._replies = Mailbox()
         self._release_due = False  # the peer wants to release
         self._release_wanted = False  # our user does
         if record_pdus:
-            association.on_pdu = self._keep_pdu
+            association.on_pdu = self._flows.keep_pdu
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -110,8 +107,7 @@ class Session:
     @property
     def _at_work(self) -> bool:
         """Whether a request is being served, or a flow waits for an answer within a time of its own."""
-        waiting = (run for run in self._runs if run.deadline is not None)
-        return self.busy or any(isinstance(run.waiting, flows.AwaitReply) for run in waiting)
+        return self.busy or self._flows.expectant
 
     @property
     def close_wanted(self) -> bool:
@@ -127,12 +123,12 @@ class Session:
     @property
     def congested(self) -> bool:
         """Whether so many responses wait to be taken that the driver should stop reading."""
-        return self._replies.full
+        return self._flows.congested
 
     @property
     def runnable(self) -> bool:
         """Whether ``advance`` has something to do without new input."""
-        return any(run.ready is not None for run in self._runs)
+        return self._flows.runnable
 
     # -- flows -------------------------------------------------------------------------------------------------------
 
@@ -141,33 +137,19 @@ class Session:
 
         Unless ``streamed``, where ``take`` is to be called for each item, what the flow delivers is dropped.
         """
-        run = Run(flow, on_progress, streamed=streamed)
-        self._runs.append(run)
-        return run
+        return self._flows.start(flow, on_progress, streamed=streamed)
 
     def cancel(self, run: Run[Any]) -> None:
         """End a flow from outside; answers still to come for it are dropped."""
-        if run in self._runs:
-            self._runs.remove(run)
-            run.flow.close()
-            self._forget(run)
-            run.finish(None, LocalProtocolError("the flow was cancelled"))
+        self._flows.cancel(run)
 
     def take(self, run: Run[Any]) -> Any:
         """The next delivered item of a stream; makes room for another."""
-        item = run.delivered.popleft()
-        if isinstance(run.waiting, flows.Deliver):
-            run.resume()
-        return item
+        return self._flows.take(run)
 
     def take_calls(self) -> list[tuple[Run[Any], Callable[[], object]]]:
         """The ``Call`` steps that wait to be run; give each outcome to ``run.resume``."""
-        calls = []
-        for run in self._runs:
-            if isinstance(run.waiting, flows.Call):
-                calls.append((run, run.waiting.function))
-                run.waiting = None
-        return calls
+        return self._flows.take_calls()
 
     # -- what the driver reports -------------------------------------------------------------------------------------
 
@@ -185,17 +167,12 @@ class Session:
 
     def flushed(self) -> None:
         """All of ``data_to_send`` has been handed to the transport: whoever waited for that goes on."""
-        for run in self._runs:
-            if isinstance(run.waiting, flows.SendMessage | flows.Inject):
-                run.resume(run.outcome)
+        self._flows.flushed()
 
     def next_deadline(self) -> float | None:
         """When to come back although nothing happened."""
-        deadlines = [run.deadline for run in self._runs if run.deadline is not None]
-        exchange = self.exchange.next_deadline()
-        if exchange is not None:
-            deadlines.append(exchange)
-        return min(deadlines, default=None)
+        deadlines = (self._flows.next_deadline(), self.exchange.next_deadline())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def data_to_send(self) -> list[bytes | memoryview]:
         """The bytes for the transport, in order."""
@@ -229,16 +206,16 @@ class Session:
             self.association.not_idle(now)
         self._take_events(now)  # before the deadlines: what is here is not late
         self.exchange.handle_timeout(now)
-        self._expire(now)
+        self._flows.expire(now)
         while True:
             self._take_events(now)
             self._serve_next()
-            ready = [run for run in self._runs if run.ready is not None]
-            if not ready:
+            if not self._flows.runnable:
                 break
-            for run in ready:
-                if run.ready is not None:
-                    self._step(run, now)
+            for run, error in self._flows.step(now):
+                if run is self._serving:
+                    self._serving = None
+                    self._desk.end(error, now, over=self.ended)
         self._settle(now)
 
     def _settle(self, now: float) -> None:
@@ -256,96 +233,6 @@ class Session:
             self.released = self._released_by_peer = True
             self._end(None)
 
-    def _expire(self, now: float) -> None:
-        for run in self._runs:
-            if run.deadline is None or now < run.deadline:
-                continue
-            if isinstance(run.waiting, flows.Pause):
-                run.resume()
-            elif isinstance(run.waiting, flows.AwaitReply):
-                self.exchange.forget(run.waiting.message_id)
-                run.resume(error=TimedOut("the peer did not answer in time", wait="response"))
-            else:
-                run.resume(error=TimedOut("no PDU came in time", wait="pdu"))
-
-    def _step(self, run: Run[Any], now: float) -> None:
-        """Resume one flow and begin the step it yields; its end, by return or exception, is recorded."""
-        value, error = run.ready or (None, None)
-        run.ready = None
-        try:
-            step = run.flow.send(value) if error is None else run.flow.throw(error)
-        except StopIteration as stop:
-            self._finish(run, stop.value, None, now)
-        except Exception as failure:  # noqa: BLE001 - the flow's own error goes to whoever asks for its result
-            self._finish(run, None, failure, now)
-        else:
-            run.waiting = step
-            self._begin(run, step, now)
-
-    def _begin(self, run: Run[Any], step: Step, now: float) -> None:
-        try:
-            match step:
-                case flows.SendMessage(message, abstract_syntax):
-                    run.outcome = self._send(message, abstract_syntax, now)
-                    if isinstance(message, Request):
-                        run.message_ids.add(run.outcome)
-                case flows.AwaitReply(message_id, timeout):
-                    self._await_reply(run, message_id, timeout, now)
-                case flows.Deliver(item):
-                    if run.deliver(item):
-                        run.resume()
-                case flows.Pause(seconds):
-                    if self.ended:
-                        raise self._why_ended()
-                    run.deadline = now + seconds
-                case flows.Inject(pdu):
-                    run.outcome = None
-                    self.association.inject(pdu, now)
-                case flows.AwaitPdu(timeout):
-                    self._await_pdu(run, timeout, now)
-                case flows.PollCancel(message_id):
-                    run.resume(self.ended or self.exchange.is_cancelled(message_id))
-                case flows.Call():
-                    pass  # handed out by take_calls
-                case _:
-                    raise LocalProtocolError(f"{step!r} is no step of a flow")
-        except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
-            run.resume(error=error)
-
-    def _send(self, message: Message, abstract_syntax: str | None, now: float) -> int:
-        if self.ended:
-            raise self._why_ended()
-        return self.exchange.send(message, now, abstract_syntax=abstract_syntax)
-
-    def _why_ended(self) -> DicomNetError:
-        if self._released_by_peer:
-            return AssociationError("the peer released the association")
-        return self.error or LocalProtocolError("the association was released")
-
-    def _await_reply(self, run: Run[Any], message_id: int, timeout: float | None, now: float) -> None:
-        response = self._replies.take(message_id)
-        if response is not None:
-            run.resume(response)
-        elif self.ended:
-            run.resume(error=self._why_ended())
-        else:
-            seconds = self._response_timeout if timeout is None else timeout
-            run.deadline = None if seconds is None else now + seconds
-
-    def _await_pdu(self, run: Run[Any], timeout: float | None, now: float) -> None:
-        if self.association.on_pdu is None:
-            raise LocalProtocolError("no PDUs are kept for flows: ask for it with record_pdus")
-        if run.pdus:
-            run.resume(run.pdus.popleft())
-        elif self.association.close_wanted or self.association.state is State.STA1:
-            run.resume(None)
-        else:
-            run.deadline = None if timeout is None else now + timeout
-
-    def _keep_pdu(self, pdu: Pdu) -> None:
-        for run in self._runs:
-            run.pdus.append(pdu)
-
     # -- events ------------------------------------------------------------------------------------------------------
 
     def _take_events(self, now: float) -> None:
@@ -354,9 +241,7 @@ class Session:
                 self._receive(event.message)
             else:
                 self._upper_layer(event, now)
-        for run in self._runs:
-            if isinstance(run.waiting, flows.AwaitPdu):
-                self._await_pdu(run, None if run.deadline is None else run.deadline - now, now)
+        self._flows.offer_pdus(now)
 
     def _receive(self, message: Message) -> None:
         if isinstance(message, Request):
@@ -365,11 +250,7 @@ class Session:
             else:
                 self._desk.put(message)
         elif isinstance(message, Response):
-            for run in self._runs:
-                if isinstance(run.waiting, flows.AwaitReply) and run.waiting.message_id == message.responding_to:
-                    run.resume(message)
-                    return
-            self._replies.put(message)
+            self._flows.answer(message)
 
     def _upper_layer(self, event: UlEvent, now: float) -> None:
         match event:
@@ -417,26 +298,17 @@ class Session:
                 what = "association" if self.peer is not None else "connection"
                 _log.info("%s %d with %s ended: %s", what, self.id, self.address, error)
         self._desk.clear()
-        for run in self._runs:
-            if isinstance(run.waiting, flows.AwaitReply | flows.SendMessage | flows.Pause):
-                run.resume(error=self._why_ended())
+        self._flows.end()
 
-    # -- beginning and end of flows ----------------------------------------------------------------------------------
+    def _why_ended(self) -> DicomNetError | None:
+        """What flows that want to exchange messages are told, once none can pass any more."""
+        if self._released_by_peer:
+            return AssociationError("the peer released the association")
+        if self.released and self.error is None:
+            return LocalProtocolError("the association was released")
+        return self.error
 
     def _serve_next(self) -> None:
         flow = self._desk.begin(self.peer) if self.peer is not None else None
         if flow is not None:
             self._serving = self.start(flow)
-
-    def _finish(self, run: Run[Any], value: Any, error: BaseException | None, now: float) -> None:
-        self._runs.remove(run)
-        self._forget(run)
-        if run is self._serving:
-            self._serving = None
-            self._desk.end(error, now, over=self.ended)
-        run.finish(value, error)
-
-    def _forget(self, run: Run[Any]) -> None:
-        for message_id in run.message_ids:
-            self.exchange.forget(message_id)
-            self._replies.discard(message_id)
