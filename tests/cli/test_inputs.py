@@ -129,6 +129,29 @@ def test_a_uid_in_the_file_leaves_the_data_set_and_names_what_create_makes(worki
     assert gathered("create S --set ProcedureStepLabel=x").instance is None
 
 
+@pytest.mark.parametrize("option", ["--set", "-q"])
+def test_a_uid_laid_over_leaves_the_data_set_too_and_goes_before_the_files(workitem: Path, option: str) -> None:
+    laid = f"{option} SOPInstanceUID=9.9 SOPClassUID=1.2.840.10008.5.1.4.34.6.1 ProcedureStepLabel=x"
+    for words in (f"create S {laid}", f"create S -f {workitem} {laid}"):
+        content = gathered(words)
+        assert content.instance == "9.9"
+        assert "SOPInstanceUID" not in content.dataset
+        assert "SOPClassUID" not in content.dataset
+        assert content.dataset.ProcedureStepLabel == "x"
+    assert gathered(f"create S -f {workitem} -iuid 1.9 {laid}").instance == "1.9"
+    assert gathered(f"create S -f {workitem} {option} SOPInstanceUID=").instance is None
+    assert "SOPInstanceUID" in refusal(f"create S {option} SOPInstanceUID=x.y")
+
+
+def test_a_uid_laid_over_names_no_workitem_to_set_and_that_is_said() -> None:
+    content = gathered("set S -iuid 1.9 --set SOPInstanceUID=9.9 ProcedureStepLabel=x")
+    assert (content.instance, "SOPInstanceUID" in content.dataset) == ("1.9", False)
+    assert content.warnings == ["the attribute SOPInstanceUID has no effect on set; the workitem is -iuid's"]
+    assert not gathered("set S -iuid 1.9 --set SOPInstanceUID=1.9 ProcedureStepLabel=x").warnings
+    for words in ("find S", f"subscribe S -aet ME -iuid {uids.UPS_FILTERED_GLOBAL_SUBSCRIPTION}"):
+        assert gathered(f"{words} -q SOPInstanceUID=9.9").dataset.SOPInstanceUID == "9.9"
+
+
 def test_a_uid_in_the_file_is_no_key_of_find_and_that_is_said(workitem: Path) -> None:
     content = gathered(f"find S -f {workitem}")
     assert content.dataset.SOPInstanceUID in (None, "")

@@ -73,6 +73,7 @@ def gather(line: CommandLine, spec: OperationSpec) -> Content:
     _lay_names(content.dataset, line)
     _lay_pairs(content.dataset, "-q", line.keys)
     _lay_pairs(content.dataset, "--set", line.edits)
+    _take_laid_identity(content, line, spec)
     _finish(content, line, spec)
     _lay_options(content, line, spec)
     if spec.name == "get":
@@ -113,26 +114,55 @@ def _read(name: str) -> bytes:
 
 
 def _take_identity(content: Content, line: CommandLine, spec: OperationSpec) -> None:
-    """SOP Class and Instance UID leave the data set: DIMSE-N has them in the command set only (PS3.4 5.4.2.3)."""
-    from dicomnet.dataset.values import text_value
-
-    try:
-        instance = text_value(content.dataset, _SOP_INSTANCE)
-    except EncodeError as error:
-        raise UsageError(f"-f {line.file}: SOPInstanceUID: {error.message}") from error
-    for tag in (_SOP_CLASS, _SOP_INSTANCE):
-        if tag in content.dataset:
-            del content.dataset[tag]
+    """What the file says of SOP Class and Instance UID leaves the data set."""
+    instance = _pop_identity(content.dataset, f"-f {line.file}")
     if not instance or content.instance is not None:
         return
     if spec.name == "create":
-        if not uids.is_uid(instance):
-            raise UsageError(f"-f {line.file}: SOPInstanceUID {instance!r} is no UID")
-        content.instance = instance
+        content.instance = _usable(instance, f"-f {line.file}")
     elif spec.name == "find":
         content.warnings.append(
             f"-f {line.file}: SOPInstanceUID is no key when it comes from a file; use -iuid {instance}"
         )
+
+
+def _take_laid_identity(content: Content, line: CommandLine, spec: OperationSpec) -> None:
+    """So does what -q and --set laid over it, which goes before the file's; elsewhere it may be a matching key."""
+    if spec.name not in ("create", "set"):
+        return
+    instance = _pop_identity(content.dataset, "--set")
+    if instance is None:
+        return
+    if spec.name == "create":
+        content.instance = line.instance or _usable(instance, "--set") or None
+    elif instance != line.instance:
+        content.warnings.append(f"the attribute SOPInstanceUID has no effect on {spec.name}; the workitem is -iuid's")
+
+
+def _pop_identity(dataset: Dataset, source: str) -> str | None:
+    """Take both UIDs out: DIMSE-N has them in the command set only (PS3.4 5.4.2.3). The instance's, None if not there.
+
+    Raises:
+        UsageError: the UID of the instance cannot be read.
+    """
+    from dicomnet.dataset.values import text_value
+
+    instance = None
+    if _SOP_INSTANCE in dataset:
+        try:
+            instance = text_value(dataset, _SOP_INSTANCE)
+        except EncodeError as error:
+            raise UsageError(f"{source}: SOPInstanceUID: {error.message}") from error
+    for tag in (_SOP_CLASS, _SOP_INSTANCE):
+        if tag in dataset:
+            del dataset[tag]
+    return instance
+
+
+def _usable(instance: str, source: str) -> str:
+    if instance and not uids.is_uid(instance):
+        raise UsageError(f"{source}: SOPInstanceUID {instance!r} is no UID")
+    return instance
 
 
 def _lay_names(dataset: Dataset, line: CommandLine) -> None:
