@@ -26,19 +26,16 @@ from dicomnet.errors import (
     ConnectionLost,
     DecodeError,
     DicomNetError,
-    EncodeError,
     Fault,
     LocalProtocolError,
-    RemoteProtocolError,
     TimedOut,
 )
 from dicomnet.ul.events import ProviderAbortIndication, UlEvent
-from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, Role
-from dicomnet.ul.negotiation import Negotiated, acceptance_fault, associate_fault, pdu_fault
+from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, Role, objection
+from dicomnet.ul.negotiation import Negotiated, acceptance_fault, associate_fault, checked, pdu_fault
 from dicomnet.ul.states import Action, Event, State
-from dicomnet.ul.timers import SUPERVISED, Timeouts, Wait
+from dicomnet.ul.timers import OVERDUE, SUPERVISED, Timeouts, Wait
 from dicomnet.ul.transcript import Direction, Transcript
-from dicomnet.wire.audit import audit
 from dicomnet.wire.buffer import PduLimits, ReceiveBuffer
 from dicomnet.wire.pdata import Buffer, fragment_message
 from dicomnet.wire.pdu import (
@@ -69,15 +66,6 @@ _PDU_EVENTS: Final[Mapping[type[Pdu], Event]] = MappingProxyType(
 )
 _TRUSTING: Final = frozenset({Action.AE_3, Action.AE_6, Action.DT_2, Action.AR_6})  # hand a PDU on for what it says
 _PROTESTING: Final = frozenset({Action.AA_1, Action.AA_7, Action.AA_8})  # the PDU should not have come
-_OVERDUE: Final[Mapping[Wait, str]] = MappingProxyType(
-    {
-        Wait.REQUEST: "no A-ASSOCIATE-RQ came in time",
-        Wait.ASSOCIATE: "the association request was not answered in time",
-        Wait.RELEASE: "the release request was not answered in time",
-        Wait.PDU: "a PDU was begun and not completed in time",
-        Wait.IDLE: "the association was idle for too long",
-    }
-)
 
 
 class Association:
@@ -200,7 +188,7 @@ class Association:
             if wait is Wait.CLOSE:  # the association had ended before; a peer that does not close is no news
                 machine.fire(Event.EVT18, Occasion(now))
                 continue
-            error = TimedOut(f"{_OVERDUE[wait]} ({self.state}, {self.state.meaning})", wait=wait.value)
+            error = TimedOut(f"{OVERDUE[wait]} ({self.state}, {self.state.meaning})", wait=wait.value)
             machine.fail(error)
             if wait is Wait.REQUEST:
                 machine.fire(Event.EVT18, Occasion(now))
@@ -226,7 +214,7 @@ class Association:
         Raises: LocalProtocolError if the state does not allow it or the request is not in order.
         """
         self._require(Event.EVT1, self.role is Role.REQUESTOR)
-        self._request = _checked(request, associate_fault(request))
+        self._request = checked(request, associate_fault(request))
         self._machine.request = request
         self._announce(request.max_length)
         self._machine.fire(Event.EVT1, Occasion(now))
@@ -240,7 +228,7 @@ class Association:
         request = self._machine.request
         if request is None:  # not in Sta3
             raise LocalProtocolError("there is no request to accept")
-        output = _checked(response, associate_fault(response) or acceptance_fault(request, response))
+        output = checked(response, associate_fault(response) or acceptance_fault(request, response))
         self._machine.negotiated = Negotiated(request, response, is_requestor=False)
         self._announce(response.max_length)
         self._machine.fire(Event.EVT7, Occasion(now, output=(output,)))
@@ -251,7 +239,7 @@ class Association:
         Raises: LocalProtocolError if the state does not allow it or the codes are not those of PS3.8 9.3.4.
         """
         self._require(Event.EVT8)
-        self._machine.fire(Event.EVT8, Occasion(now, output=(_checked(AAssociateRJ(result, source, reason)),)))
+        self._machine.fire(Event.EVT8, Occasion(now, output=(checked(AAssociateRJ(result, source, reason)),)))
 
     def send_p_data(
         self,
@@ -365,7 +353,7 @@ class Association:
             self._invalid(fault, AbortReason.INVALID_PDU_PARAMETER_VALUE, now)
         elif cell.action in _PROTESTING:
             message = f"{event.meaning} in {self.state}, {self.state.meaning}"
-            self._machine.fire(event, _objection(cell.action, message, AbortReason.UNEXPECTED_PDU, now))
+            self._machine.fire(event, objection(cell.action, message, AbortReason.UNEXPECTED_PDU, now))
         elif isinstance(pdu, AAbort):
             text = f"the peer aborted the association (source {int(pdu.source)}, reason {int(pdu.reason)})"
             error = Aborted(text, source=pdu.source, reason=pdu.reason)
@@ -379,30 +367,6 @@ class Association:
         """Evt19. Nothing is read any more: where the next PDU would begin is anyone's guess."""
         cell = self._machine.cell(Event.EVT19)
         if cell is not None:
-            self._machine.fire(Event.EVT19, _objection(cell.action, message, reason, now, cause))
+            self._machine.fire(Event.EVT19, objection(cell.action, message, reason, now, cause))
         self._deaf = True
         self._note(now, self._buffer.take_rest())
-
-
-def _objection(
-    action: Action, message: str, reason: AbortReason, now: float, cause: Exception | None = None
-) -> Occasion:
-    """What comes along when the peer is wrong; AA-1 aborts as the user and gives no reason, AA-7 and AA-8 do."""
-    as_user = action is Action.AA_1
-    source = AbortSource.SERVICE_USER if as_user else AbortSource.SERVICE_PROVIDER
-    error = RemoteProtocolError(message, source=source, reason=AbortReason.NOT_SPECIFIED if as_user else reason)
-    error.__cause__ = cause
-    return Occasion(now, source=source, reason=error.reason, error=error)
-
-
-def _checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, fault: str | None = None) -> bytes:
-    """The bytes of a PDU of ours, which is in order. Raises: LocalProtocolError."""
-    errors = [f"{finding.path}: {finding.message}" for finding in audit(pdu) if finding.severity == "error"]
-    if fault is not None:
-        errors.append(fault)
-    try:
-        if not errors:
-            return encode_pdu(pdu)
-    except EncodeError as error:
-        raise LocalProtocolError(str(error)) from error
-    raise LocalProtocolError("; ".join(errors))

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dicomnet.codes import AbortReason, AbortSource, RejectResult, RejectSource, reject_reason_text
-from dicomnet.errors import DicomNetError, Rejected
+from dicomnet.errors import DicomNetError, Rejected, RemoteProtocolError
 from dicomnet.ul.events import (
     AbortIndication,
     AssociateConfirmation,
@@ -33,7 +33,7 @@ from dicomnet.ul.timers import Timeouts, Timers, Wait
 from dicomnet.ul.transcript import Direction, Step, Transcript
 from dicomnet.wire.pdu import AAbort, AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF, Pdu, encode_pdu
 
-__all__ = ["VERSION_REJECTION", "Machine", "Occasion", "Role"]
+__all__ = ["VERSION_REJECTION", "Machine", "Occasion", "Role", "objection"]
 
 
 class Role(StrEnum):
@@ -53,6 +53,17 @@ class Occasion:
     source: int = AbortSource.SERVICE_PROVIDER
     reason: int = AbortReason.NOT_SPECIFIED
     error: DicomNetError | None = None
+
+
+def objection(
+    action: Action, message: str, reason: AbortReason, now: float, cause: Exception | None = None
+) -> Occasion:
+    """What comes along when the peer is wrong; AA-1 aborts as the user and gives no reason, AA-7 and AA-8 do."""
+    as_user = action is Action.AA_1
+    source = AbortSource.SERVICE_USER if as_user else AbortSource.SERVICE_PROVIDER
+    error = RemoteProtocolError(message, source=source, reason=AbortReason.NOT_SPECIFIED if as_user else reason)
+    error.__cause__ = cause
+    return Occasion(now, source=source, reason=error.reason, error=error)
 
 
 VERSION_REJECTION: Final = encode_pdu(AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 2))

@@ -14,7 +14,8 @@ from types import MappingProxyType
 
 from dicomnet import uids
 from dicomnet.codes import ContextResult
-from dicomnet.errors import LocalProtocolError
+from dicomnet.errors import EncodeError, LocalProtocolError
+from dicomnet.wire.audit import audit
 from dicomnet.wire.items import (
     AbstractSyntax,
     ApplicationContext,
@@ -28,7 +29,7 @@ from dicomnet.wire.items import (
     RoleSelection,
     UserInformation,
 )
-from dicomnet.wire.pdu import AAssociateAC, AAssociateRQ, PDataTF, Pdu
+from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF, Pdu, encode_pdu
 
 __all__ = [
     "DEFAULT_MAX_LENGTH",
@@ -40,6 +41,7 @@ __all__ = [
     "acceptance_fault",
     "associate_fault",
     "build_request",
+    "checked",
     "clean_title",
     "clean_uid",
     "granted_roles",
@@ -323,3 +325,20 @@ def _outcome(
         as_scu, as_scp = (scu, scp) if is_requestor else (scp, scu)
         accepted[context.context_id] = AcceptedContext(context.context_id, abstract, chosen, as_scu, as_scp)
     return MappingProxyType(accepted), MappingProxyType(refused)
+
+
+def checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, fault: str | None = None) -> bytes:
+    """The bytes of a PDU of ours, which is in order.
+
+    Raises:
+        LocalProtocolError: it is not; the text names every fault.
+    """
+    errors = [f"{finding.path}: {finding.message}" for finding in audit(pdu) if finding.severity == "error"]
+    if fault is not None:
+        errors.append(fault)
+    try:
+        if not errors:
+            return encode_pdu(pdu)
+    except EncodeError as error:
+        raise LocalProtocolError(str(error)) from error
+    raise LocalProtocolError("; ".join(errors))

@@ -15,7 +15,7 @@ from typing import Final
 
 from dicomnet.ul.states import State
 
-__all__ = ["SUPERVISED", "Timeouts", "Timers", "Wait"]
+__all__ = ["OVERDUE", "SUPERVISED", "Timeouts", "Timers", "Wait"]
 
 
 class Wait(StrEnum):
@@ -74,6 +74,17 @@ SUPERVISED: Final[Mapping[State, frozenset[Wait]]] = MappingProxyType(
     }
 )
 """The waits that may run in each state, besides ARTIM, which the actions start and stop."""
+
+OVERDUE: Final[Mapping[Wait, str]] = MappingProxyType(
+    {
+        Wait.REQUEST: "no A-ASSOCIATE-RQ came in time",
+        Wait.ASSOCIATE: "the association request was not answered in time",
+        Wait.RELEASE: "the release request was not answered in time",
+        Wait.PDU: "a PDU was begun and not completed in time",
+        Wait.IDLE: "the association was idle for too long",
+    }
+)
+"""What happened when a deadline passes; at ``CLOSE`` nothing did, the association had ended before."""
 
 _BY_STATE: Final = frozenset({Wait.ASSOCIATE, Wait.RELEASE, Wait.IDLE})  # begin with the state; PDU begins with a byte
 _ARTIM: Final = frozenset({Wait.REQUEST, Wait.CLOSE})
