@@ -62,12 +62,13 @@ def create(
     now: datetime,
     *,
     worklist_label: str,
+    max_size: int,
     wants: Callable[[GlobalSubscription, str, Dataset], bool],
 ) -> Done:
     """Make a workitem; ``wants`` tells whether a global subscription covers it.
 
     Raises:
-        Refusal: 0111, 0117, or what the attribute rules say.
+        Refusal: 0111, 0117, 0213, or what the attribute rules say.
         EncodeError: a value cannot be written in every transfer syntax.
     """
     uid = uid or new_uid()
@@ -80,7 +81,7 @@ def create(
     check_create(dataset)
     check_writable(dataset)
     changed = tuple(prepare(dataset, now, worklist_label))
-    transaction.add(record(Workitem(uid, StepState.SCHEDULED, b""), dataset))
+    transaction.add(_bounded(record(Workitem(uid, StepState.SCHEDULED, b""), dataset), max_size))
     effects: list[events.DeliverEventReport] = []
     reports = [events.state_report(dataset), *events.assigned_reports(dataset)]
     receivers = [held for held in transaction.global_subscriptions() if wants(held, uid, dataset)]
@@ -93,11 +94,11 @@ def create(
     return Done(general.SUCCESS, tuple(effects), instance=uid)
 
 
-def set_attributes(transaction: Transaction, uid: str, changes: Dataset, now: datetime) -> Done:
+def set_attributes(transaction: Transaction, uid: str, changes: Dataset, now: datetime, *, max_size: int) -> Done:
     """Change attributes (CC.2.6.3): all of them or none.
 
     Raises:
-        Refusal: C307, C300, C301, C310, or what the attribute rules say.
+        Refusal: C307, C300, C301, C310, 0213, or what the attribute rules say.
         EncodeError: a value cannot be written in every transfer syntax.
     """
     workitem = known_workitem(transaction, uid)
@@ -113,7 +114,8 @@ def set_attributes(transaction: Transaction, uid: str, changes: Dataset, now: da
     check_writable(changes)
     before, after = decode(workitem), decode(workitem)
     ignored = tuple(apply_set(after, changes, now))
-    transaction.replace(record(workitem, after))
+    # one kept under a larger limit may be changed, but must not grow
+    transaction.replace(_bounded(record(workitem, after), max(max_size, len(workitem.data))))
     reports = events.changes(before, after)
     effects = tuple(events.deliver(reports, uid, transaction.subscribers(uid))) if reports else ()
     if ignored:
@@ -147,17 +149,20 @@ def change_state(transaction: Transaction, uid: str, action: Dataset, now: datet
     return Done(transition.status, tuple(events.deliver([report], uid, transaction.subscribers(uid))))
 
 
-def request_cancel(transaction: Transaction, uid: str, request: Dataset, requesting_ae: str, now: datetime) -> Done:
+def request_cancel(
+    transaction: Transaction, uid: str, request: Dataset, requesting_ae: str, now: datetime, *, max_size: int
+) -> Done:
     """Action type 2 (CC.2.2.3): ours to do while nobody has claimed the workitem, the performer's afterwards.
 
     A performer is taken for reachable when anybody is subscribed to the workitem; with no subscriber it is C312.
 
     Raises:
-        Refusal: C307, C311 or C312.
+        Refusal: C307, C311, C312, or 0213 for a request larger than a workitem may be.
         EncodeError: a value cannot be written in every transfer syntax.
     """
     workitem = known_workitem(transaction, uid)
     check_writable(request)
+    _check_size(encode(request), max_size)
     transition = decide(Event.REQUEST_CANCEL, StepState(workitem.state))
     receivers = transaction.subscribers(uid)
     if transition.asks_performer:
@@ -215,3 +220,13 @@ def record(workitem: Workitem, dataset: Dataset) -> Workitem:
         readiness=first(dataset, Narrowing.COLUMNS["readiness"]),
         patient_id=None if len(patient) > 1 else "".join(patient),
     )
+
+
+def _bounded(workitem: Workitem, max_size: int) -> Workitem:
+    _check_size(workitem.data, max_size)
+    return workitem
+
+
+def _check_size(data: bytes, max_size: int) -> None:
+    if len(data) > max_size:
+        raise Refusal(general.RESOURCE_LIMITATION, f"a workitem may have {max_size} bytes")

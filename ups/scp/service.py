@@ -87,7 +87,8 @@ class UpsService:
 
     ``knows_ae`` says whether there is an address for an AE title (by default there is for none); ``fallback`` are the
     AE titles told of a restart beside the subscribers; ``worklist_label`` fills an empty Worklist Label (our AE title
-    by default); with ``grant_locks`` False a deletion lock is answered with B301.
+    by default); with ``grant_locks`` False a deletion lock is answered with B301. Workitems beyond ``max_workitem``
+    bytes, as they are kept, are refused with 0213.
     """
 
     def __init__(
@@ -99,12 +100,14 @@ class UpsService:
         fallback: Iterable[str] = (),
         worklist_label: str | None = None,
         grant_locks: bool = True,
+        max_workitem: int = 4 * 1024 * 1024,
     ) -> None:
         self._store = store
         self._knows_ae = knows_ae
         self._fallback = tuple(fallback)
         self._worklist_label = (ae_title if worklist_label is None else worklist_label)[:64]
         self._grant_locks = grant_locks
+        self._max_workitem = max_workitem
 
     def handle(self, request: Request, caller: Caller, now: datetime) -> Outcome:
         """Carry a request out; what is answered with success has been kept."""
@@ -182,17 +185,20 @@ class UpsService:
                 data,
                 now,
                 worklist_label=self._worklist_label,
+                max_size=self._max_workitem,
                 wants=lambda held, uid, workitem: _wants(held, uid, workitem, now),
             )
         if isinstance(request, messages.NSetRequest):
-            return changes.set_attributes(transaction, request.instance, data, now)
+            return changes.set_attributes(transaction, request.instance, data, now, max_size=self._max_workitem)
         action = cast("messages.NActionRequest", request)
         if action.action_type in (ActionType.CHANGE_STATE, ActionType.REQUEST_CANCEL):
             if action.instance in SUBSCRIPTION_INSTANCES:
                 raise Refusal(status.INAPPROPRIATE_ACTION, "this action is for a single workitem")
             if action.action_type == ActionType.CHANGE_STATE:
                 return changes.change_state(transaction, action.instance, data, now)
-            return changes.request_cancel(transaction, action.instance, data, caller.ae_title, now)
+            return changes.request_cancel(
+                transaction, action.instance, data, caller.ae_title, now, max_size=self._max_workitem
+            )
         return subscriptions.act(
             transaction,
             action.action_type,

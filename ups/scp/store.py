@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol, TypeVar
@@ -17,6 +17,7 @@ from typing import ClassVar, Protocol, TypeVar
 from dicomnet.errors import DicomNetError
 
 __all__ = [
+    "PAGE_BYTES",
     "Conflict",
     "GlobalSubscription",
     "MemoryStore",
@@ -31,8 +32,11 @@ __all__ = [
     "Subscription",
     "Transaction",
     "Workitem",
+    "page_of",
 ]
 
+PAGE_BYTES = 16 * 1024 * 1024
+"""What a page of workitems may weigh: whoever searches holds one at a time."""
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -128,14 +132,31 @@ class Narrowing:
         )
 
 
+def page_of(workitems: Iterable[Workitem], limit: int, size: int) -> list[Workitem]:
+    """The first of these: at most ``limit``, and no more once they have ``size`` bytes."""
+    found: list[Workitem] = []
+    weight = 0
+    for workitem in workitems:
+        found.append(workitem)
+        weight += len(workitem.data)
+        if len(found) >= limit or weight >= size:
+            break
+    return found
+
+
 class Transaction(Protocol):
     """What can be done inside ``Store.read`` and ``Store.write``; any of it raises StoreError when the store fails."""
 
     def workitem(self, uid: str) -> Workitem | None:
         """The workitem with this UID."""
 
-    def workitems(self, *, after: int = 0, limit: int = 100, narrowing: Narrowing | None = None) -> list[Workitem]:
-        """The next workitems in order of creation, those with a greater ``number`` than ``after``."""
+    def workitems(
+        self, *, after: int = 0, limit: int = 100, size: int = PAGE_BYTES, narrowing: Narrowing | None = None
+    ) -> list[Workitem]:
+        """The next workitems in order of creation, those with a greater ``number`` than ``after``.
+
+        At most ``limit`` of them, and no more once their data sets have ``size`` bytes; none when there are no more.
+        """
 
     def add(self, workitem: Workitem) -> None:
         """Keep a new workitem; Conflict when its UID is taken."""
@@ -256,15 +277,12 @@ class _Tables:
         number = self._numbers.get(uid)
         return None if number is None else self._workitems[number]
 
-    def workitems(self, *, after: int = 0, limit: int = 100, narrowing: Narrowing | None = None) -> list[Workitem]:
-        found: list[Workitem] = []
-        for place in range(bisect_right(self._order, after), len(self._order)):
-            if len(found) == limit:
-                break
-            workitem = self._workitems[self._order[place]]
-            if narrowing is None or narrowing.admits(workitem):
-                found.append(workitem)
-        return found
+    def workitems(
+        self, *, after: int = 0, limit: int = 100, size: int = PAGE_BYTES, narrowing: Narrowing | None = None
+    ) -> list[Workitem]:
+        places = range(bisect_right(self._order, after), len(self._order))
+        every = (self._workitems[self._order[place]] for place in places)
+        return page_of((item for item in every if narrowing is None or narrowing.admits(item)), limit, size)
 
     def add(self, workitem: Workitem) -> None:
         if workitem.uid in self._numbers:

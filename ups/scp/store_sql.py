@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from ups.scp.store import (
+    PAGE_BYTES,
     Conflict,
     GlobalSubscription,
     Narrowing,
@@ -30,6 +31,7 @@ from ups.scp.store import (
     StoreReadOnly,
     Subscription,
     Workitem,
+    page_of,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA_VERSION", "SqlStore", "open_store"]
 
 SCHEMA_VERSION = 1
+
+_VOLATILE = "a database in memory would lose the workitems when the program ends"
 
 _metadata = sa.MetaData()
 _schema = sa.Table("ups_schema", _metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -99,6 +103,10 @@ def _url(name: str) -> URL:
     except ValueError as error:
         raise StoreError("not a file name") from error
     return URL.create("sqlite", database=os.path.abspath(name))
+
+
+def _is_in_memory(database: str | None, mode: object) -> bool:
+    return not database or ":memory:" in database or mode == "memory"
 
 
 class SqlStore:
@@ -235,7 +243,9 @@ class _SqlTransaction:
         row = self.connection.execute(sa.select(_workitem).where(_workitem.c.uid == uid)).one_or_none()
         return None if row is None else _to_workitem(row)
 
-    def workitems(self, *, after: int = 0, limit: int = 100, narrowing: Narrowing | None = None) -> list[Workitem]:
+    def workitems(
+        self, *, after: int = 0, limit: int = 100, size: int = PAGE_BYTES, narrowing: Narrowing | None = None
+    ) -> list[Workitem]:
         query = sa.select(_workitem).where(_workitem.c.number > after).order_by(_workitem.c.number).limit(limit)
         for name, values in (narrowing.wanted if narrowing else {}).items():
             if len(values) > 500:
@@ -243,7 +253,8 @@ class _SqlTransaction:
             column = _workitem.c[name]
             admitted = column.in_(sorted(values))
             query = query.where(sa.or_(admitted, column.is_(None)) if column.nullable else admitted)
-        return [_to_workitem(row) for row in self.connection.execute(query)]
+        with self.connection.execute(query) as rows:
+            return page_of(map(_to_workitem, rows), limit, size)
 
     def add(self, workitem: Workitem) -> None:
         self.connection.execute(sa.insert(_workitem).values(uid=workitem.uid, version=1, **_columns(workitem)))

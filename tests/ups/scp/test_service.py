@@ -595,3 +595,37 @@ def test_a_value_that_cannot_be_told_to_every_peer_is_refused(memory_desk, eleme
     assert memory_desk.create().status == 0
     assert memory_desk.one(memory_desk.set_request("1.2.3", odd), uids.UPS_PULL).status == 0x0110
     assert memory_desk.cancel(data=odd).status == 0x0110
+
+
+@pytest.mark.parametrize(("surplus", "status"), [(0, 0), (2, 0x0213)], ids=["at the limit", "beyond"])
+def test_a_workitem_may_have_so_many_bytes(make_desk, store, surplus, status):
+    limit = 4096
+    small = make_desk(store, max_workitem=limit)
+    assert small.create("1.2.1").status == 0
+    with store.read() as transaction:
+        room = limit - len(transaction.workitem("1.2.1").data) - 12  # the header of UN
+    filled = small.workitem()
+    filled.add_new(0x7FE10010, "UN", bytes(room + surplus))
+    assert small.create("1.2.2", data=filled).status == status
+    assert small.get("1.2.2").status == (0xC307 if status else 0)
+    changes = small.dataset()
+    changes.add_new(0x7FE10010, "UN", bytes(room + surplus))
+    assert small.one(small.set_request("1.2.1", changes), uids.UPS_PULL).status == status
+    assert (0x7FE10010 in small.get("1.2.1").data_set) == (not status)
+
+
+@pytest.mark.parametrize(("surplus", "status"), [(0, 0), (2, 0x0213)], ids=["at the limit", "beyond"])
+def test_a_cancel_request_is_no_larger_than_a_workitem(make_desk, store, surplus, status):
+    small = make_desk(store, max_workitem=4096)
+    assert small.create().status == 0
+    assert small.cancel(ReasonForCancellation="x" * (4096 - 8 + surplus)).status == status
+    assert small.state() == ("SCHEDULED" if status else "CANCELED")
+
+
+def test_a_workitem_kept_under_a_larger_limit_can_be_ended(make_desk, store):
+    assert make_desk(store).create(ProcedureStepLabel="x" * 64, PatientComments="x" * 5000).status == 0
+    small = make_desk(store, max_workitem=100)
+    assert small.change("IN PROGRESS").status == 0
+    assert small.set(tx="1.9", PatientComments="y" * 5000).status == 0
+    assert small.set(tx="1.9", PatientComments="y" * 5002).status == 0x0213
+    assert small.set(tx="1.9", PatientComments="").status == 0

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import event
@@ -85,6 +86,18 @@ def test_only_the_version_that_was_read_is_replaced(store):
         transaction.replace(held)
     with pytest.raises(Conflict), store.write() as transaction:
         transaction.replace(held)
+
+
+@pytest.mark.parametrize(("size", "found"), [(20, 2), (21, 3), (1, 1), (0, 1)])
+def test_a_page_ends_with_the_workitem_that_fills_it(store, size, found):
+    with store.write() as transaction:
+        for number in range(5):
+            transaction.add(replace(_item(f"1.{number}"), data=bytes(10)))
+        transaction.subscribe_all("A", lock=False, trial=False)
+    with store.read() as transaction:
+        assert len(transaction.workitems(size=size)) == found
+        assert len(transaction.workitems(size=50)) == 5
+        assert len(transaction.subscribers("1.4")) == 1
 
 
 def test_pages_follow_the_order_of_creation(store):
