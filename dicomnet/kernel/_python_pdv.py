@@ -28,7 +28,8 @@ def pack_p_data_tf(
     length, but for the end of an odd payload. An empty payload makes one empty last fragment, or nothing without
     ``last``. The arguments are judged in their order, ``max_length`` after ``control``.
 
-    Raises: EncodeError.
+    Raises:
+        EncodeError: an argument is out of its range.
     """
     if not 0 <= context_id <= 255:
         raise EncodeError(f"{context_id} is no presentation context id", code=Fault.BAD_VALUE, path="context_id")
@@ -59,8 +60,9 @@ def pack_p_data_tf(
 def scan_pdvs(body: bytes | memoryview, max_pdvs: int) -> list[tuple[int, int, int, int]]:
     """Context id, message control header, and start and end of the fragment of each PDV of a P-DATA-TF body.
 
-    Raises: DecodeError, at the PDV that is wrong; offsets count from the start of ``body``. Of several things wrong
-    with one PDV the first counts: one PDV too many, no room for the length, a length below 2, a length past the end.
+    Raises:
+        DecodeError: a PDV is wrong; offsets count from the start of ``body``. Of several things wrong with one PDV the
+            first counts: one PDV too many, no room for the length, a length below 2, a length past the end.
     """
     pdvs: list[tuple[int, int, int, int]] = []
     position = 0

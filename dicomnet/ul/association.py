@@ -211,7 +211,8 @@ class Association:
     def associate_request(self, request: AAssociateRQ, now: float) -> None:
         """Ask for an association (Evt1); the request goes out when the transport is connected.
 
-        Raises: LocalProtocolError if the state does not allow it or the request is not in order.
+        Raises:
+            LocalProtocolError: the state does not allow it, or the request is not in order.
         """
         self._require(Event.EVT1, self.role is Role.REQUESTOR)
         self._request = checked(request, associate_fault(request))
@@ -222,7 +223,8 @@ class Association:
     def associate_accept(self, response: AAssociateAC, now: float) -> None:
         """Accept the association the peer asked for (Evt7).
 
-        Raises: LocalProtocolError if the state does not allow it or the answer does not fit the request.
+        Raises:
+            LocalProtocolError: the state does not allow it, or the answer does not fit the request.
         """
         self._require(Event.EVT7)
         request = self._machine.request
@@ -236,7 +238,8 @@ class Association:
     def associate_reject(self, result: int, source: int, reason: int, now: float) -> None:
         """Reject the association the peer asked for (Evt8).
 
-        Raises: LocalProtocolError if the state does not allow it or the codes are not those of PS3.8 9.3.4.
+        Raises:
+            LocalProtocolError: the state does not allow it, or the codes are not those of PS3.8 9.3.4.
         """
         self._require(Event.EVT8)
         self._machine.fire(Event.EVT8, Occasion(now, output=(checked(AAssociateRJ(result, source, reason)),)))
@@ -254,7 +257,8 @@ class Association:
 
         The buffers are not copied: leave them alone until ``data_to_send`` is sent.
 
-        Raises: LocalProtocolError if the state does not allow it, the context is not accepted or both parts are None.
+        Raises:
+            LocalProtocolError: the state does not allow it, the context is not accepted, or both parts are None.
         """
         self._require(Event.EVT9)
         if self.negotiated is None or context_id not in self.negotiated.contexts:
@@ -267,12 +271,20 @@ class Association:
         self._machine.fire(Event.EVT9, Occasion(now, output=output))
 
     def release_request(self, now: float) -> None:
-        """Ask for release (Evt11); ReleaseConfirmation follows. Raises: LocalProtocolError outside Sta6."""
+        """Ask for release (Evt11); ReleaseConfirmation follows.
+
+        Raises:
+            LocalProtocolError: outside Sta6.
+        """
         self._require(Event.EVT11)
         self._machine.fire(Event.EVT11, Occasion(now, output=(encode_pdu(AReleaseRQ()),)))
 
     def release_response(self, now: float) -> None:
-        """Agree to the peer's release (Evt14). Raises: LocalProtocolError if it is not our turn to answer."""
+        """Agree to the peer's release (Evt14).
+
+        Raises:
+            LocalProtocolError: it is not our turn to answer.
+        """
         self._require(Event.EVT14)
         self._machine.fire(Event.EVT14, Occasion(now, output=(encode_pdu(AReleaseRP()),)))
 
@@ -289,7 +301,10 @@ class Association:
         """End the association because the peer broke the protocol above (PS3.7): A-ABORT, source service-provider.
 
         That is Evt19, found out one layer further up; a ProviderAbortIndication with ``error`` follows. When the
-        association is ending or over, nothing happens. Raises: LocalProtocolError while there is none yet.
+        association is ending or over, nothing happens.
+
+        Raises:
+            LocalProtocolError: there is none yet.
         """
         if self.is_over or self.state is State.STA13:
             return
@@ -301,7 +316,9 @@ class Association:
     def inject(self, data: Buffer | Pdu, now: float) -> None:
         """Send this as it is, past audit and state machine: for tests and research.
 
-        Raises: LocalProtocolError without a transport; EncodeError if a PDU has no encoding at all.
+        Raises:
+            LocalProtocolError: there is no transport.
+            EncodeError: a PDU has no encoding at all.
         """
         if self.is_over or not self._connected:
             raise LocalProtocolError("there is no transport connection to send on")

@@ -54,7 +54,8 @@ class ReceiveBuffer:
     def next_pdu(self) -> bytes | None:
         """The next whole PDU with its header, None as long as there is none.
 
-        Raises: DecodeError if its header is that of no PDU we take; every later call raises the same.
+        Raises:
+            DecodeError: its header is that of no PDU we take; every later call raises the same.
         """
         left = len(self._data) - self._start
         if left < (self._needed or HEADER_LENGTH):

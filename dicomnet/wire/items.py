@@ -240,7 +240,11 @@ _CLAUSES: Mapping[int, str] = {
 
 
 def read_items(reader: Reader, place: ItemPlace) -> tuple[Item, ...]:
-    """All that is left in ``reader`` as items. Raises: DecodeError."""
+    """All that is left in ``reader`` as items.
+
+    Raises:
+        DecodeError: one of them cannot be read, or there are too many.
+    """
     items: list[Item] = []
     counted = 0
     while reader.remaining:
@@ -266,7 +270,11 @@ def read_items(reader: Reader, place: ItemPlace) -> tuple[Item, ...]:
 
 
 def encode_items(items: Iterable[Item]) -> bytes:
-    """The items one after the other. Raises: EncodeError."""
+    """The items one after the other.
+
+    Raises:
+        EncodeError: a field cannot hold its value.
+    """
     parts: list[bytes] = []
     for index, item in enumerate(items):
         try:

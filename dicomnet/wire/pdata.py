@@ -44,7 +44,11 @@ class Pdv:
         return bool(self.control & _LAST)
 
     def header(self) -> bytes:
-        """The six bytes before the payload. Raises: EncodeError."""
+        """The six bytes before the payload.
+
+        Raises:
+            EncodeError: a field cannot hold its value.
+        """
         length = len(self.payload) + 2 if self.pdv_length is None else self.pdv_length
         return u32(length, "pdv_length") + u8(self.context_id, "context_id") + u8(self.control, "control")
 
@@ -62,7 +66,8 @@ def fragment_message(
     ``max_length`` is what the peer announced, 0 for no limit. Command and data set share a PDU if both fit into one,
     unless ``one_pdv_per_pdu``. The payload is not copied: leave it alone until it is sent.
 
-    Raises: EncodeError.
+    Raises:
+        EncodeError: a field cannot hold its value, or the peer takes no fragment at all.
     """
     limit = min(max_length or OWN_MAX_LENGTH, OWN_MAX_LENGTH)
     if command is not None and data is not None and not one_pdv_per_pdu:
@@ -110,7 +115,8 @@ class FragmentAssembler:
     def add(self, pdv: Pdv) -> Assembled | None:
         """Take the next fragment; what it completes is returned.
 
-        Raises: DecodeError, ORDER if the fragment belongs to something else, LIMIT if it is too much.
+        Raises:
+            DecodeError: ORDER if the fragment belongs to something else, LIMIT if it is too much.
         """
         current = (pdv.context_id, pdv.is_command)
         if self._current not in (None, current):

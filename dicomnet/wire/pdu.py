@@ -290,7 +290,11 @@ def pdu_name(pdu_type: int) -> str:
 
 
 def encode_pdu(pdu: Pdu) -> bytes:
-    """The bytes of a PDU, right or wrong. Raises: EncodeError if a field cannot hold its value."""
+    """The bytes of a PDU, right or wrong.
+
+    Raises:
+        EncodeError: a field cannot hold its value.
+    """
     try:
         body = pdu.encode_body()
         length = u32(len(body) if pdu.length is None else pdu.length, "length")
@@ -304,7 +308,8 @@ def decode_pdu(data: bytes, *, lenient: bool = False, max_pdvs: int = MAX_PDVS) 
 
     With ``lenient`` a wrong PDU length is kept in ``length`` and what cannot be read becomes an UnknownPdu.
 
-    Raises: DecodeError; with ``lenient`` only if there are not even the six bytes of the header.
+    Raises:
+        DecodeError: it is none; with ``lenient`` only if there are not even the six bytes of the header.
     """
     data = bytes(data)
     header = Reader(data, name="PDU", clause="PS3.8 9.3.1")

@@ -45,26 +45,46 @@ class Reader:
         return self._end - self._position
 
     def u8(self, field: str) -> int:
-        """One byte. Raises: DecodeError."""
+        """One byte.
+
+        Raises:
+            DecodeError: fewer are left.
+        """
         return self._data[self._advance(1, field)]
 
     def u16(self, field: str) -> int:
-        """Two bytes. Raises: DecodeError."""
+        """Two bytes.
+
+        Raises:
+            DecodeError: fewer are left.
+        """
         start = self._advance(2, field)
         return int.from_bytes(self._data[start : start + 2], "big")
 
     def u32(self, field: str) -> int:
-        """Four bytes. Raises: DecodeError."""
+        """Four bytes.
+
+        Raises:
+            DecodeError: fewer are left.
+        """
         start = self._advance(4, field)
         return int.from_bytes(self._data[start : start + 4], "big")
 
     def take(self, count: int, field: str) -> bytes:
-        """The next ``count`` bytes. Raises: DecodeError."""
+        """The next ``count`` bytes.
+
+        Raises:
+            DecodeError: fewer are left.
+        """
         start = self._advance(count, field)
         return self._data[start : start + count]
 
     def text(self, count: int, field: str) -> str:
-        """The next ``count`` bytes as Latin-1, in which every byte has a character of its own. Raises: DecodeError."""
+        """The next ``count`` bytes as Latin-1, in which every byte has a character of its own.
+
+        Raises:
+            DecodeError: fewer are left.
+        """
         return str(self.take(count, field), "latin-1")
 
     def rest(self) -> bytes:
@@ -72,12 +92,20 @@ class Reader:
         return self.take(self.remaining, "")
 
     def sub(self, count: int, name: str, clause: str = "") -> Reader:
-        """A reader for the next ``count`` bytes, which this one skips. Raises: DecodeError."""
+        """A reader for the next ``count`` bytes, which this one skips.
+
+        Raises:
+            DecodeError: fewer are left.
+        """
         start = self._advance(count, name)
         return Reader(self._data, start, start + count, name=name, clause=clause or self._clause, parent=self)
 
     def finish(self) -> None:
-        """Make sure that nothing is left over. Raises: DecodeError."""
+        """Make sure that nothing is left over.
+
+        Raises:
+            DecodeError: there is something left over.
+        """
         if self._position != self._end:
             raise self.error(Fault.LEFTOVER, f"{self.remaining} bytes left over")
 

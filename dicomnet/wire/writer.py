@@ -13,22 +13,38 @@ _TITLE_LENGTH = 16
 
 
 def u8(value: int, path: str) -> bytes:
-    """One byte. Raises: EncodeError."""
+    """One byte.
+
+    Raises:
+        EncodeError: it does not fit.
+    """
     return _unsigned(value, 1, path)
 
 
 def u16(value: int, path: str) -> bytes:
-    """Two bytes. Raises: EncodeError."""
+    """Two bytes.
+
+    Raises:
+        EncodeError: it does not fit.
+    """
     return _unsigned(value, 2, path)
 
 
 def u32(value: int, path: str) -> bytes:
-    """Four bytes. Raises: EncodeError."""
+    """Four bytes.
+
+    Raises:
+        EncodeError: it does not fit.
+    """
     return _unsigned(value, 4, path)
 
 
 def latin1(text: str, path: str) -> bytes:
-    """Text, one byte a character. Raises: EncodeError."""
+    """Text, one byte a character.
+
+    Raises:
+        EncodeError: it does not fit.
+    """
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError as error:
@@ -38,7 +54,11 @@ def latin1(text: str, path: str) -> bytes:
 
 
 def title(text: str, path: str) -> bytes:
-    """An AE title, padded with spaces to its 16 bytes (PS3.8 9.3.2). Raises: EncodeError."""
+    """An AE title, padded with spaces to its 16 bytes (PS3.8 9.3.2).
+
+    Raises:
+        EncodeError: it does not fit.
+    """
     encoded = latin1(text, path)
     if len(encoded) > _TITLE_LENGTH:
         raise EncodeError(
@@ -51,7 +71,11 @@ def title(text: str, path: str) -> bytes:
 
 
 def exactly(value: bytes, count: int, path: str) -> bytes:
-    """``value``, provided that it has ``count`` bytes. Raises: EncodeError."""
+    """``value``, provided that it has ``count`` bytes.
+
+    Raises:
+        EncodeError: it does not fit.
+    """
     if len(value) != count:
         raise EncodeError(f"{len(value)} bytes, the field has {count}", code=Fault.BAD_LENGTH, path=path)
     return value
