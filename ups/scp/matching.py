@@ -31,12 +31,14 @@ from ups.scp.values import SPECIFIC_CHARACTER_SET, first, items, raw, text_vr, t
 from ups.scp.wildcard import has_wildcard, wildcard_match
 from ups.tables import attributes, return_keys
 
-__all__ = ["MAX_KEYS", "MAX_PATTERN", "MAX_UIDS", "Query", "utc_offset", "with_uids"]
+__all__ = ["MAX_KEYS", "MAX_PATTERN", "MAX_TESTED", "MAX_UIDS", "Query", "utc_offset", "with_uids"]
 
 MAX_PATTERN = 1024
 """Longest key value, in characters."""
 MAX_UIDS = 10_000
 """Most values in one key."""
+MAX_TESTED = 256
+"""Most values in one identifier that are tried one after the other on each workitem: wild cards, ranges, names."""
 MAX_KEYS = 1_000
 """Most keys in one identifier, nested ones included."""
 
@@ -70,6 +72,7 @@ class Query:
     def __init__(self, identifier: Dataset, *, offset: int = 0) -> None:
         self._offset = offset
         self._count = 0
+        self._tested = 0
         self.all_supported = True
         own = utc_offset(first(identifier, _TIMEZONE))
         self._keys = self._compile(identifier, offset if own is None else own, ())
@@ -111,6 +114,10 @@ class Query:
             return _Key(tag, vr, None)
         if len(values) > MAX_UIDS or any(len(value) > MAX_PATTERN for value in values):
             raise Refusal(status.FIND_OUT_OF_RESOURCES, naming("too long:", [path]), elements=[tag])
+        self._tested += sum(_is_tested(value, vr) for value in values)
+        if self._tested > MAX_TESTED:
+            text = f"more than {MAX_TESTED} wild cards, ranges and names"
+            raise Refusal(status.FIND_OUT_OF_RESOURCES, text, elements=[tag])
         return _Key(tag, vr, _value_test(tag, vr, values, offset, path))
 
     def narrowing(self) -> Narrowing:
@@ -206,11 +213,25 @@ def _value_test(tag: int, vr: str, values: tuple[str, ...], offset: int, path: t
         return _name_test(tag, values)
     if vr in ("DS", "IS"):
         return _number_test(tag, values, path)
-    if text_vr(vr) and vr != "UI" and any(map(has_wildcard, values)):
-        return lambda dataset, _: any(
-            wildcard_match(wanted, value) for value in texts(dataset, tag) if value for wanted in values
-        )
-    return _AnyOf(tag, values)
+    patterns = tuple(value for value in values if _is_tested(value, vr))
+    return _wildcard_test(tag, values, patterns) if patterns else _AnyOf(tag, values)
+
+
+def _is_tested(value: str, vr: str) -> bool:
+    """Whether a value of a key takes a test of its own, and not just a look into the set of them all."""
+    if vr in ("DA", "TM", "DT", "PN"):
+        return bool(value)
+    return vr not in ("UI", "DS", "IS") and text_vr(vr) and has_wildcard(value)
+
+
+def _wildcard_test(tag: int, values: tuple[str, ...], patterns: tuple[str, ...]) -> Test:
+    plain = frozenset(values)
+
+    def test(dataset: Dataset, _: int) -> bool:
+        held = (value for value in texts(dataset, tag) if value)
+        return any(value in plain or any(wildcard_match(one, value) for one in patterns) for value in held)
+
+    return test
 
 
 def _span_test(tag: int, vr: str, values: tuple[str, ...], offset: int, path: tuple[int, ...]) -> Test:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from ups.scp import changes
-from ups.scp.matching import MAX_KEYS, MAX_PATTERN, MAX_UIDS, Query, utc_offset, with_uids
+from ups.scp.matching import MAX_KEYS, MAX_PATTERN, MAX_TESTED, MAX_UIDS, Query, utc_offset, with_uids
 from ups.scp.refusal import Refusal
 from ups.scp.store import Narrowing, Workitem
 
@@ -220,6 +220,31 @@ def test_number_of_uids(memory_desk, count, refused):
         assert caught.value.status == 0xA700
     else:
         assert Query(keys).matches(with_uids(Dataset(), "1.2.7"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PatientID", "A{}*"), ("PatientName", "A{}^B"), ("ScheduledProcedureStepStartDateTime", "2026{}-")],
+)
+@pytest.mark.parametrize("surplus", [0, 1], ids=["at the limit", "beyond"])
+def test_number_of_values_to_try_one_by_one(memory_desk, name, value, surplus):
+    half = MAX_TESTED // 2
+    first = "\\".join(value.format("01") for _ in range(half))
+    second = "\\".join("?" for _ in range(MAX_TESTED - half + surplus))
+    keys = memory_desk.dataset(**{name: first, "WorklistLabel": second})
+    if surplus:
+        with pytest.raises(Refusal) as caught:
+            Query(keys)
+        assert caught.value.status == 0xA700
+    else:
+        Query(keys)
+
+
+def test_plain_values_beside_a_wild_card_are_only_looked_up(memory_desk):
+    plain = [f"P{number}" for number in range(MAX_TESTED + 1)]
+    query = Query(memory_desk.dataset(PatientID="\\".join([*plain, "Q*"])))
+    held = ["P0", f"P{MAX_TESTED}", "Q1", "P", "R1"]
+    assert [query.matches(memory_desk.dataset(PatientID=value)) for value in held] == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize(
