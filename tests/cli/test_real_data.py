@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,14 +14,6 @@ from dicomnet.dataset import files, json, native_xml
 from ups.cli.main import main
 from ups.cli.processes import Server
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir() and os.environ.get("DICOMNET_REQUIRE_PEERS") != "1",
-    reason=f"the real data sets are not at {DATA}",
-)
-
-WORKITEM = DATA / "rsp000001.dcm"
 FILLED = (
     "OtherPatientIDsSequence/IssuerOfPatientIDQualifiersSequence=",
     *("TransactionUID=", "ProcedureStepLabel=Treat", "WorklistLabel=TMS", "ScheduledStationClassCodeSequence="),
@@ -37,20 +28,26 @@ NOT_MISSING = ["WorklistLabel=TMS"]
 
 
 @pytest.fixture
+def received(real_data: Path) -> Path:
+    """The workitem of a management system."""
+    return real_data / "rsp000001.dcm"
+
+
+@pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     with Server("ups.cli.upsscp", "-L", "SCP@127.0.0.1:0", "--db", str(tmp_path / "x.db")) as server:
         yield f"SCP@127.0.0.1:{server.port}"
 
 
 def test_the_workitem_is_refused_by_name_and_created_once_it_is_filled(
-    address: str, capsys: pytest.CaptureFixture[str]
+    address: str, received: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["create", address, "-f", str(WORKITEM)]) == 3
+    assert main(["create", address, "-f", str(received)]) == 3
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("dcmups: 0120 missing attribute")
     assert [path for path in FILLED if path.partition("=")[0].rpartition("/")[2] not in err] == NOT_MISSING
-    assert main(["create", address, "-f", str(WORKITEM), "--set", *FILLED]) == 0
+    assert main(["create", address, "-f", str(received), "--set", *FILLED]) == 0
     uid = capsys.readouterr().out.strip()
     assert uid.startswith("1.2.840.113854.19.4.")
     assert main(["get", address, "-iuid", uid, "-r", "ScheduledWorkitemCodeSequence", "PatientName"]) == 0
@@ -68,11 +65,11 @@ def test_the_workitem_is_refused_by_name_and_created_once_it_is_filled(
     ],
 )
 def test_the_identifiers_find_the_workitem(
-    address: str, name: str, matches: bool, capsys: pytest.CaptureFixture[str]
+    address: str, real_data: Path, received: Path, name: str, matches: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["create", address, "-f", str(WORKITEM), "--set", *FILLED]) == 0
+    assert main(["create", address, "-f", str(received), "--set", *FILLED]) == 0
     uid = capsys.readouterr().out.strip()
-    assert main(["find", address, "-f", str(DATA / name)]) == 0
+    assert main(["find", address, "-f", str(real_data / name)]) == 0
     out, err = capsys.readouterr()
     assert (uid in out.splitlines()) == matches
     assert ("1 match" if matches else "no match") in err
@@ -89,8 +86,8 @@ FORMS: dict[str, Callable[[Dataset], bytes]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_workitem_survives_each_form(form: str, tmp_path: Path, address: str) -> None:
-    original = files.load(WORKITEM.read_bytes(), WORKITEM.name).dataset
+def test_the_workitem_survives_each_form(form: str, tmp_path: Path, received: Path, address: str) -> None:
+    original = files.load(received.read_bytes(), received.name).dataset
     content = FORMS[form](original)
     back = files.load(content, "converted").dataset
     assert codec.encode(back, uids.EXPLICIT_VR_LE) == codec.encode(original, uids.EXPLICIT_VR_LE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,21 +10,13 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-_SHARED = Path(__file__).parents[3] / "shared" / "data"
-
 
 @pytest.fixture
-def real() -> Callable[[str], bytes]:
-    """Content of a file of ``../shared/data``, which is not part of the project."""
+def real(real_data: Path) -> Callable[[str], bytes]:
+    """Content of a file of the real data sets."""
 
     def read(name: str) -> bytes:
-        path = _SHARED / name
-        if not path.exists():
-            message = f"no real data sets at {_SHARED}"
-            if os.environ.get("DICOMNET_REQUIRE_PEERS") == "1":
-                pytest.fail(message)
-            pytest.skip(message)
-        return path.read_bytes()
+        return (real_data / name).read_bytes()
 
     return read
 

@@ -1,7 +1,4 @@
-"""Peers for the tests of this folder, each ended with the test that asked for it.
-
-A peer that is not here (DCMTK, the real data sets) is a visible skip, and a failure under DICOMNET_REQUIRE_PEERS=1.
-"""
+"""Peers for the tests of this folder, each ended with the test that asked for it."""
 
 from __future__ import annotations
 
@@ -20,14 +17,8 @@ from pynetdicom.transport import AssociationSocket
 
 from .listener import EventListener
 from .parrot import Parrot, Wire
-from .processes import PATIENCE, ROOT, Program, UpsScp
+from .processes import PATIENCE, Program, UpsScp
 from .pynetdicom_scp import PeerScp
-
-
-def _missing(what: str) -> NoReturn:
-    if os.environ.get("DICOMNET_REQUIRE_PEERS") == "1":
-        pytest.fail(f"{what}, and DICOMNET_REQUIRE_PEERS=1 requires it")
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,7 +37,7 @@ def closed_sockets() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def dcmtk() -> Callable[[str], str]:
+def dcmtk(missing: Callable[[str], NoReturn]) -> Callable[[str], str]:
     """The path of a DCMTK tool by its name; pynetdicom installs programs of the same names, which will not do."""
 
     @functools.cache
@@ -55,7 +46,7 @@ def dcmtk() -> Callable[[str], str]:
             path = shutil.which(tool, path=folder)
             if path is not None and _is_dcmtk(path):
                 return path
-        return _missing(f"DCMTK's {tool} is not on the path")
+        return missing(f"DCMTK's {tool} is not on the path")
 
     return find
 
@@ -63,15 +54,6 @@ def dcmtk() -> Callable[[str], str]:
 def _is_dcmtk(path: str) -> bool:
     asked = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     return "$dcmtk" in asked.stdout
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The folder of data sets that other systems made."""
-    folder = ROOT.parent / "shared" / "data"
-    if not folder.is_dir():
-        _missing(f"the real data sets are not in {folder}")
-    return folder
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -195,14 +193,3 @@ def sql_store(tmp_path):
     kept = open_store(str(path), busy_seconds=0.05)
     yield SimpleNamespace(store=kept, path=path)
     kept.close()
-
-
-@pytest.fixture
-def peer_data():
-    """Data sets of other makers; not part of the project."""
-    folder = Path(__file__).parents[2] / "../shared/data"
-    if not (folder / "rsp000001.dcm").exists():
-        if os.environ.get("DICOMNET_REQUIRE_PEERS") == "1":
-            pytest.fail(f"{folder} lacks the peers' data sets")
-        pytest.skip(f"no data sets of other makers in {folder}")
-    return folder

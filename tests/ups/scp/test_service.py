@@ -555,8 +555,8 @@ def test_a_failing_store_becomes_a_status(make_desk, error, n_status, find_statu
 # -- data sets of other makers ---------------------------------------------------------------------
 
 
-def test_anothers_workitem_is_refused_by_name_and_taken_when_completed(desk, peer_data):
-    data = pydicom.dcmread(io.BytesIO((peer_data / "rsp000001.dcm").read_bytes()))
+def test_anothers_workitem_is_refused_by_name_and_taken_when_completed(desk, real_data):
+    data = pydicom.dcmread(io.BytesIO((real_data / "rsp000001.dcm").read_bytes()))
     response = desk.create(data=data)
     assert response.status == 0x0120
     assert response.error_comment == "missing TransactionUID +17 more"
@@ -569,13 +569,13 @@ def test_anothers_workitem_is_refused_by_name_and_taken_when_completed(desk, pee
     data.ProcedureStepLabel, data.ScheduledProcedureStepStartDateTime = "fraction 1", "20230601"
     assert desk.create(data=data).status == 0xB300
     for name in ("FX1", "SCHEDULED_FX1"):
-        keys = pydicom.dcmread(io.BytesIO((peer_data / f"UPSCFind_TDWII_{name}.dcm").read_bytes()))
+        keys = pydicom.dcmread(io.BytesIO((real_data / f"UPSCFind_TDWII_{name}.dcm").read_bytes()))
         *matches, _ = desk.find(keys=keys)
         (shown,) = [match.data_set for match in matches]
         assert shown.PatientID == "202304061"
         assert len(shown.ScheduledProcessingParametersSequence) == 4
         assert shown.ScheduledStationNameCodeSequence[0].CodingSchemeDesignator == "99IHERO2008"
-    keys = pydicom.dcmread(io.BytesIO((peer_data / "UPSCFind_TDWII_IN_PROGRESS_FX1.dcm").read_bytes()))
+    keys = pydicom.dcmread(io.BytesIO((real_data / "UPSCFind_TDWII_IN_PROGRESS_FX1.dcm").read_bytes()))
     assert [response.status for response in desk.find(keys=keys)] == [0]
 
 
