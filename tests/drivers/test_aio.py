@@ -305,6 +305,68 @@ def test_endless_requests_without_reading(run: Any, script: SimpleNamespace) -> 
     run(test)
 
 
+UNKNOWN = encode_command({0x0002: uids.VERIFICATION, 0x0100: 0x0001, 0x0110: 1, 0x0800: 0x0101})
+
+
+@pytest.mark.parametrize("command", [ECHO, UNKNOWN], ids=["served", "refused unseen"])
+def test_a_peer_that_reads_nothing_has_little_queued_for_it(run: Any, script: SimpleNamespace, command: bytes) -> None:
+    """Back-pressure is the bound: what is queued beyond one message answers one read, and no more is read then."""
+
+    async def test(serving: Any) -> None:
+        async with serving(waits=Waits(send=0.3)) as (server, endpoint):
+            _, writer = await associated(endpoint, script)
+            writer.transport.pause_reading()
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            (link,) = server._links
+            transport = link._transport
+            assert transport is not None
+
+            async def flood() -> None:
+                while not link.closed:
+                    writer.write(encode_pdu(PDataTF((Pdv(1, command, 3),))) * 500)
+                    await writer.drain()
+
+            flooding = asyncio.create_task(flood())
+            most = 0
+            while not link.closed:
+                most = max(most, transport.get_write_buffer_size())
+                await asyncio.sleep(0)
+            assert 0 < most < 4 * 1024 * 1024
+            flooding.cancel()
+            await asyncio.gather(flooding, return_exceptions=True)
+            await ended(writer)
+
+    run(test)
+
+
+def test_many_answers_are_not_queued_for_a_peer_that_reads_nothing(run: Any, script: SimpleNamespace) -> None:
+    size = 100_000
+
+    def many(request: Request, peer: Peer) -> Flow[None]:
+        while True:
+            data = EncodedDataSet(bytes(size), uids.IMPLICIT_VR_LE)
+            yield from flows.send(reply(request, 0xFF00, data_set=data))
+
+    async def test(serving: Any) -> None:
+        async with serving(handler=handle_by_type({NGetRequest: many}), waits=Waits(send=0.3)) as (server, endpoint):
+            _, writer = await associated(endpoint, script)
+            writer.transport.pause_reading()
+            (link,) = server._links
+            transport = link._transport
+            assert transport is not None
+            command = {0x0003: uids.UPS_PUSH, 0x0100: 0x110, 0x0110: 1, 0x1001: "2.25.1", 0x0800: 0x101}
+            writer.write(encode_pdu(PDataTF((Pdv(3, encode_command(command), 3),))))
+            most = 0
+            while not link.closed:
+                most = max(most, transport.get_write_buffer_size())
+                await asyncio.sleep(0)
+            assert isinstance(link.session.error, TimedOut)
+            assert 0 < most < transport.get_write_buffer_limits()[1] + 2 * size
+            await ended(writer)
+
+    run(test)
+
+
 def test_an_endless_command(run: Any, script: SimpleNamespace) -> None:
     async def test(serving: Any) -> None:
         async with serving() as (_, endpoint):
