@@ -106,6 +106,28 @@ def test_a_database_that_cannot_be_used_is_bad_input(tmp_path: Path, capsys: pyt
         assert len(lines) == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        ":memory:",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite+pysqlite:///:memory:",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file:x?mode=memory&uri=true",
+    ],
+)
+def test_a_database_in_memory_is_refused(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert upsscp.main(["-L", "SCP@127.0.0.1:0", "--db", name]) == 1
+    reason = "a database in memory would lose the workitems when the program ends"
+    assert capsys.readouterr().err.splitlines()[0] == f"upsscp: --db {name}: {reason}"
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_database_url_with_a_port_that_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
     assert upsscp.main(["-L", "SCP@127.0.0.1:0", "--db", "postgresql://host:port/db"]) == 1
     assert capsys.readouterr().err.startswith("upsscp: --db postgresql://host:port/db: not a database URL\n")

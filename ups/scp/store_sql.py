@@ -93,8 +93,12 @@ def _url(name: str) -> URL:
             url = make_url(name)
         except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
             raise StoreError("not a database URL") from error
+        if url.get_backend_name() == "sqlite" and _is_in_memory(url.database, url.query.get("mode")):
+            raise StoreError(_VOLATILE)
         # To SQLAlchemy the bare name means psycopg2; what we depend on is its successor.
         return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+    if _is_in_memory(name, None):
+        raise StoreError(_VOLATILE)
     try:
         os.close(os.open(name, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
@@ -106,7 +110,7 @@ def _url(name: str) -> URL:
 
 
 def _is_in_memory(database: str | None, mode: object) -> bool:
-    return not database or ":memory:" in database or mode == "memory"
+    return not database or database in (":memory:", "file::memory:") or mode == "memory"
 
 
 class SqlStore:
