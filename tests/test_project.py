@@ -140,6 +140,12 @@ def test_only_the_edges_of_ups_drive(name: str) -> None:
     assert driving == []
 
 
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("ups.")])
+def test_ups_keeps_to_the_public_rooms(name: str) -> None:
+    ours = (imported for imported, _ in imports(name, MODULES[name]) if imported.startswith("dicomnet."))
+    assert [imported for imported in ours if "._" in imported] == []
+
+
 @pytest.mark.parametrize(
     "name", [name for name in MODULES if not name.startswith("dicomnet.testing") and "fuzz" not in name]
 )

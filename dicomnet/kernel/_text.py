@@ -62,16 +62,25 @@ def is_plain(value: bytes) -> bool:
     return value.isascii() and _ESCAPE not in value
 
 
-def decode_text(value: bytes, encodings: list[str]) -> str:
-    """Text of a value field.
+def decode_text(value: bytes, encodings: list[str], *, replace: bool = False) -> str:
+    """Text of a value field; with ``replace``, U+FFFD stands for what cannot be read.
 
     Raises:
         UnicodeError: the bytes are no text in these encodings.
     """
+    errors = "replace" if replace else "strict"
     if _ESCAPE not in value:
-        return value.decode(encodings[0])
+        return value.decode(encodings[0], errors)
     head, *escaped = value.split(b"\x1b")
-    return head.decode(encodings[0]) + "".join(_decode_escaped(b"\x1b" + part, encodings) for part in escaped)
+    parts = [head.decode(encodings[0], errors)]
+    for part in escaped:
+        try:
+            parts.append(_decode_escaped(b"\x1b" + part, encodings))
+        except UnicodeError:
+            if not replace:
+                raise
+            parts.append((b"\x1b" + part).decode(encodings[0], errors))
+    return "".join(parts)
 
 
 def _decode_escaped(part: bytes, encodings: list[str]) -> str:

@@ -8,19 +8,15 @@ Values that a rule has to refuse are the business of ``rules``.
 from __future__ import annotations
 
 import struct
-import threading
-import warnings
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pydicom.charset import decode_bytes
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
-from pydicom.valuerep import TEXT_VR_DELIMS
 
-from dicomnet.kernel._text import DEFAULT, encodings_for
+from dicomnet.dataset.text import DEFAULT, NUMBERS, TEXT, encodings_for, legible
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -42,12 +38,9 @@ __all__ = [
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 
-_CHARSET_VRS = frozenset({"SH", "LO", "ST", "LT", "UC", "UT", "PN"})
 UNSPLIT = frozenset({"ST", "LT", "UT", "UR"})
 """VRs whose backslash is no separator (PS3.5 6.2)."""
-_TEXT_VRS = _CHARSET_VRS | frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
-_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}
-_WARNINGS = threading.Lock()
+_TEXT_VRS = TEXT | frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
 _MOST_VALUES = 20_000
 """Values told apart in one element, twice what a key may have: as text they would cost a hundred times their bytes."""
 
@@ -110,7 +103,7 @@ def texts(dataset: Dataset, tag: int) -> tuple[str, ...]:
         return ()
     if isinstance(element.value, bytes):
         return _from_bytes(element, vr, dataset)
-    if vr not in _TEXT_VRS and vr not in _NUMBERS and vr != "AT":
+    if vr not in _TEXT_VRS and vr not in NUMBERS and vr != "AT":
         return ()
     values = [_trim(str(value), vr) for value in _listed(element.value)]
     return () if not any(values) else tuple(values)
@@ -131,7 +124,7 @@ def _listed(value: Any) -> list[Any]:
 def _from_bytes(element: DataElement | RawDataElement, vr: str, dataset: Dataset) -> tuple[str, ...]:
     value = bytes(element.value or b"")
     if vr in _TEXT_VRS:
-        text = _decode(value, _encodings(dataset)) if vr in _CHARSET_VRS else value.decode("latin-1")
+        text = legible(value, _encodings(dataset)) if vr in TEXT else value.decode("latin-1")
         values = [_trim(part, vr) for part in ([text] if vr in UNSPLIT else text.split("\\", _MOST_VALUES))]
         return tuple(values) if any(values) else ()
     order = "<" if getattr(element, "is_little_endian", True) else ">"
@@ -139,7 +132,7 @@ def _from_bytes(element: DataElement | RawDataElement, vr: str, dataset: Dataset
         count = len(value) // 4
         pairs = islice(struct.iter_unpack(order + "HH", value[: count * 4]), _MOST_VALUES)
         return tuple(f"{group:04X}{number:04X}" for group, number in pairs)
-    code = _NUMBERS.get(vr)
+    code = NUMBERS.get(vr)
     if code is None:
         return ()
     size = struct.calcsize(code)
@@ -159,18 +152,6 @@ def _encodings(dataset: Dataset) -> list[str]:
     return [found] if isinstance(found, str) else list(found)
 
 
-def _decode(value: bytes, encodings: list[str]) -> str:
-    if b"\x1b" not in value:
-        try:
-            return value.decode(encodings[0], "replace")
-        except LookupError:
-            return value.decode("latin-1")
-    with _WARNINGS, warnings.catch_warnings():
-        # pydicom falls back to replacement characters, and says so
-        warnings.simplefilter("ignore")
-        return decode_bytes(value, encodings, TEXT_VR_DELIMS)
-
-
 def canonical(dataset: Dataset, tag: int) -> object:
     """A value that is equal for equal content, however it is held; for telling whether something changed."""
     element = raw(dataset, tag)
@@ -188,9 +169,9 @@ def to_utf8(dataset: Dataset) -> None:
     """Rewrite all text of the data set and its items as UTF-8 (ISO_IR 192), in place."""
     for level in _levels(dataset):
         for tag, element in list(level._dict.items()):
-            if not isinstance(element, RawDataElement) or not element.value or vr_of(element) not in _CHARSET_VRS:
+            if not isinstance(element, RawDataElement) or not element.value or vr_of(element) not in TEXT:
                 continue
-            encoded = _decode(element.value, _encodings(level)).encode()
+            encoded = legible(element.value, _encodings(level)).encode()
             encoded += b" " * (len(encoded) % 2)
             level._dict[tag] = element._replace(value=encoded, length=len(encoded), VR=vr_of(element))
         level._dict.pop(BaseTag(SPECIFIC_CHARACTER_SET), None)
@@ -211,7 +192,7 @@ def is_plain(dataset: Dataset) -> bool:
     """Whether all text is ASCII without escape sequences, so that it reads the same in every character set."""
     for level in _levels(dataset):
         for element in level._dict.values():
-            if vr_of(element) not in _CHARSET_VRS or element.value is None:
+            if vr_of(element) not in TEXT or element.value is None:
                 continue
             value: Any = element.value
             text = value.decode("latin-1") if isinstance(value, bytes) else "\\".join(map(str, _listed(value)))
