@@ -76,19 +76,25 @@ def test_sigint_is_130() -> None:
     assert (process.returncode, out, err) == (130, "", "")
 
 
+@pytest.mark.parametrize("word", ["-V", "-h"])
+@pytest.mark.parametrize(("module", "program"), [("ups", "dcmups"), ("ups.cli.upsscp", "upsscp")])
 @pytest.mark.parametrize("path", ["/dev/full", None], ids=["full", "closed"])
-def test_an_output_that_cannot_be_written_is_no_traceback(path: str | None) -> None:
+def test_an_output_that_cannot_be_written_is_no_traceback(
+    path: str | None, module: str, program: str, word: str
+) -> None:
     if path is None:
         reader, writer = os.pipe()
         os.close(reader)
     else:
         writer = os.open(path, os.O_WRONLY)
     done = subprocess.run(
-        [sys.executable, "-m", "ups", "-V"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-m", module, word], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(writer)
     assert done.returncode == 1
-    assert done.stderr == ("" if path is None else "dcmups: cannot write to standard output: No space left on device\n")
+    assert done.stderr == (
+        "" if path is None else f"{program}: cannot write to standard output: No space left on device\n"
+    )
 
 
 def test_a_terminal_that_cannot_show_a_name_gets_it_escaped() -> None:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dicomnet.codes import Priority
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.catalogue import OPERATIONS, SWITCHES, OperationSpec
+from ups.cli.console import Console
 from ups.cli.words import Taking, UsageError, group
 from ups.names import StepState
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 __all__ = ["DEMO", "CommandLine", "ExactParser", "build_parser", "parse"]
 
@@ -78,6 +82,14 @@ class ExactParser(argparse.ArgumentParser):
             UsageError: always.
         """
         raise UsageError(message.removeprefix("argument ").removeprefix("called: "))
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print it as a result: argparse would not notice that nobody can read it.
+
+        Raises:
+            OutputFailed: standard output is closed or full.
+        """
+        Console(self.prog).result(*self.format_help().splitlines())
 
     def option(self, section: Any, name: str, taking: Taking, **keywords: Any) -> None:
         """Add an option to a section of the help and tell the word grouping what it takes."""
