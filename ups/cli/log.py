@@ -1,7 +1,8 @@
 """The log of -v and -vv: one escaped line per record on standard error; a data set only ever at -vv.
 
 At -v who was called and what came of it, at -vv every PDU (without payload) and every transition as well. Without
-either, warnings of the layers below still get the program's name before them.
+either, warnings of the layers below still get the program's name before them. Lines of one kind that come in masses are
+counted instead (see ``repeats``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dicomnet.ul import Transcript
 from dicomnet.ul.transcript import Direction, Octets, Step
 from dicomnet.wire.describe import describe
 from ups.cli.console import Console
+from ups.cli.repeats import Repeats
 
 __all__ = ["LoggingTranscript", "start_log"]
 
@@ -19,11 +21,19 @@ _log = logging.getLogger("dicomnet.wire")
 
 
 class _ConsoleHandler(logging.Handler):
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, repeats: Repeats) -> None:
         super().__init__()
         self._console = console
+        self._repeats = repeats
+
+    def flush(self) -> None:
+        """Called when the program ends: what was held back is told now or never."""
+        self._console.say(*self._repeats.summaries(end=True))
 
     def emit(self, record: logging.LogRecord) -> None:
+        self._console.say(*self._repeats.summaries())
+        if not self._repeats.admits(record):
+            return
         text = record.getMessage()
         if record.exc_info is not None and record.exc_info[0] is not None:
             text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
@@ -47,12 +57,15 @@ class LoggingTranscript(Transcript):
         _log.debug("%s", step.label)
 
 
-def start_log(console: Console, verbose: int, *, quietest: int = logging.WARNING) -> Transcript | None:
+def start_log(
+    console: Console, verbose: int, *, quietest: int = logging.WARNING, repeats: Repeats | None = None
+) -> Transcript | None:
     """Send the log of our packages to the console, ``quietest`` and up; at -vv make the transcript for the driver."""
     level = max(logging.DEBUG, quietest - 10 * verbose)
+    handler = _ConsoleHandler(console, repeats or Repeats())
     for name in ("dicomnet", "ups"):
         logger = logging.getLogger(name)
-        logger.handlers[:] = [_ConsoleHandler(console)]
+        logger.handlers[:] = [handler]
         logger.setLevel(level)
         logger.propagate = False
     return LoggingTranscript() if verbose >= 2 else None
