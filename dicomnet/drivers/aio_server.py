@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Self
@@ -23,6 +25,9 @@ from dicomnet.ul import AcceptancePolicy, Association, Role
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, PduLimits
 
 __all__ = ["Server", "ServerLimits", "serve"]
+
+_ATTEMPTS = 32
+"""To find a port that is free at every address of a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,8 +251,27 @@ async def serve(
         executor,
     )
     try:
-        server._server = await asyncio.get_running_loop().create_server(server._new_link, host, port)
+        server._server = await _listen(server._new_link, host, port)
         server._port = server._server.sockets[0].getsockname()[1]
     except (OSError, ValueError, OverflowError) as error:
         raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {reason_of(error)}") from error
     return server
+
+
+async def _listen(factory: Callable[[], asyncio.Protocol], host: str | None, port: int) -> asyncio.Server:
+    """Listen on every address of the host, on one port: left alone, each would get a free one of its own."""
+    loop = asyncio.get_running_loop()
+    opened = await loop.create_server(factory, host, port)
+    for _ in range(_ATTEMPTS):
+        port, *others = (sock.getsockname()[1] for sock in opened.sockets)
+        if all(other == port for other in others):
+            return opened
+        opened.close()
+        try:
+            opened = await loop.create_server(factory, host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            opened = await loop.create_server(factory, host, 0)  # free there, not here
+    opened.close()
+    raise OSError(errno.EADDRINUSE, "no port is free at all of its addresses")

@@ -21,7 +21,7 @@ from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import Aborted, ConnectFailed, DicomNetError, Rejected, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
-from dicomnet.ul import build_request
+from dicomnet.ul import PlainPolicy, SupportedContext, build_request
 from dicomnet.wire import PDataTF, Pdv, encode_pdu
 
 GET = NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1")
@@ -54,6 +54,19 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0)
+
+
+def advance_clock() -> Callable[[float], None]:
+    """Makes the running loop's clock go on by so many seconds at a call, besides its own pace."""
+    loop = asyncio.get_running_loop()
+    real, ahead = loop.time, 0.0
+
+    def advance(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    loop.time = lambda: real() + ahead  # type: ignore[method-assign]
+    return advance
 
 
 @pytest.fixture
@@ -167,6 +180,33 @@ def test_more_associations_than_the_limit_are_rejected_for_now(
             for link in links:
                 assert (await link.run(flows.c_echo())).status == 0
                 await link.release()
+
+    run(test)
+
+
+def test_a_local_address_that_is_not_ours_is_named(run: Any, script: SimpleNamespace) -> None:
+    async def test(serving: Any) -> None:
+        async with serving() as (_, endpoint):
+            with pytest.raises(ConnectFailed, match=r"^no connection can be made from 192\.0\.2\.1: "):
+                await aio.connect(endpoint, script.OPTIONS, source_host="192.0.2.1")
+
+    run(test)
+
+
+def test_a_name_with_two_addresses_is_served_at_both_on_one_port(
+    run: Any, script: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look_up(_: str, port: int, **__: object) -> list[tuple[Any, ...]]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*kind, (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    async def test(_: Any) -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+        async with await serve("both", 0, PlainPolicy((SupportedContext(uids.VERIFICATION),))) as server:
+            monkeypatch.undo()
+            for host in ("127.0.0.1", "127.0.0.2"):
+                with contextlib.suppress(Rejected):
+                    await (await aio.connect(Endpoint("SCP", host, server.port), script.OPTIONS)).release()
 
     run(test)
 
@@ -295,7 +335,6 @@ def test_endless_requests_without_reading(run: Any, script: SimpleNamespace) -> 
             flooding = asyncio.create_task(flood())
             while not link.closed:
                 assert (await well.run(flows.c_echo())).status == 0
-                await asyncio.sleep(0.005)
             assert isinstance(link.session.error, DicomNetError)
             flooding.cancel()
             await asyncio.gather(flooding, return_exceptions=True)
@@ -407,19 +446,27 @@ def test_a_peer_that_takes_long_but_takes_something_is_served(run: Any, script: 
     """The patience of ``Waits.send`` begins anew with every byte the peer takes."""
 
     def big(request: Request, peer: Peer) -> Flow[None]:
-        data = EncodedDataSet(bytes(8) * 1_000_000, uids.IMPLICIT_VR_LE)
+        data = EncodedDataSet(bytes(8) * 4_000_000, uids.IMPLICIT_VR_LE)
         yield from flows.send(reply(request, data_set=data))
 
     async def test(serving: Any) -> None:
-        async with serving(handler=handle_by_type({NGetRequest: big}), waits=Waits(send=0.5)) as (server, endpoint):
+        ahead = advance_clock()
+        async with serving(handler=handle_by_type({NGetRequest: big}), waits=Waits(send=60.0)) as (server, endpoint):
             reader, writer = await associated(endpoint, script)
+            (link,) = server._links
             command = {0x0003: uids.UPS_PUSH, 0x0100: 0x110, 0x0110: 1, 0x1001: "2.25.1", 0x0800: 0x101}
             writer.write(encode_pdu(PDataTF((Pdv(3, encode_command(command), 3),))))
-            received = 0
-            while received < 8_000_000:
-                received += len(await reader.read(400_000))
-                await asyncio.sleep(0.05)
-            (link,) = server._links
+            transport = link._transport
+            await until(lambda: transport.get_write_buffer_size() > 0)
+            received = jumps = 0
+            while received < 32_000_000:
+                left = transport.get_write_buffer_size()
+                while received < 32_000_000 and transport.get_write_buffer_size() >= left:
+                    received += len(await reader.read(400_000))
+                ahead(40.0)
+                jumps += 1
+                await asyncio.sleep(0)  # what is due by now happens
+            assert jumps > 5
             assert link.session.error is None
             await ended(writer)
 
