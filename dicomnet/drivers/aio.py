@@ -23,7 +23,7 @@ from dicomnet.drivers.link import SessionLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.session import Session
-from dicomnet.drivers.sockets import reason_of
+from dicomnet.drivers.sockets import why_not
 from dicomnet.errors import ConnectFailed, ConnectionLost, DicomNetError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
@@ -370,7 +370,8 @@ async def connect(
             raise ConnectFailed(f"no connection to {where}: timed out") from error
         raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error
     except (OSError, ValueError, OverflowError) as error:  # a host name or port that no address can be made of
-        raise ConnectFailed(f"no connection to {where}: {reason_of(error)}") from error
+        reason = await loop.run_in_executor(None, why_not, endpoint, source_host, error)  # it may look up a name
+        raise ConnectFailed(reason) from error
     try:
         await link._until(lambda: session.established or session.ended)
     except asyncio.CancelledError:

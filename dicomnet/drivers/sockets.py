@@ -9,7 +9,7 @@ import socket
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import ConnectFailed, TimedOut
 
-__all__ = ["open_connection", "open_listener", "prepare", "reason_of"]
+__all__ = ["open_connection", "open_listener", "prepare", "reason_of", "why_not"]
 
 
 def open_connection(endpoint: Endpoint, waits: Waits, source_host: str | None) -> socket.socket:
@@ -28,7 +28,7 @@ def open_connection(endpoint: Endpoint, waits: Waits, source_host: str | None) -
             raise ConnectFailed(f"no connection to {where}: timed out") from error
         raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error
     except (OSError, ValueError, OverflowError) as error:  # a host name or port that no address can be made of
-        raise ConnectFailed(f"no connection to {where}: {reason_of(error)}") from error
+        raise ConnectFailed(why_not(endpoint, source_host, error)) from error
     prepare(sock)
     return sock
 
@@ -46,6 +46,29 @@ def open_listener(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
         raise ConnectFailed(f"cannot listen on {host}:{port}: {reason_of(error)}") from error
+
+
+def why_not(endpoint: Endpoint, source_host: str | None, error: Exception) -> str:
+    """What to say of a connection that failed: whose address is at fault, ours or the peer's."""
+    if source_host is not None and (fault := _fault_of_source(source_host)) is not None:
+        return f"no connection can be made from {source_host}: {reason_of(fault)}"
+    return f"no connection to {endpoint.host}:{endpoint.port}: {reason_of(error)}"
+
+
+def _fault_of_source(host: str) -> Exception | None:
+    """Why nothing can be bound to this host; None if something can."""
+    fault: Exception | None = None
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
+            try:
+                with socket.socket(family, kind, protocol) as sock:
+                    sock.bind(address)
+                return None
+            except OSError as error:
+                fault = error
+    except (OSError, UnicodeError) as error:  # no such name
+        fault = error
+    return fault
 
 
 def reason_of(error: Exception) -> str:

@@ -55,6 +55,22 @@ def test_a_host_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no-such-host.invalid" in one_line(capsys)
 
 
+@pytest.mark.parametrize("local", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_local_address_that_is_not_ours_is_named(
+    local: str, silent: socket.socket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peer = f"X@127.0.0.1:{silent.getsockname()[1]}"
+    assert main(["find", peer, "-L", f"ME@{local}"]) == 2
+    assert f"no connection can be made from {local}: " in one_line(capsys)
+
+
+def test_a_peer_that_is_at_fault_is_named_even_with_a_local_address(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert main(["find", f"X@127.0.0.1:{port}", "-L", "ME@127.0.0.1"]) == 2
+    assert f"no connection to 127.0.0.1:{port}: Connection refused" in one_line(capsys)
+
+
 def test_a_rejected_association(scripted: Any, capsys: pytest.CaptureFixture[str]) -> None:
     policy = PlainPolicy((), ae_titles=frozenset({"OTHER"}))
     assert dcmups("find S", scripted(policy=policy)) == 2
