@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ups.cli.main import run
+from ups.cli.start import dcmups
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(dcmups())

@@ -76,6 +76,40 @@ def test_sigint_is_130() -> None:
     assert (process.returncode, out, err) == (130, "", "")
 
 
+INTERRUPT = """
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, {handler})
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {when!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["program", "-V"]
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "when"),
+    [
+        *(
+            ("ups", name)
+            for name in ("ups.cli.main", "argparse", "ups.cli.console", "dicomnet.codes", "ups.cli.values")
+        ),
+        *(("ups.cli.upsscp", name) for name in ("ups.cli.main", "argparse", "ups.cli.server_parser")),
+    ],
+)
+def test_an_interrupt_while_the_program_is_loaded_is_no_traceback(module: str, when: str) -> None:
+    def interrupted(handler: str) -> subprocess.CompletedProcess[str]:
+        code = INTERRUPT.format(module=module, when=when, handler=handler)
+        return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    done = interrupted("signal.default_int_handler")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    # What is started with SIGINT ignored goes on ignoring it.
+    assert interrupted("signal.SIG_IGN").returncode == 0
+
+
 @pytest.mark.parametrize("word", ["-V", "-h"])
 @pytest.mark.parametrize(("module", "program"), [("ups", "dcmups"), ("ups.cli.upsscp", "upsscp")])
 @pytest.mark.parametrize("path", ["/dev/full", None], ids=["full", "closed"])

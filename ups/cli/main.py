@@ -6,8 +6,6 @@ line is known to be good.
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable, Sequence
 
 from ups.cli.console import Console, OutputFailed
@@ -15,27 +13,15 @@ from ups.cli.exits import Exit
 from ups.cli.parser import CommandLine, build_parser, parse
 from ups.cli.words import UsageError
 
-__all__ = ["guarded", "main", "quieten", "run", "version_line"]
+__all__ = ["guarded", "main", "version_line"]
 
 PROGRAM = "dcmups"
-
-
-def run() -> int:
-    """Entry point of the console script."""
-    quieten()
-    return main(sys.argv[1:])
 
 
 def main(words: Sequence[str]) -> int:
     """Run ``dcmups`` with these words and return its exit status."""
     console = Console(PROGRAM)
     return guarded(console, lambda: _run(words, console))
-
-
-def quieten() -> None:
-    """Keep Python's warnings off standard error: they quote values, which may be patient data."""
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
 
 
 def guarded(console: Console, work: Callable[[], int]) -> int:

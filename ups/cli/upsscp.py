@@ -1,6 +1,7 @@
 """``upsscp``: the UPS SCP as a program. It serves until SIGTERM, then finishes what it has begun and exits 0.
 
-Imports only what its grammar needs; the server, the store and asyncio come in once the command line is good.
+Imports nothing of weight itself, for ``python -m ups.cli.upsscp`` begins here, and an interrupt may come at once. The
+server, the store and asyncio come in when the command line is good.
 """
 
 from __future__ import annotations
@@ -8,35 +9,31 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ups.cli.console import Console
-from ups.cli.exits import Exit
-from ups.cli.main import guarded, quieten, version_line
-from ups.cli.server_parser import PROGRAM, build_parser, parse
+from ups.cli import start
 
-__all__ = ["main", "run"]
-
-
-def run() -> int:
-    """Entry point of the console script."""
-    quieten()
-    return main(sys.argv[1:])
+__all__ = ["main"]
 
 
 def main(words: Sequence[str]) -> int:
     """Run ``upsscp`` with these words and return its exit status."""
+    from ups.cli.console import Console
+    from ups.cli.exits import Exit
+    from ups.cli.main import guarded, version_line
+    from ups.cli.server_parser import PROGRAM, build_parser, parse
+
     console = Console(PROGRAM)
-    return guarded(console, lambda: _run(words, console))
 
+    def work() -> int:
+        line = parse(build_parser(), words)
+        if line is None:
+            console.result(version_line(PROGRAM))
+            return Exit.DONE
+        from ups.cli.serving import serve
 
-def _run(words: Sequence[str], console: Console) -> int:
-    line = parse(build_parser(), words)
-    if line is None:
-        console.result(version_line(PROGRAM))
-        return Exit.DONE
-    from ups.cli.serving import serve
+        return serve(line, console)
 
-    return serve(line, console)
+    return guarded(console, work)
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(start.upsscp())
