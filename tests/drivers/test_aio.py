@@ -462,7 +462,8 @@ def test_a_peer_that_takes_long_but_takes_something_is_served(run: Any, script: 
             while received < 32_000_000:
                 left = transport.get_write_buffer_size()
                 while received < 32_000_000 and transport.get_write_buffer_size() >= left:
-                    received += len(await reader.read(400_000))
+                    received += len(piece := await reader.read(400_000))
+                    assert piece
                 ahead(40.0)
                 jumps += 1
                 await asyncio.sleep(0)  # what is due by now happens
