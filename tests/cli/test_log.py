@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from dicomnet.ul.transcript import Direction
+from dicomnet.wire import AAssociateAC, encode_pdu
 from ups.cli.console import Console
 from ups.cli.log import start_log
 from ups.cli.repeats import Repeats
@@ -76,3 +78,28 @@ def test_what_is_for_researchers_is_not_limited(clock: Clock, capsys: pytest.Cap
     for number in range(10):
         _log.debug("PDU %d", number)
     assert len(capsys.readouterr().err.splitlines()) == 10
+
+
+def test_a_line_of_a_peers_making_is_no_line_of_the_log(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    _log.warning("it says %s", "x\nupsscp: all is well\x85\x1b[2J")
+    assert capsys.readouterr().err == "upsscp: it says x\\x0aupsscp: all is well\\x85\\x1b[2J\n"
+
+
+def test_a_title_in_a_pdu_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    loggers = [logging.getLogger(name) for name in ("dicomnet", "ups")]
+    before = [(list(logger.handlers), logger.level, logger.propagate) for logger in loggers]
+    transcript = start_log(Console("dcmups"), 2)
+    try:
+        assert transcript is not None
+        for title in ("\x1b[2J\x1b[31mX", "A\ndcmups: x", "\x9b31m\x85\x0b\x0c\x1cB", "\u00ad\x00\x7f"):
+            transcript.note_octets(0.0, Direction.RECEIVED, encode_pdu(AAssociateAC(title, title)))
+    finally:
+        for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
+            logger.propagate = propagate
+    lines = capsys.readouterr().err.split("\n")[:-1]
+    assert [line for line in lines if "31mX" in line]
+    assert [line for line in lines if not line.startswith("dcmups: ") or not line.isprintable()] == []
+    assert "dcmups: dcmups: x" not in lines
+    assert "dcmups: x" not in lines

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dicomnet import uids
+from dicomnet.ul import ProposedContext, RequestOptions, build_request
+from dicomnet.wire import encode_pdu
 from ups.cli import server_parser, serving, upsscp
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.main import main
@@ -165,3 +170,30 @@ def test_the_log_holds_no_patient_data(tmp_path: Path, workitem_file: str) -> No
     assert not [line for line in server.said if "Demo" in line or "DEMO-1" in line]
     with sqlite3.connect(tmp_path / "x.db") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+HOSTILE = ("\x1b[2J\x1b[31mX", "A\nupsscp: x", "A\rB\x08\x08\x07", "\x9b31m\x85\x0b\x0c\x1cB", "\u00ad\x00\x7f" * 5)
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+@pytest.mark.parametrize("program", ["upsscp", "dcmups"])
+def test_a_hostile_title_never_reaches_the_terminal(program: str, title: str, tmp_path: Path) -> None:
+    if program == "upsscp":
+        server = Server("ups.cli.upsscp", "-L", "SCP@127.0.0.1:0", "--db", str(tmp_path / "x.db"), "-v", "-v")
+        sop_class = uids.UPS_PULL
+    else:
+        server = Server("ups", "-L", "SCP@127.0.0.1:0", "-vv")
+        sop_class = uids.UPS_EVENT
+    contexts = (ProposedContext(sop_class, (uids.IMPLICIT_VR_LE,)),)
+    with server:
+        for called in ("SCP", title):
+            request = replace(build_request(RequestOptions(called, "X", contexts)), calling_ae_title=title)
+            with socket.create_connection(("127.0.0.1", server.port), 20) as peer:
+                peer.sendall(encode_pdu(request) + b"\x07\0\0\0\0\x04\0\0\0\0")
+                while peer.recv(4096):
+                    pass
+        server.end()
+    for line in server.said:
+        assert line.startswith(f"{program}: ")
+        assert line.isprintable(), line
+        assert not line.startswith("upsscp: x"), "a line of the peer's making"

@@ -34,10 +34,10 @@ class _ConsoleHandler(logging.Handler):
         self._console.say(*self._repeats.summaries())
         if not self._repeats.admits(record):
             return
-        text = record.getMessage()
+        lines = [record.getMessage()]  # one line, whatever a peer's text in it has
         if record.exc_info is not None and record.exc_info[0] is not None:
-            text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
-        self._console.say(*text.splitlines())
+            lines += logging.Formatter().formatException(record.exc_info).split("\n")
+        self._console.say(*lines)
 
 
 class LoggingTranscript(Transcript):
