@@ -1,0 +1,56 @@
+"""What the documents say in numbers is what the code has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dicomnet.dataset import DataSetLimits
+from dicomnet.dimse.exchange import MessageLimits
+from dicomnet.drivers.aio_server import ServerLimits
+from dicomnet.drivers.common import Waits
+from dicomnet.wire import PduLimits
+from ups.delivery import DeliveryLimits
+from ups.scp import matching
+
+LIMITS = (Path(__file__).parents[1] / "docs" / "limits.md").read_text("utf-8")
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("row", "default"),
+    [
+        ("A-ASSOCIATE body", f"{PduLimits().associate // MIB} MiB"),
+        ("P-DATA-TF body", f"{PduLimits().p_data}"),
+        ("PDVs in a PDU", f"{PduLimits().max_pdvs}"),
+        ("command set, all fragments", f"{MessageLimits().command // 1024} KiB"),
+        ("data set, as it travels", f"{MessageLimits().data_set.max_bytes // MIB} MiB"),
+        ("requests of a peer without an answer", f"{MessageLimits().requests}"),
+        ("time for a message to be complete", f"{MessageLimits().seconds:g} s"),
+        (
+            "deflated data set, inflated",
+            f"{DataSetLimits().max_inflated // MIB} MiB and {DataSetLimits().max_ratio} to one",
+        ),
+        ("sequences in sequences", f"{DataSetLimits().max_depth}"),
+        ("elements and items", f"{DataSetLimits().max_elements:,}"),
+        ("associations", f"{ServerLimits().associations:,}"),
+        ("associations of one address", f"{ServerLimits().per_address}"),
+        ("connections without association", f"{ServerLimits().half_open:,}"),
+        ("to a whole association request (ARTIM)", f"{Waits().request:g} s"),
+        ("for a started PDU", f"{Waits().pdu:g} s"),
+        ("without any message, no request under way", f"{Waits().idle:g} s"),
+        ("for the peer to close (Sta13)", f"{Waits().close:g} s"),
+        ("for a peer to read anything of what waits for it", f"{Waits().send:g} s"),
+        ("keys of an identifier", f"{matching.MAX_KEYS:,}"),
+        ("values of a key", f"{matching.MAX_UIDS:,} of {matching.MAX_PATTERN:,} characters"),
+        (
+            "events kept for a subscriber",
+            f"{DeliveryLimits().events:,}, {DeliveryLimits().bytes // MIB} MiB, "
+            f"{DeliveryLimits().seconds / 3600:g} hour",
+        ),
+    ],
+)
+def test_the_documented_limit_is_the_one_in_force(row: str, default: str) -> None:
+    cells = next(line.split("|") for line in LIMITS.splitlines() if line.startswith(f"| {row} |"))
+    assert cells[2].strip().startswith(default)
