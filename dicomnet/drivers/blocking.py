@@ -13,8 +13,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Waits
@@ -23,13 +22,10 @@ from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import open_connection
 from dicomnet.errors import TimedOut
-from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
 from dicomnet.ul import RequestOptions, Transcript
 
 __all__ = ["Link", "connect"]
-
-T = TypeVar("T")
 
 _RECEIVE_SIZE = 256 * 1024
 _MAX_BUFFERS = 64
@@ -65,76 +61,10 @@ class Link(BlockingLink):
             Rejected, Aborted, ConnectionLost, RemoteProtocolError, TimedOut: there will be none; the link is closed.
         """
         try:
-            self._session.transport_connected(self._now())
-            self._drive(lambda: self._session.established or self._session.ended)
-            if not self._session.established:
-                self._drive_to_close()
-                raise self._why_none()
+            super().establish()
         except BaseException:
             self.close()
             raise
-
-    def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its result.
-
-        Raises:
-            DicomNetError: what ended the flow; Aborted or ConnectionLost when the association did.
-        """
-        run = self._session.start(flow)
-        try:
-            self._drive(lambda: run.done)
-        finally:
-            self._session.cancel(run)
-        return run.result()
-
-    def stream(self, flow: Flow[Any]) -> Iterator[Any]:
-        """Run a flow and yield what it delivers, reading from the peer only as fast as the caller takes the items.
-
-        Raises:
-            DicomNetError: what ended the flow.
-        """
-        run = self._session.start(flow, streamed=True)
-        try:
-            while True:
-                self._drive(lambda: bool(run.delivered) or run.done)
-                while run.delivered:
-                    yield self._session.take(run)
-                if run.done:
-                    run.result()
-                    return
-        finally:
-            self._session.cancel(run)
-
-    def listen(self, seconds: float | None = None) -> None:
-        """Serve the peer's requests until the association ends, or for so many seconds.
-
-        Raises:
-            Aborted, ConnectionLost, TimedOut: the association ended other than by release.
-        """
-        self._drive(lambda: self._session.ended, seconds)
-        if self._session.ended:
-            self._drive_to_close()
-        if self._session.error is not None:
-            raise self._session.error
-
-    def release(self) -> None:
-        """End the association in order and close.
-
-        Raises:
-            TimedOut: the peer did not confirm within ``Waits.release``; the association was aborted.
-            Aborted, ConnectionLost: the association ended before.
-        """
-        if not self._session.ended:
-            self._session.release(self._now())
-        self._drive_to_close()
-        if self._session.error is not None:
-            raise self._session.error
-
-    def abort(self) -> None:
-        """End the association at once and close; harmless when it is over already."""
-        if not self._session.ended:
-            self._session.abort(self._now())
-        self._drive_to_close()
 
     def close(self) -> None:
         """Close the socket without a word to the peer. ``release`` and ``abort`` are the polite ways."""

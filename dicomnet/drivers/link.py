@@ -1,19 +1,24 @@
 """What the links of all drivers have in common: the session underneath, and what it says of the association.
 
-Knows no way of waiting: how a flow runs to its end is each driver's own.
+Knows no way of waiting: that is each driver's own. A driver whose methods block gives BlockingLink its clock and its
+loop, and has everything else from it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectionLost, DicomNetError
+from dicomnet.flows import Flow
 from dicomnet.ul import Negotiated, Transcript
 
 __all__ = ["BlockingLink", "SessionLink"]
+
+T = TypeVar("T")
 
 
 class SessionLink:
@@ -49,15 +54,93 @@ class SessionLink:
 
 
 class BlockingLink(SessionLink, ABC):
-    """A link whose methods return when they are done; leave it by ``with``."""
+    """A link whose methods return when they are done; leave it by ``with``: it releases, or aborts on an exception."""
 
     @abstractmethod
+    def _now(self) -> float:
+        """The time by which this link's deadlines run."""
+
+    @abstractmethod
+    def _drive(self, done: Callable[[], bool], seconds: float | None = None) -> None:
+        """Move bytes and flows until ``done``, the end of the connection, or for so many seconds."""
+
+    @abstractmethod
+    def _drive_to_close(self) -> None:
+        """Let the last PDUs pass; the peer closes, or ARTIM ends the wait (PS3.8 9.1.5)."""
+
+    def establish(self) -> None:
+        """Wait until there is an association; whoever made the link has done so.
+
+        Raises:
+            Rejected, Aborted, ConnectionLost, RemoteProtocolError, TimedOut: there will be none.
+        """
+        self._session.transport_connected(self._now())
+        self._drive(lambda: self._session.established or self._session.ended)
+        if not self._session.established:
+            self._drive_to_close()
+            raise self._why_none()
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result.
+
+        Raises:
+            DicomNetError: what ended the flow; Aborted or ConnectionLost when the association did.
+        """
+        run = self._session.start(flow)
+        try:
+            self._drive(lambda: run.done)
+        finally:
+            self._session.cancel(run)
+        return run.result()
+
+    def stream(self, flow: Flow[Any]) -> Iterator[Any]:
+        """Run a flow and yield what it delivers, reading from the peer only as fast as the caller takes the items.
+
+        Raises:
+            DicomNetError: what ended the flow.
+        """
+        run = self._session.start(flow, streamed=True)
+        try:
+            while True:
+                self._drive(lambda: bool(run.delivered) or run.done)
+                while run.delivered:
+                    yield self._session.take(run)
+                if run.done:
+                    run.result()
+                    return
+        finally:
+            self._session.cancel(run)
+
+    def listen(self, seconds: float | None = None) -> None:
+        """Serve the peer's requests until the association ends, or for so many seconds.
+
+        Raises:
+            Aborted, ConnectionLost, TimedOut: the association ended other than by release.
+        """
+        self._drive(lambda: self._session.ended, seconds)
+        if self._session.ended:
+            self._drive_to_close()
+        if self._session.error is not None:
+            raise self._session.error
+
     def release(self) -> None:
-        """End the association in order and close."""
+        """End the association in order and close.
 
-    @abstractmethod
+        Raises:
+            TimedOut: the peer did not confirm within ``Waits.release``; the association was aborted.
+            Aborted, ConnectionLost: the association ended before.
+        """
+        if not self._session.ended:
+            self._session.release(self._now())
+        self._drive_to_close()
+        if self._session.error is not None:
+            raise self._session.error
+
     def abort(self) -> None:
         """End the association at once and close; harmless when it is over already."""
+        if not self._session.ended:
+            self._session.abort(self._now())
+        self._drive_to_close()
 
     def __enter__(self) -> Self:
         return self

@@ -7,8 +7,8 @@ so many bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Waits
@@ -16,14 +16,11 @@ from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.errors import LocalProtocolError, TimedOut
-from dicomnet.flows import Flow
 from dicomnet.handlers import Handler
 from dicomnet.ul import AcceptancePolicy, Association, RequestOptions, Role, Transcript
 from dicomnet.wire import PduLimits
 
 __all__ = ["End", "Link", "Pipe", "SessionEnd", "Wire", "connect"]
-
-T = TypeVar("T")
 
 _CAPACITY = 256 * 1024
 
@@ -193,81 +190,13 @@ class Link(BlockingLink):
         """Whether this end is closed."""
         return not self._end.open
 
-    def establish(self) -> None:
-        """Wait until there is an association; ``connect`` has done so.
+    def _now(self) -> float:
+        return self.wire.now
 
-        Raises:
-            Rejected, Aborted, ConnectionLost, RemoteProtocolError, TimedOut: there will be none.
-        """
-        self._session.transport_connected(self.wire.now)
-        self.wire.run_until(lambda: self._session.established or self._session.ended)
-        if not self._session.established:
-            self._to_close()
-            raise self._why_none()
+    def _drive(self, done: Callable[[], bool], seconds: float | None = None) -> None:
+        self.wire.run_until(done, seconds)
 
-    def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its result.
-
-        Raises:
-            DicomNetError: what ended the flow; Aborted or ConnectionLost when the association did.
-        """
-        run = self._session.start(flow)
-        try:
-            self.wire.run_until(lambda: run.done)
-        finally:
-            self._session.cancel(run)
-        return run.result()
-
-    def stream(self, flow: Flow[Any]) -> Iterator[Any]:
-        """Run a flow and yield what it delivers.
-
-        Raises:
-            DicomNetError: what ended the flow.
-        """
-        run = self._session.start(flow, streamed=True)
-        try:
-            while True:
-                self.wire.run_until(lambda: bool(run.delivered) or run.done)
-                while run.delivered:
-                    yield self._session.take(run)
-                if run.done:
-                    run.result()
-                    return
-        finally:
-            self._session.cancel(run)
-
-    def listen(self, seconds: float | None = None) -> None:
-        """Serve the peer's requests until the association ends, or for so many seconds of the wire's own time.
-
-        Raises:
-            Aborted, ConnectionLost, TimedOut: the association ended other than by release.
-        """
-        self.wire.run_until(lambda: self._session.ended, seconds)
-        if self._session.ended:
-            self._to_close()
-        if self._session.error is not None:
-            raise self._session.error
-
-    def release(self) -> None:
-        """End the association in order.
-
-        Raises:
-            TimedOut: the peer did not confirm within ``Waits.release``; the association was aborted.
-            Aborted, ConnectionLost: the association ended before.
-        """
-        if not self._session.ended:
-            self._session.release(self.wire.now)
-        self._to_close()
-        if self._session.error is not None:
-            raise self._session.error
-
-    def abort(self) -> None:
-        """End the association at once; harmless when it is over already."""
-        if not self._session.ended:
-            self._session.abort(self.wire.now)
-        self._to_close()
-
-    def _to_close(self) -> None:
+    def _drive_to_close(self) -> None:
         self.wire.run_until(lambda: not self._end.open)
         self.wire.settle()
 
