@@ -10,6 +10,7 @@ from dicomnet.codes import ContextResult, IdentityType
 from dicomnet.uids import APPLICATION_CONTEXT
 from dicomnet.wire.findings import Finding, check_context_id, check_reserved, check_title, check_uid, error, warning
 from dicomnet.wire.items import (
+    USER_ITEM_KINDS,
     AbstractSyntax,
     ApplicationContext,
     AsyncOperationsWindow,
@@ -153,7 +154,7 @@ def _presentation_context_result(path: str, item: PresentationContextResult) -> 
 
 
 def _user_information(path: str, item: UserInformation) -> Iterator[Finding]:
-    yield from _audit_place("user_information", item.items, _USER_KINDS, "PS3.8 9.3.2.3")
+    yield from _audit_place("user_information", item.items, USER_ITEM_KINDS, "PS3.8 9.3.2.3")
 
 
 def _maximum_length(path: str, item: MaximumLength) -> Iterator[Finding]:
@@ -207,18 +208,6 @@ def _user_identity(path: str, item: UserIdentity) -> Iterator[Finding]:
     if item.secondary and item.identity_type != IdentityType.USERNAME_PASSCODE:
         yield error(f"{path}.secondary", "only identity type 2 has a secondary field", clause)
 
-
-_USER_KINDS: tuple[type[Item], ...] = (
-    MaximumLength,
-    ImplementationClassUid,
-    AsyncOperationsWindow,
-    RoleSelection,
-    ImplementationVersionName,
-    ExtendedNegotiation,
-    CommonExtendedNegotiation,
-    UserIdentity,
-    UserIdentityResponse,
-)
 
 _CHECKS: Mapping[type[Item], Callable[[str, Any], Iterator[Finding]]] = {
     ApplicationContext: _application_context,

@@ -39,6 +39,7 @@ __all__ = [
     "MAX_OTHER_ITEMS",
     "MAX_TRANSFER_SYNTAXES",
     "MAX_USER_ITEMS",
+    "USER_ITEM_KINDS",
     "AbstractSyntax",
     "ApplicationContext",
     "AsyncOperationsWindow",
@@ -195,21 +196,21 @@ _CONTEXT_ITEMS = ItemPlace(
     frozenset({TransferSyntax.item_type}),
     MAX_TRANSFER_SYNTAXES,
 )
+USER_ITEM_KINDS = (
+    MaximumLength,
+    ImplementationClassUid,
+    AsyncOperationsWindow,
+    RoleSelection,
+    ImplementationVersionName,
+    ExtendedNegotiation,
+    CommonExtendedNegotiation,
+    UserIdentity,
+    UserIdentityResponse,
+)
+"""The sub-items of User Information (PS3.8 Annex D, PS3.7 D.3.3)."""
+
 _USER_ITEMS = ItemPlace(
-    {
-        kind.item_type: kind.from_body
-        for kind in (
-            MaximumLength,
-            ImplementationClassUid,
-            AsyncOperationsWindow,
-            RoleSelection,
-            ImplementationVersionName,
-            ExtendedNegotiation,
-            CommonExtendedNegotiation,
-            UserIdentity,
-            UserIdentityResponse,
-        )
-    },
+    {kind.item_type: kind.from_body for kind in USER_ITEM_KINDS},
     frozenset(range(256)),
     MAX_USER_ITEMS,
 )
