@@ -11,6 +11,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 SOURCE = Path("dicomnet/kernel/_cython.pyx")
+PARTS = sorted(SOURCE.parent.glob("_cython_*.pxi"))
 
 
 def extensions() -> list[Extension]:
@@ -25,7 +26,8 @@ def extensions() -> list[Extension]:
         return []
     from Cython.Build import cythonize  # a build requirement, needed only on this path
 
-    modules: list[Extension] = cythonize([Extension("dicomnet.kernel._cython", [str(SOURCE)])])
+    extension = Extension("dicomnet.kernel._cython", [str(SOURCE)], depends=[str(part) for part in PARTS])
+    modules: list[Extension] = cythonize([extension])
     for module in modules:  # cythonize() drops the flag, so it is set on what it returns
         module.optional = choice == "auto"
     return modules

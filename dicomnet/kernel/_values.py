@@ -18,11 +18,11 @@ from pydicom.valuerep import PersonName
 from dicomnet.kernel._text import decode_text, encode_name, encode_text, is_plain
 from dicomnet.kernel._vr import NUMBERS, TEXT, UNITS
 
-__all__ = ["padded", "private_creator", "resolve_vr", "swapped", "transcoded", "value_field"]
+__all__ = ["ZERO_PADDED", "padded", "private_creator", "resolve_vr", "swapped", "transcoded", "value_field"]
 
 _PIXEL_REPRESENTATION = 0x00280103
 _LUT_DESCRIPTORS = frozenset([0x00281101, 0x00281102, 0x00281103, 0x00283002])
-_ZERO_PADDED = frozenset(["UI", "OB", "UN", "OW", "OD", "OF", "OL", "OV"])
+ZERO_PADDED = frozenset(["UI", "OB", "UN", "OW", "OD", "OF", "OL", "OV"])
 
 
 def value_field(tag: int, vr: str, value: Any, little: bool, stored_little: bool, encodings: list[str]) -> bytes:
@@ -118,7 +118,7 @@ def padded(vr: str, value: bytes) -> bytes:
     """The value field with even length (PS3.5 6.2): UI and bytes by NUL, text by space."""
     if len(value) % 2 == 0:
         return value
-    return value + (b"\0" if vr in _ZERO_PADDED else b" ")
+    return value + (b"\0" if vr in ZERO_PADDED else b" ")
 
 
 def swapped(value: bytes, unit: int) -> bytes:

@@ -1,0 +1,28 @@
+# cython: language_level=3, embedsignature=True
+"""The fast body of the kernel: what ``_python`` says, in C.
+
+It decides what is plain and well-formed by itself, in one pass over the bytes or the elements, and leaves everything
+else to the reference body: damaged input, rare VRs and character sets, values of unusual types. So an error is the same
+error by construction, with the same code, offset and path, and the code here stays short enough to be checked.
+
+Rules kept throughout (they are what makes it safe to read bytes through pointers):
+- lengths and positions are unsigned or checked Py_ssize_t, and a length is compared as ``length > end - position``;
+- every pointer points into a ``bytes`` object that the same function, or the object it belongs to, holds a reference to;
+- nothing that may run Python code happens between a check and the use it allows, unless what was checked is immutable.
+``boundscheck`` and ``wraparound`` are left as they are: no indexing of Python or memoryview objects is unchecked.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+__all__ = ["decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
+
+include "_cython_pdv.pxi"
+include "_cython_pydicom.pxi"
+include "_cython_vr.pxi"
+include "_cython_scan.pxi"
+include "_cython_values.pxi"
+include "_cython_received.pxi"
+include "_cython_encode.pxi"
