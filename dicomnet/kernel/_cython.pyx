@@ -13,9 +13,39 @@ Rules kept throughout (they are what makes it safe to read bytes through pointer
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.object cimport PyObject
+from cpython.dict cimport PyDict_SetItem
+from cpython.list cimport PyList_GET_ITEM
+from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr, PyTypeObject
+from cpython.ref cimport Py_CLEAR, Py_INCREF
+from cpython.tuple cimport PyTuple_SET_ITEM
+from cpython.unicode cimport PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy
+
+cdef extern from *:
+    """
+    /* What Python does for maker.__new__(cls, *arguments), without looking it up. */
+    static PyObject *new_of(PyTypeObject *maker, PyObject *cls, PyObject *arguments)
+    {
+        return maker->tp_new((PyTypeObject *)cls, arguments, NULL);
+    }
+    /* A blank instance of a class that is made to have its fields filled at once. */
+    static PyObject *allocated(PyObject *cls, Py_ssize_t items)
+    {
+        return PyType_GenericAlloc((PyTypeObject *)cls, items);
+    }
+    """
+    object new_of(PyTypeObject *maker, object cls, object arguments)
+    object allocated(object cls, Py_ssize_t items)
+
+cdef extern from "Python.h":
+    PyTypeObject PyBaseObject_Type, PyLong_Type, PyUnicode_Type
+    ctypedef struct PyFloatObject:
+        double ob_fval
+    double PyOS_string_to_double(const char *, char **, PyObject *) except? -1.0
+    PyObject *PyDict_GetItemWithError(object, object) except? NULL
+    Py_ssize_t PyUnicode_GET_LENGTH(object)
+    uint32_t PyUnicode_READ_CHAR(object, Py_ssize_t)
 
 __all__ = ["decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
 

@@ -1,34 +1,45 @@
 # What this body needs of pydicom, bound at the first use of a data set: the kernel must load without pydicom. Set once,
 # never changed after that.
 
-cdef object Dataset, DataElement, RawDataElement, Sequence, MultiValue, BaseTag, PersonName, UID, DSfloat, IS
-cdef object pydicom_config, pydicom_hooks, pydicom_valuerep
-cdef object _reference_decode, _reference_encode, _public_vr
+cdef object Dataset, DataElement, RawDataElement, Sequence, MultiValue, BaseTag, Tag, PersonName, UID, DSfloat, IS
+cdef dict CONFIG, SETTINGS, HOOKS, VALUEREP, KEYWORDS  # the variables of pydicom's modules and objects, as they are at any time
+cdef object SETTINGS_OBJECT, WARN, IGNORE, default_vr_hook, default_value_hook
+cdef object DEFAULT_ENCODINGS, _encodings_for, _public_vr, _private_vr
+cdef object _reference_decode, _reference_encode
 cdef bint _loaded = False
 
 
 cdef int load() except -1:
-    """Bind the names above and fill the tables; nothing after the first time."""
-    global Dataset, DataElement, RawDataElement, Sequence, MultiValue, BaseTag, PersonName, UID, DSfloat, IS
-    global pydicom_config, pydicom_hooks, pydicom_valuerep, _reference_decode, _reference_encode, _public_vr, _loaded
+    """Bind the names above, and make the tables and classes that stand on them; nothing after the first time."""
+    global Dataset, DataElement, RawDataElement, Sequence, MultiValue, BaseTag, Tag, PersonName, UID, DSfloat, IS
+    global CONFIG, SETTINGS, HOOKS, VALUEREP, KEYWORDS, SETTINGS_OBJECT, WARN, IGNORE, default_vr_hook, default_value_hook
+    global DEFAULT_ENCODINGS, _encodings_for, _public_vr, _private_vr, _reference_decode, _reference_encode, _loaded
     if _loaded:
         return 0
-    from pydicom import config as pydicom_config
-    from pydicom import valuerep as pydicom_valuerep
+    from pydicom import config, hooks, valuerep
+    from pydicom.datadict import keyword_dict as KEYWORDS
     from pydicom.dataelem import DataElement, RawDataElement
     from pydicom.dataset import Dataset
-    from pydicom.hooks import hooks as pydicom_hooks
     from pydicom.multival import MultiValue
     from pydicom.sequence import Sequence
-    from pydicom.tag import BaseTag
+    from pydicom.tag import BaseTag, Tag
     from pydicom.uid import UID
     from pydicom.valuerep import IS, DSfloat, PersonName
 
-    from dicomnet.kernel._vr import public_vr as _public_vr
     from dicomnet.kernel._python_dataset import decode_dataset as _reference_decode
     from dicomnet.kernel._python_dataset import encode_dataset as _reference_encode
+    from dicomnet.kernel._text import DEFAULT as DEFAULT_ENCODINGS
+    from dicomnet.kernel._text import encodings_for as _encodings_for
+    from dicomnet.kernel._vr import private_vr as _private_vr
+    from dicomnet.kernel._vr import public_vr as _public_vr
 
+    CONFIG, VALUEREP, HOOKS = vars(config), vars(valuerep), vars(hooks.hooks)
+    SETTINGS_OBJECT = config.settings
+    SETTINGS = vars(SETTINGS_OBJECT)
+    WARN, IGNORE = config.WARN, config.IGNORE
+    default_vr_hook, default_value_hook = hooks.raw_element_vr, hooks.raw_element_value
     fill_vr_tables()
+    make_decimal_class()
     make_received_class()
     _loaded = True
     return 0

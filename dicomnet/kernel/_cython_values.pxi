@@ -1,1 +1,563 @@
-# stub
+# Value fields to values, by short ways that give just what pydicom gives (PS3.5 6.2).
+#
+# Each is taken only where the value is one that pydicom reads without a warning, and where the program has changed none
+# of pydicom's settings and hooks that bear on it. NOT_PLAIN in place of a value means: let pydicom read this one.
+
+cdef object NOT_PLAIN = object()
+
+cdef enum TextMode:
+    TEXT_UNKNOWN
+    TEXT_LATIN  # a byte is the character of the same number
+    TEXT_UTF8
+    TEXT_ASCII  # another character set that has ASCII where ASCII is
+    TEXT_OTHER
+
+cdef enum:
+    SPACE = 0x20
+    ESCAPE = 0x1B
+    BACKSLASH = 0x5C
+    MAX_UID = 64
+    MAX_INTEGER_STRING = 12
+    MAX_DECIMAL_STRING = 40  # longer ones are far beyond the 16 of PS3.5, and pydicom's to read
+    MAX_NAME_GROUP = 64
+
+cdef double POWERS_OF_TEN[23]  # exact ones
+cdef int _power
+for _power in range(23):
+    POWERS_OF_TEN[_power] = 10.0 ** _power
+
+
+cdef struct Span:
+    const uint8_t *start
+    Py_ssize_t length
+
+
+cdef inline Span trimmed(Span value, uint8_t also) noexcept:
+    """Without trailing spaces, and bytes equal to ``also``."""
+    while value.length and (value.start[value.length - 1] == SPACE or value.start[value.length - 1] == also):
+        value.length -= 1
+    return value
+
+
+cdef inline Span stripped(Span value) noexcept:
+    """Without spaces at either end."""
+    while value.length and value.start[0] == SPACE:
+        value.start += 1
+        value.length -= 1
+    return trimmed(value, SPACE)
+
+
+cdef inline bint next_value(Span *rest, Span *value) noexcept:
+    """Cut the next of several values off; False when there is none left. The first call always finds one."""
+    cdef Py_ssize_t place = 0
+    if rest.start == NULL:
+        return False
+    value.start = rest.start
+    while place < rest.length and rest.start[place] != BACKSLASH:
+        place += 1
+    value.length = place
+    if place == rest.length:
+        rest.start = NULL
+    else:
+        rest.start += place + 1
+        rest.length -= place + 1
+    return True
+
+
+cdef inline bint all_between(Span value, uint8_t low, uint8_t high) noexcept:
+    cdef Py_ssize_t place
+    for place in range(value.length):
+        if value.start[place] < low or value.start[place] > high:
+            return False
+    return True
+
+
+cdef inline bint is_ascii(Span value) noexcept:
+    """ASCII without escape sequences."""
+    cdef Py_ssize_t place
+    for place in range(value.length):
+        if value.start[place] >= 0x80 or value.start[place] == ESCAPE:
+            return False
+    return True
+
+
+cdef inline object latin_text(Span value):
+    return PyUnicode_DecodeLatin1(<const char *>value.start, value.length, NULL)
+
+
+# --- one value of each kind; NOT_PLAIN when it is not such a value ------------------------------------------------------
+
+
+cdef object one_string(Span value):
+    return latin_text(value)
+
+
+cdef object one_title(Span value):
+    if not all_between(value, SPACE, 0x7E):
+        return NOT_PLAIN
+    return latin_text(stripped(value))
+
+
+cdef object one_uid(Span value):
+    """A UID by PS3.5 9.1, or none at all; what is no UID is a str that pydicom warns about."""
+    cdef Py_ssize_t place = 0, component
+    if value.length > MAX_UID:
+        return NOT_PLAIN
+    while place < value.length:
+        component = place
+        while place < value.length and 0x30 <= value.start[place] <= 0x39:
+            place += 1
+        if place == component or (place - component > 1 and value.start[component] == 0x30):
+            return NOT_PLAIN
+        if place < value.length:
+            if value.start[place] != c"." or place + 1 == value.length:
+                return NOT_PLAIN
+            place += 1
+    return new_of(&PyUnicode_Type, UID, (latin_text(value),))
+
+
+cdef object one_integer(Span value):
+    cdef Span digits = stripped(value)
+    cdef Py_ssize_t place = 0
+    cdef long long number = 0
+    cdef bint negative
+    if digits.length == 0:
+        return latin_text(value)
+    if value.length > MAX_INTEGER_STRING:
+        return NOT_PLAIN
+    negative = digits.start[0] == c"-"
+    if negative or digits.start[0] == c"+":
+        place = 1
+    if place == digits.length:
+        return NOT_PLAIN
+    for place in range(place, digits.length):
+        if not 0x30 <= digits.start[place] <= 0x39:
+            return NOT_PLAIN
+        number = number * 10 + (digits.start[place] - 0x30)
+    made = new_of(&PyLong_Type, IS, (-number if negative else number,))
+    PyObject_GenericSetAttr(made, "original_string", latin_text(digits))
+    return made
+
+
+cdef bint read_decimal(Span digits, double *number) except? False:
+    """The double nearest to a decimal number as PS3.5 6.2 writes it (DS); False when it is none."""
+    cdef Py_ssize_t place = 0, first, found = 0
+    cdef uint64_t mantissa = 0
+    cdef int scale = 0, exponent = 0
+    cdef bint negative = False, negative_exponent = False, exact = True
+    cdef char copy[MAX_DECIMAL_STRING + 1]
+    if digits.length == 0 or digits.length > MAX_DECIMAL_STRING:
+        return False
+    if digits.start[0] == c"-" or digits.start[0] == c"+":
+        negative = digits.start[0] == c"-"
+        place = 1
+    while place < digits.length and 0x30 <= digits.start[place] <= 0x39:
+        if mantissa >= <uint64_t>1 << 56:
+            exact = False
+        else:
+            mantissa = mantissa * 10 + (digits.start[place] - 0x30)
+        place += 1
+        found += 1
+    if place < digits.length and digits.start[place] == c".":
+        place += 1
+        while place < digits.length and 0x30 <= digits.start[place] <= 0x39:
+            if mantissa >= <uint64_t>1 << 56:
+                exact = False
+            else:
+                mantissa = mantissa * 10 + (digits.start[place] - 0x30)
+                scale -= 1
+            place += 1
+            found += 1
+    if found == 0:
+        return False
+    if place < digits.length:
+        if digits.start[place] != c"e" and digits.start[place] != c"E":
+            return False
+        place += 1
+        if place < digits.length and (digits.start[place] == c"-" or digits.start[place] == c"+"):
+            negative_exponent = digits.start[place] == c"-"
+            place += 1
+        first = place
+        while place < digits.length and 0x30 <= digits.start[place] <= 0x39:
+            if exponent < 10000:
+                exponent = exponent * 10 + (digits.start[place] - 0x30)
+            place += 1
+        if place == first or place < digits.length:
+            return False
+        scale += -exponent if negative_exponent else exponent
+    # A mantissa and a power of ten that both are exact give the nearest double by one rounding.
+    if exact and mantissa <= <uint64_t>1 << 53 and -22 <= scale <= 22:
+        number[0] = <double>mantissa / POWERS_OF_TEN[-scale] if scale < 0 else <double>mantissa * POWERS_OF_TEN[scale]
+        if negative:
+            number[0] = -number[0]
+        return True
+    memcpy(copy, digits.start, digits.length)
+    copy[digits.length] = 0
+    number[0] = PyOS_string_to_double(copy, NULL, NULL)
+    return True
+
+
+cdef class DecimalText(float):
+    """The number of a decimal string and its text, which is made into a str only for those who ask."""
+
+    cdef PyObject *field  # the value field that the text is a part of: a bytes object of which this owns a reference
+    cdef Py_ssize_t start, length
+
+    def __dealloc__(self):
+        Py_CLEAR(self.field)
+
+    def __reduce_ex__(self, protocol):
+        state = dict(self.__dict__)
+        return DSfloat, (state.pop("original_string", self.original_string),), state or None
+
+
+class _OriginalString:
+    """The text of a decimal string, unless another was assigned."""
+
+    def __get__(self, instance, owner=None):
+        cdef DecimalText number
+        if instance is None:
+            return self
+        number = instance
+        if number.field == NULL:
+            raise AttributeError("original_string")
+        return (<bytes>number.field)[number.start : number.start + number.length].decode("ascii")
+
+
+cdef object ReceivedDecimal  # class ReceivedDecimal(DecimalText, DSfloat), made when pydicom is there
+
+
+cdef int make_decimal_class() except -1:
+    global ReceivedDecimal
+    ReceivedDecimal = type("ReceivedDecimal", (DecimalText, DSfloat), {
+        "original_string": _OriginalString(),
+        "auto_format": False,
+        "__module__": __name__,
+        "__doc__": "A DSfloat that was received.",
+    })
+    return 0
+
+
+cdef object one_decimal(Span value, bytes field):
+    cdef Span digits = stripped(value)
+    cdef double number = 0
+    if digits.length == 0:
+        return latin_text(value)
+    if not read_decimal(digits, &number):
+        return NOT_PLAIN
+    made = allocated(ReceivedDecimal, 0)
+    (<PyFloatObject *>made).ob_fval = number
+    Py_INCREF(field)
+    (<DecimalText>made).field = <PyObject *>field
+    (<DecimalText>made).start = digits.start - <const uint8_t *>PyBytes_AS_STRING(field)
+    (<DecimalText>made).length = digits.length
+    return made
+
+
+cdef object decoded(Span value, TextMode mode):
+    """Text without escape sequences."""
+    if is_ascii(value):
+        return latin_text(value)
+    if mode == TEXT_LATIN:
+        if memchr(value.start, ESCAPE, value.length) != NULL:
+            return NOT_PLAIN
+        return latin_text(value)
+    if mode != TEXT_UTF8 or memchr(value.start, ESCAPE, value.length) != NULL:
+        return NOT_PLAIN
+    try:
+        return PyUnicode_DecodeUTF8(<const char *>value.start, value.length, NULL)
+    except UnicodeDecodeError:
+        return NOT_PLAIN
+
+
+cdef object one_text(Span value, TextMode mode, Py_ssize_t longest):
+    """Text of at most so many characters, without padding; 0 for no limit."""
+    cdef Span kept = trimmed(value, 0)
+    text = decoded(kept, mode)
+    # the padding counts, as it does for pydicom
+    if longest and text is not NOT_PLAIN and PyUnicode_GET_LENGTH(text) + value.length - kept.length > longest:
+        return NOT_PLAIN
+    return text
+
+
+cdef object one_name(Span value, TextMode mode, tuple encodings, object validation_mode):
+    """A PersonName as pydicom leaves one that it has read: groups decoded, bytes kept."""
+    cdef Py_ssize_t groups
+    while value.length and value.start[value.length - 1] == c"=" :
+        # empty groups at the end are dropped, but more than three are not in order
+        if memchr(value.start, c"=", value.length) != value.start + value.length - 1:
+            return NOT_PLAIN
+        value.length -= 1
+    text = decoded(value, mode)
+    if text is NOT_PLAIN:
+        return NOT_PLAIN
+    if value.length == 0:
+        components = NOTHING
+    elif memchr(value.start, c"=", value.length) == NULL:
+        if PyUnicode_GET_LENGTH(text) > MAX_NAME_GROUP:
+            return NOT_PLAIN
+        components = (text,)
+    else:
+        components = tuple((<str>text).split("="))
+        groups = len(components)
+        if groups > 3:
+            return NOT_PLAIN
+        for text in components:
+            if PyUnicode_GET_LENGTH(text) > MAX_NAME_GROUP:
+                return NOT_PLAIN
+    name = new_object(PersonName)
+    PyObject_GenericSetAttr(name, "_components", components)
+    PyObject_GenericSetAttr(name, "validation_mode", validation_mode)
+    PyObject_GenericSetAttr(name, "original_string", PyBytes_FromStringAndSize(<const char *>value.start, value.length))
+    PyObject_GenericSetAttr(name, "encodings", encodings)
+    return name
+
+
+class _NameReader:
+    """Makes what is added to several person names one of them, as pydicom's reader would."""
+
+    def __init__(self, encodings):
+        self.encodings = encodings
+
+    def __call__(self, value):
+        name = PersonName(value, self.encodings)
+        name.encode()
+        return name.decode()
+
+
+# --- a value field ------------------------------------------------------------------------------------------------------
+
+
+cdef object new_object(cls):
+    """An instance without a call of ``__init__``."""
+    return new_of(&PyBaseObject_Type, cls, NOTHING)
+
+
+cdef object new_multivalue(constructor, list values):
+    made = new_object(MultiValue)
+    PyObject_GenericSetAttr(made, "_constructor", constructor)
+    PyObject_GenericSetAttr(made, "_list", values)
+    return made
+
+
+cdef object read_value(Received self, unsigned int vr, bytes field, bint little, validation_mode):
+    """The value that a value field of at least one byte holds."""
+    cdef Kind kind = VRS[vr].kind
+    cdef Span rest, item
+    cdef Py_ssize_t longest = 0
+    cdef TextMode mode = TEXT_LATIN
+    rest.start = <const uint8_t *>PyBytes_AS_STRING(field)
+    rest.length = PyBytes_GET_SIZE(field)
+    if kind == K_BYTES:
+        return field
+    if K_US <= kind <= K_FD:
+        return read_numbers(kind, rest, VRS[vr].unit, little)
+    if kind == K_AT:
+        return read_tags(rest, little)
+    if kind == K_UN or kind == K_SQ or kind == K_NONE:
+        return NOT_PLAIN
+    if kind == K_TEXT or kind == K_LONG_TEXT or kind == K_PN:
+        mode = text_mode(self)
+        if mode == TEXT_OTHER:
+            return NOT_PLAIN
+    if kind == K_LONG_TEXT:
+        return one_text(rest, mode, VRS[vr].longest)
+    if kind == K_UR:
+        rest = trimmed(rest, SPACE)
+        return latin_text(rest) if all_between(rest, SPACE, 0x7E) else NOT_PLAIN
+    constructor = str
+    if kind == K_TEXT:
+        longest = VRS[vr].longest
+    elif kind != K_AE:
+        rest = trimmed(rest, 0)
+        if kind == K_DS:
+            while rest.length and rest.start[0] == SPACE:
+                rest.start += 1
+                rest.length -= 1
+            constructor = DSfloat
+        elif kind == K_IS:
+            constructor = IS
+        elif kind == K_UI:
+            constructor = UID
+        elif kind == K_PN:
+            constructor = None
+    values = None
+    value = NOT_PLAIN
+    while next_value(&rest, &item):
+        if kind == K_DS:
+            value = one_decimal(item, field)
+        elif kind == K_STRING:
+            value = one_string(item)
+        elif kind == K_TEXT:
+            value = one_text(item, mode, longest)
+        elif kind == K_UI:
+            value = one_uid(item)
+        elif kind == K_PN:
+            value = one_name(item, mode, self.encodings, validation_mode)
+        elif kind == K_IS:
+            value = one_integer(item)
+        else:
+            value = one_title(item)
+        if value is NOT_PLAIN:
+            return NOT_PLAIN
+        if values is None:
+            if rest.start == NULL:
+                return value
+            values = []
+        (<list>values).append(value)
+    return new_multivalue(_NameReader(self.encodings) if constructor is None else constructor, values)
+
+
+cdef object read_number(Kind kind, const uint8_t *at, bint little):
+    cdef uint64_t wide
+    cdef uint32_t narrow
+    cdef float single
+    cdef double double_
+    if kind == K_US:
+        return read_16(at, little)
+    if kind == K_SS:
+        return <int16_t>read_16(at, little)
+    if kind == K_UL:
+        return read_32(at, little)
+    if kind == K_SL:
+        return <int32_t>read_32(at, little)
+    if kind == K_FL:
+        narrow = read_32(at, little)
+        memcpy(&single, &narrow, 4)
+        return <double>single
+    if little:
+        wide = read_32(at, True) | <uint64_t>read_32(at + 4, True) << 32
+    else:
+        wide = read_32(at + 4, False) | <uint64_t>read_32(at, False) << 32
+    if kind == K_UV:
+        return wide
+    if kind == K_SV:
+        return <int64_t>wide
+    memcpy(&double_, &wide, 8)
+    return double_
+
+
+cdef object read_numbers(Kind kind, Span value, Py_ssize_t unit, bint little):
+    cdef Py_ssize_t place
+    if value.length % unit:
+        return NOT_PLAIN
+    if value.length == unit:
+        return read_number(kind, value.start, little)
+    numbers = []
+    for place in range(0, value.length, unit):
+        numbers.append(read_number(kind, value.start + place, little))
+    return numbers
+
+
+cdef object read_tags(Span value, bint little):
+    cdef Py_ssize_t place
+    if value.length % 4:
+        return NOT_PLAIN
+    if value.length == 4:
+        return tag_object(read_tag(value.start, little))
+    tags = []
+    for place in range(0, value.length, 4):
+        tags.append(tag_object(read_tag(value.start + place, little)))
+    return new_multivalue(Tag, tags)
+
+
+cdef object empty_value(unsigned int vr):
+    """The value of a value field without bytes."""
+    cdef Kind kind = VRS[vr].kind
+    if kind == K_PN:
+        return PersonName("")
+    if kind in (K_AE, K_STRING, K_UI, K_UR, K_TEXT, K_LONG_TEXT):
+        return ""
+    if kind == K_SQ or kind == K_UN or kind == K_NONE:
+        return NOT_PLAIN
+    return None
+
+
+cdef TextMode text_mode(Received self) except? TEXT_UNKNOWN:
+    """How text is read in this data set."""
+    if self.text == TEXT_UNKNOWN:
+        charset = self.charset
+        names = (charset,) if type(charset) is str else tuple(charset)
+        if not names or type(names[0]) is not str:
+            self.text = TEXT_OTHER
+        elif names[0] in ("iso8859", "latin_1"):
+            self.text = TEXT_LATIN
+        elif names[0] == "UTF8":
+            self.text = TEXT_UTF8
+        elif names[0].startswith(("iso8859_", "iso_ir_1")) or names[0] in ("GB18030", "GBK", "GB2312", "euc_kr"):
+            self.text = TEXT_ASCII
+        else:
+            self.text = TEXT_OTHER
+        self.encodings = names
+    return <TextMode>self.text
+
+
+cdef object plain_reading(Kind kind, bint empty):
+    """pydicom's validation mode, or None when the program has other plans for values of this kind."""
+    if (
+        CONFIG["data_element_callback"] is not None
+        or HOOKS["raw_element_kwargs"]
+        or HOOKS["raw_element_vr"] is not default_vr_hook
+        or HOOKS["raw_element_value"] is not default_value_hook
+        or CONFIG["settings"] is not SETTINGS_OBJECT
+    ):
+        return None
+    mode = SETTINGS["_reading_validation_mode"]
+    if mode is None:
+        if CONFIG["enforce_valid_values"]:
+            return None
+        mode = WARN
+    elif mode is not WARN and mode is not IGNORE:
+        return None
+    if empty and CONFIG["use_none_as_empty_text_VR_value"]:
+        return None
+    if kind == K_STRING and CONFIG["datetime_conversion"]:
+        return None
+    if kind == K_DS and (CONFIG["use_DS_numpy"] or VALUEREP["DSclass"] is not DSfloat):
+        return None
+    if kind == K_IS and CONFIG["use_IS_numpy"]:
+        return None
+    return mode
+
+
+cdef object convert(Received self, object raw):
+    """Read a raw element of an open data set and put the element in its place; None: let pydicom do it."""
+    cdef uint32_t tag
+    cdef unsigned int number
+    tag_, vr, length, field, tell, _, little = raw[:7]
+    if type(tag_) is not BaseTag or type(vr) is not str or type(field) is not bytes or type(little) is not bool:
+        return None
+    if PyUnicode_GET_LENGTH(vr) != 2 or PyUnicode_READ_CHAR(vr, 0) > 0x7F or PyUnicode_READ_CHAR(vr, 1) > 0x7F:
+        return None
+    number = vr_number(PyUnicode_READ_CHAR(vr, 0), PyUnicode_READ_CHAR(vr, 1))
+    tag = tag_
+    # Private elements get their creator, pixel data drop what was made of them, and the first number of a lookup
+    # table's descriptor is unsigned: all that is pydicom's business.
+    if number == BY_LETTERS or tag >> 16 & 1 or tag >> 16 == 0x7FE0 or tag in (
+        0x00281101, 0x00281102, 0x00281103, 0x00283002
+    ):
+        return None
+    if length != PyBytes_GET_SIZE(field):
+        return None
+    mode = plain_reading(VRS[number].kind, length == 0)
+    if mode is None:
+        return None
+    value = read_value(self, number, field, little, mode) if length else empty_value(number)
+    if value is NOT_PLAIN:
+        return None
+    element = new_element(tag_, vr, value, tell, False, mode)
+    PyDict_SetItem(self.elements, tag_, element)
+    return element
+
+
+cdef object new_element(tag, vr, value, tell, bint undefined, mode):
+    """A DataElement with a value that needs no conversion."""
+    element = new_object(DataElement)
+    PyObject_GenericSetAttr(element, "tag", tag)
+    PyObject_GenericSetAttr(element, "VR", vr)
+    PyObject_GenericSetAttr(element, "validation_mode", mode)
+    PyObject_GenericSetAttr(element, "_value", value)
+    PyObject_GenericSetAttr(element, "file_tell", tell)
+    PyObject_GenericSetAttr(element, "is_undefined_length", undefined)
+    PyObject_GenericSetAttr(element, "private_creator", None)
+    return element

@@ -36,6 +36,7 @@ cdef struct Vr:
     bint zero_padded
     uint8_t unit  # bytes that change places with the byte order: 1, 2, 4 or 8
     uint8_t letters[2]
+    Py_ssize_t longest  # characters that pydicom reads without a warning; 0: no limit
 
 
 cdef enum:
@@ -115,6 +116,8 @@ cdef int fill_vr_tables() except -1:
     cdef unsigned int number, slot, others = BY_LETTERS
     from pydicom._dicom_dict import DicomDictionary
 
+    from pydicom.valuerep import MAX_VALUE_LEN
+
     from dicomnet.kernel import _values, _vr
 
     for number in range(VR_SLOTS):
@@ -130,6 +133,7 @@ cdef int fill_vr_tables() except -1:
         VRS[number].fragmented = name in _vr.FRAGMENTED
         VRS[number].zero_padded = name in _values.ZERO_PADDED
         VRS[number].unit = _vr.UNITS.get(name, 1)
+        VRS[number].longest = MAX_VALUE_LEN.get(name, 0)
         VRS[number].letters[0] = first
         VRS[number].letters[1] = second
     for tag, (name, *_) in DicomDictionary.items():

@@ -5,8 +5,10 @@ PS3.5 6.2 and 7.1.2, PS3.6. Both bodies of the kernel share these tables; they h
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pydicom._dicom_dict import DicomDictionary
-from pydicom.datadict import dictionary_VR, private_dictionary_VR
+from pydicom.datadict import dictionary_VR, private_dictionaries, private_dictionary_VR
 
 __all__ = ["AMBIGUOUS", "FRAGMENTED", "LONG", "NUMBERS", "SHORT", "TEXT", "UNITS", "VRS", "private_vr", "public_vr"]
 
@@ -53,8 +55,15 @@ def public_vr(tag: int) -> str | None:
 
 def private_vr(tag: int, creator: str) -> str | None:
     """VR of a private tag of this creator as far as pydicom's private dictionary knows, else None."""
-    if not creator or "\\" in creator:
-        return None  # pydicom would warn about a creator with several values
+    entries = private_dictionaries.get(creator)
+    if entries is None:
+        return None  # asked first: a peer's text must not fill the cache, and pydicom would warn about some
+    return _private_vr(tag, creator, len(entries))
+
+
+@lru_cache(maxsize=4096)
+def _private_vr(tag: int, creator: str, known: int) -> str | None:
+    """As above; ``known`` makes it look again when a program has added entries."""
     try:
         return str(private_dictionary_VR(tag, creator))
     except KeyError:
