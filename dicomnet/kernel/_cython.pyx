@@ -17,7 +17,7 @@ from cpython.dict cimport PyDict_SetItem
 from cpython.list cimport PyList_GET_ITEM
 from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr, PyTypeObject
 from cpython.ref cimport Py_CLEAR, Py_INCREF
-from cpython.tuple cimport PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy
@@ -43,6 +43,9 @@ cdef extern from "Python.h":
     ctypedef struct PyFloatObject:
         double ob_fval
     double PyOS_string_to_double(const char *, char **, PyObject *) except? -1.0
+    bint PyObject_GC_IsTracked(object)
+    void PyObject_GC_Track(object)
+    void PyObject_GC_UnTrack(object)
     PyObject *PyDict_GetItemWithError(object, object) except? NULL
     Py_ssize_t PyUnicode_GET_LENGTH(object)
     uint32_t PyUnicode_READ_CHAR(object, Py_ssize_t)

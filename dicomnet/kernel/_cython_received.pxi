@@ -13,7 +13,7 @@ cdef dict BLANK  # the attributes of a fresh Dataset
 cdef class Received:
     """What a ReceivedDataset is beyond a pydicom.Dataset: the bytes it came in, and its elements once it was opened."""
 
-    cdef bytes source  # the whole input that it is part of; None once opened
+    cdef bytes source  # the whole input that it is part of; None once opened, and only then
     cdef Py_ssize_t start, end  # of its own elements in source, without item header and delimiter
     cdef bint implicit, little
     cdef bint canonical  # encoding it anew, as ``implicit`` and ``little``, would give the same bytes again
@@ -22,12 +22,19 @@ cdef class Received:
     cdef int depth  # an upper bound of how deep sequences nest in it
     cdef int pixel_representation  # the nearest one of what encloses it, once opened its own; -1: there is none
     cdef Py_ssize_t tell  # where the item began; -1 for the outermost data set
-    cdef object elements  # what pydicom calls _dict; None while closed
+    cdef object elements  # what pydicom calls _dict, once opened
     cdef object inherited  # encodings of what encloses it, a list
     cdef object charset  # what pydicom calls _read_charset, known once opened
     cdef int text  # how text is read here, a TextMode; not known before it is needed
     cdef tuple encodings  # as pydicom gives them to a name; known with ``text``
     cdef object read_implicit, read_little  # what pydicom calls _read_implicit and _read_little
+
+    def __cinit__(self):
+        # what ReceivedDataset() is, if a program comes to make one: closed, and empty
+        self.source = b""
+        self.inherited = DEFAULT_ENCODINGS
+        self.pixel_representation = -1
+        self.tell = -1
 
     # What pydicom calls its own. Whoever touches one of them gets an opened data set, so that what was closed is as
     # it came in.
@@ -118,26 +125,31 @@ cdef class Received:
         return Dataset.__getitem__(self, key)
 
     def __iter__(self):
-        # pydicom sorts the tags, which compares them one by one through Python; here they are in order already
         open_up(self)
-        return (self[tag] for tag in sorted(self.elements, key=int))
+        for tag in ordered_tags(self.elements):
+            yield self[tag]
 
     def __reduce_ex__(self, protocol):
-        # A copy is a Dataset of pydicom's own, and so is what is unpickled where this extension may be missing.
+        # A copy is a Dataset of pydicom's own, and so is what is unpickled, where this extension may be missing.
         open_up(self)
         state = {name: getattr(self, name) for name in BLANK}
         for name in ("_pixel_rep", "seq_item_tell", "file_tell"):
             if hasattr(self, name):
                 state[name] = getattr(self, name)
         state.update(self.__dict__)
-        return _blank_dataset, (), state
+        return Dataset, (), state
 
 
-def _blank_dataset():
-    """Something that ``copy`` and ``pickle`` can fill."""
-    from pydicom.dataset import Dataset
-
-    return Dataset.__new__(Dataset)
+cdef list ordered_tags(object elements):
+    """The tags in ascending order, without comparing two of them, which leads through Python."""
+    cdef int64_t last = -1, number
+    cdef list tags = list(elements)
+    for tag in tags:
+        number = <uint32_t>tag
+        if number <= last:
+            return sorted(tags, key=int)
+        last = number
+    return tags
 
 
 class _Own:
@@ -168,7 +180,7 @@ cdef int make_received_class() except -1:
     """Put the class together: pydicom's attributes that all data sets begin with become those of the class."""
     global ReceivedDataset, BLANK
     BLANK = dict(vars(Dataset()))
-    own = {name for name in vars(Received)}
+    own = vars(Received)
     namespace = {
         name: _Own(name, value) if isinstance(value, dict) else value
         for name, value in BLANK.items()
@@ -197,8 +209,6 @@ cdef Received new_received(bytes source, Py_ssize_t start, Py_ssize_t end, bint 
     made.read_implicit = implicit
     made.read_little = little
     made.inherited = inherited
-    made.tell = -1
-    made.pixel_representation = -1
     return made
 
 
@@ -233,13 +243,12 @@ def decode_dataset(data, implicit, little_endian, max_depth, max_elements):
 
 cdef inline int open_up(Received self) except -1:
     """Make the elements of a closed data set; nothing when it is open."""
-    if self.elements is None:
-        return make_elements(self)
+    if self.source is not None:
+        return make_elements(self, self.source)
     return 0
 
 
-cdef int make_elements(Received self) except -1:
-    cdef bytes source = self.source
+cdef int make_elements(Received self, bytes source) except -1:
     cdef const uint8_t *data = <const uint8_t *>PyBytes_AS_STRING(source)
     cdef Py_ssize_t pos = self.start, value_end
     cdef Frame level
@@ -274,7 +283,7 @@ cdef int make_elements(Received self) except -1:
         pos = header.value
         if header.sequence:
             items = []
-            pos = read_items(self, items, &level, &header, encodings)
+            pos = read_items(self, source, items, &level, &header, encodings)
             sequences.append(items)
             sequence = new_sequence(items, header.length == UNDEFINED)
             elements[base] = new_element(base, "SQ", sequence, header.value, header.length == UNDEFINED, mode)
@@ -301,9 +310,10 @@ cdef int make_elements(Received self) except -1:
         for items in sequences:
             for item in items:
                 (<Received>item).pixel_representation = self.pixel_representation
-    self.charset = shown_encodings(encodings)
-    self.elements = elements
-    self.source = None
+    if self.source is not None:  # else another thread was faster, and its elements may be in use already
+        self.charset = shown_encodings(encodings)
+        self.elements = elements
+        self.source = None
     return 0
 
 
@@ -316,10 +326,9 @@ cdef int raise_changed() except -1:
 
 
 cdef Py_ssize_t read_items(
-    Received parent, list items, const Frame *level, const Header *header, object encodings
+    Received parent, bytes source, list items, const Frame *level, const Header *header, object encodings
 ) except -1:
     """Append the items of a sequence, as closed data sets; where the sequence ends."""
-    cdef bytes source = parent.source
     cdef const uint8_t *data = <const uint8_t *>PyBytes_AS_STRING(source)
     cdef bint undefined = header.length == UNDEFINED
     cdef Py_ssize_t pos = header.value, end = level.end, start, stop
@@ -380,15 +389,24 @@ cdef object new_sequence(list items, bint undefined):
     return sequence
 
 
-cdef object new_raw(tag, vr, Py_ssize_t length, value, Py_ssize_t tell, implicit, little):
+cdef inline int put(object made, Py_ssize_t place, object field) except -1:
+    Py_INCREF(field)
+    PyTuple_SET_ITEM(made, place, field)
+    return 0
+
+
+cdef object new_raw(tag, vr, length, value, tell, implicit, little):
     """A RawDataElement: the tuple, without the call of its constructor."""
-    cdef Py_ssize_t place = 0
-    values = (tag, vr, length, value, tell, implicit, little, True, False)
     raw = allocated(RawDataElement, 9)
-    for field in values:
-        Py_INCREF(field)
-        PyTuple_SET_ITEM(raw, place, field)
-        place += 1
+    put(raw, 0, tag)
+    put(raw, 1, vr)
+    put(raw, 2, length)
+    put(raw, 3, value)
+    put(raw, 4, tell)
+    put(raw, 5, implicit)
+    put(raw, 6, little)
+    put(raw, 7, True)  # is_raw
+    put(raw, 8, False)  # is_buffered
     return raw
 
 

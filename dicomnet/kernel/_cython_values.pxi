@@ -206,6 +206,13 @@ cdef class DecimalText(float):
     def __dealloc__(self):
         Py_CLEAR(self.field)
 
+    def __setattr__(self, name, value):
+        # What a program hangs on a number may refer back to it. Nothing else can, so that until then the garbage
+        # collector has no business here: going over a million of them takes longer than making them.
+        if not PyObject_GC_IsTracked(self):
+            PyObject_GC_Track(self)
+        PyObject_GenericSetAttr(self, name, value)
+
     def __reduce_ex__(self, protocol):
         state = dict(self.__dict__)
         return DSfloat, (state.pop("original_string", self.original_string),), state or None
@@ -246,6 +253,7 @@ cdef object one_decimal(Span value, bytes field):
     if not read_decimal(digits, &number):
         return NOT_PLAIN
     made = allocated(ReceivedDecimal, 0)
+    PyObject_GC_UnTrack(made)
     (<PyFloatObject *>made).ob_fval = number
     Py_INCREF(field)
     (<DecimalText>made).field = <PyObject *>field
@@ -492,61 +500,69 @@ cdef TextMode text_mode(Received self) except? TEXT_UNKNOWN:
     return <TextMode>self.text
 
 
+cdef inline bint differs(dict variables, str name, object usual) except *:
+    """Whether a variable of pydicom's is not what it is when no program has touched it."""
+    cdef PyObject *found = PyDict_GetItemWithError(variables, name)
+    return found != <PyObject *>usual
+
+
 cdef object plain_reading(Kind kind, bint empty):
     """pydicom's validation mode, or None when the program has other plans for values of this kind."""
     if (
-        CONFIG["data_element_callback"] is not None
+        differs(CONFIG, "data_element_callback", None)
+        or differs(HOOKS, "raw_element_vr", default_vr_hook)
+        or differs(HOOKS, "raw_element_value", default_value_hook)
+        or differs(CONFIG, "settings", SETTINGS_OBJECT)
         or HOOKS["raw_element_kwargs"]
-        or HOOKS["raw_element_vr"] is not default_vr_hook
-        or HOOKS["raw_element_value"] is not default_value_hook
-        or CONFIG["settings"] is not SETTINGS_OBJECT
     ):
+        return None
+    if empty and differs(CONFIG, "use_none_as_empty_text_VR_value", False):
+        return None
+    if kind == K_STRING and differs(CONFIG, "datetime_conversion", False):
+        return None
+    if kind == K_DS and (differs(CONFIG, "use_DS_numpy", False) or differs(VALUEREP, "DSclass", DSfloat)):
+        return None
+    if kind == K_IS and differs(CONFIG, "use_IS_numpy", False):
         return None
     mode = SETTINGS["_reading_validation_mode"]
     if mode is None:
-        if CONFIG["enforce_valid_values"]:
-            return None
-        mode = WARN
-    elif mode is not WARN and mode is not IGNORE:
-        return None
-    if empty and CONFIG["use_none_as_empty_text_VR_value"]:
-        return None
-    if kind == K_STRING and CONFIG["datetime_conversion"]:
-        return None
-    if kind == K_DS and (CONFIG["use_DS_numpy"] or VALUEREP["DSclass"] is not DSfloat):
-        return None
-    if kind == K_IS and CONFIG["use_IS_numpy"]:
-        return None
-    return mode
+        return None if differs(CONFIG, "enforce_valid_values", False) else WARN
+    return mode if mode is WARN or mode is IGNORE else None
 
 
 cdef object convert(Received self, object raw):
     """Read a raw element of an open data set and put the element in its place; None: let pydicom do it."""
     cdef uint32_t tag
     cdef unsigned int number
-    tag_, vr, length, field, tell, _, little = raw[:7]
-    if type(tag_) is not BaseTag or type(vr) is not str or type(field) is not bytes or type(little) is not bool:
+    base = <object>PyTuple_GET_ITEM(raw, 0)
+    vr = <object>PyTuple_GET_ITEM(raw, 1)
+    field = <object>PyTuple_GET_ITEM(raw, 3)
+    if type(base) is not BaseTag or type(vr) is not str or type(field) is not bytes:
         return None
     if PyUnicode_GET_LENGTH(vr) != 2 or PyUnicode_READ_CHAR(vr, 0) > 0x7F or PyUnicode_READ_CHAR(vr, 1) > 0x7F:
         return None
     number = vr_number(PyUnicode_READ_CHAR(vr, 0), PyUnicode_READ_CHAR(vr, 1))
-    tag = tag_
+    tag = base
     # Private elements get their creator, pixel data drop what was made of them, and the first number of a lookup
     # table's descriptor is unsigned: all that is pydicom's business.
     if number == BY_LETTERS or tag >> 16 & 1 or tag >> 16 == 0x7FE0 or tag in (
         0x00281101, 0x00281102, 0x00281103, 0x00283002
     ):
         return None
-    if length != PyBytes_GET_SIZE(field):
+    length = <object>PyTuple_GET_ITEM(raw, 2)
+    if type(length) is not int or length != PyBytes_GET_SIZE(field):
         return None
-    mode = plain_reading(VRS[number].kind, length == 0)
+    mode = plain_reading(VRS[number].kind, PyBytes_GET_SIZE(field) == 0)
     if mode is None:
         return None
-    value = read_value(self, number, field, little, mode) if length else empty_value(number)
+    if PyBytes_GET_SIZE(field):
+        value = read_value(self, number, field, <object>PyTuple_GET_ITEM(raw, 6), mode)
+    else:
+        value = empty_value(number)
     if value is NOT_PLAIN:
         return None
-    element = new_element(tag_, vr, value, tell, False, mode)
-    PyDict_SetItem(self.elements, tag_, element)
+    element = new_element(base, vr, value, <object>PyTuple_GET_ITEM(raw, 4), False, mode)
+    PyDict_SetItem(self.elements, base, element)
     return element
 
 
