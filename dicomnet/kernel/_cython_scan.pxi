@@ -232,6 +232,11 @@ cdef Py_ssize_t scan(
         # neither group 0002 nor a group length is ever written, and the reserved bytes are written as zero
         if tag & 0xFFFF == 0 or tag >> 16 == 2 or header.reserved:
             found.canonical = False
+        if tag == CHARACTER_SET:
+            if header.sequence or header.length == UNDEFINED:
+                return -1
+            if header.length == 0:
+                found.canonical = False  # read as the default repertoire, written as that of what encloses it
         if header.sequence:
             if header.length != UNDEFINED and header.length > frame.end - pos:
                 return -1

@@ -14,8 +14,9 @@ Decided once, here:
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -36,10 +37,13 @@ _IMPLICIT = {True: Struct("<HHI").unpack_from, False: Struct(">HHI").unpack_from
 _EXPLICIT = {True: Struct("<HH2sH").unpack_from, False: Struct(">HH2sH").unpack_from}
 _LENGTH = {True: Struct("<I").unpack_from, False: Struct(">I").unpack_from}
 
-# Dataset's constructor assigns its two dozen attributes one by one through a slow __setattr__; a copy of a fresh one's
-# attributes is the same at a fifth of the time. Containers are copied, so that no two data sets share one.
+# The constructors of pydicom's classes assign attributes one by one, Dataset's through a slow __setattr__; a copy of a
+# fresh one's attributes is the same at a fifth of the time. Containers are copied, so that no two data sets share one.
 _BLANK = vars(Dataset())
 _BLANK_CONTAINERS = [name for name, value in _BLANK.items() if isinstance(value, dict)]
+_TAGS = {tag: BaseTag(tag) for tag in DicomDictionary}
+"""One object per standard tag: dictionaries find a key by identity first, and BaseTag compares slowly."""
+_new_tuple = tuple.__new__
 
 
 class _Level:
@@ -130,30 +134,33 @@ class Decoder:
 
     def _read_elements(self, level: _Level) -> None:
         """Read leaves until a sequence opens or the level ends; either changes the stack."""
-        data, end = self._data, level.end
-        implicit, little, pos = level.implicit, level.little, self._pos
+        data, end, elements = self._data, level.end, level.elements
+        implicit, little, pos, count = level.implicit, level.little, self._pos, self._count
         unpack = _IMPLICIT[little] if implicit else _EXPLICIT[little]
-        code: Any
+        code = b""
         while pos < end:
             start = pos
             if end - pos < 8:
                 self._fail_short(pos, 8, end)
-            group, element, *rest = unpack(data, pos)
-            tag = group << 16 | element
+            if implicit:
+                group, element, length = unpack(data, pos)
+            else:
+                group, element, code, length = unpack(data, pos)
             pos += 8
             if group == 0xFFFE:
-                self._pos = pos
+                self._pos, self._count = pos, count
                 self._delimiter(level, element, _LENGTH[little](data, pos - 4)[0])
                 return
-            self._counted(start, tag)
-            if tag in level.elements:
+            tag = group << 16 | element
+            count += 1
+            if count > self._max_elements:
+                self._fail_count(start, tag)
+            if tag in elements:
                 self._fail(Fault.DUPLICATE, "the tag is repeated in one data set", start, tag)
             vr: str | None
             if implicit:
-                length = rest[0]
-                vr = self._implicit_vr(level, tag)
+                vr = self._private_vr(level, tag) if group & 1 else public_vr(tag)
             else:
-                code, length = rest
                 vr = VRS.get(code)
                 if vr is None:
                     self._fail(Fault.BAD_VR, f"no such value representation: {code!r}", start + 4, tag)
@@ -162,47 +169,41 @@ class Decoder:
                         self._fail_short(pos, 4, end, tag)
                     length = _LENGTH[little](data, pos)[0]
                     pos += 4
-                if vr == "UN":
-                    vr = self._un_vr(level, tag, length)
+                    if vr == "UN":
+                        vr = self._un_vr(level, tag, length)
             if vr == "SQ" or length == _UNDEFINED:
                 # an explicit UN that holds a sequence: implicit little endian whatever the transfer syntax
-                from_un = not implicit and data[start + 4 : start + 6] == b"UN"
-                self._pos = pos
+                from_un = not implicit and code == b"UN"
+                self._pos, self._count = pos, count
                 if self._container(level, tag, vr, length, from_un):
                     return
-                pos = self._pos
+                pos, count = self._pos, self._count
                 continue
             if length > end - pos:
                 self._fail_short(pos, length, end, tag)
-            self._keep(level, tag, vr, pos, data[pos : pos + length])
+            value = data[pos : pos + length]
+            base = _TAGS.get(tag) or BaseTag(tag)
+            if vr is None:
+                # not in any dictionary: UN for good
+                elements[base] = DataElement(base, "UN", value or None, pos, already_converted=True)
+            else:
+                raw = (base, vr, length, value, pos, implicit, little, True, False)
+                elements[base] = _new_tuple(RawDataElement, raw)
+                if tag == _CHARACTER_SET:
+                    level.encodings = encodings_for(value.decode("latin-1"))
+                elif tag == _PIXEL_REPRESENTATION:
+                    self._pixel_representation = True
             pos += length
+        self._count = count
         self._end_level(level, pos)
-
-    def _keep(self, level: _Level, tag: int, vr: str | None, pos: int, value: bytes) -> None:
-        """Take a leaf into its data set."""
-        base = BaseTag(tag)
-        if vr is None:
-            # not in any dictionary: UN for good
-            level.elements[base] = DataElement(base, "UN", value or None, pos, already_converted=True)
-            return
-        level.elements[base] = RawDataElement(base, vr, len(value), value, pos, level.implicit, level.little)
-        if tag == _CHARACTER_SET:
-            level.encodings = encodings_for(value.decode("latin-1"))
-        elif tag == _PIXEL_REPRESENTATION:
-            self._pixel_representation = True
 
     def _counted(self, pos: int, tag: int | None = None) -> None:
         self._count += 1
         if self._count > self._max_elements:
-            self._fail(Fault.LIMIT, f"more than {self._max_elements} elements and items", pos, tag)
-
-    def _implicit_vr(self, level: _Level, tag: int) -> str | None:
-        """VR of an element whose encoding has none; None for one that no dictionary has."""
-        if not tag >> 16 & 1:
-            return public_vr(tag)
-        return self._private_vr(level, tag)
+            self._fail_count(pos, tag)
 
     def _private_vr(self, level: _Level, tag: int) -> str | None:
+        """VR of a private element that comes without one; None for one that the dictionary does not have."""
         element = tag & 0xFFFF
         if element == 0:
             return "UL"
@@ -328,12 +329,16 @@ class Decoder:
         if not self._stack:
             self._items = items.items
             return
-        sequence = Sequence(items.items)
+        sequence = Sequence.__new__(Sequence)  # its constructor would look at each item
+        sequence._list = items.items
         sequence.is_undefined_length = items.undefined
         parent = self._stack[-1]
         assert isinstance(parent, _Level)
-        tag = BaseTag(items.tag)
+        tag = _TAGS.get(items.tag) or BaseTag(items.tag)
         parent.elements[tag] = DataElement(tag, "SQ", sequence, items.start, items.undefined, already_converted=True)
+
+    def _fail_count(self, pos: int, tag: int | None) -> NoReturn:
+        self._fail(Fault.LIMIT, f"more than {self._max_elements} elements and items", pos, tag)
 
     def _fail_short(self, pos: int, need: int, end: int, tag: int | None = None) -> NoReturn:
         """``need`` bytes do not fit between ``pos`` and ``end``."""
@@ -359,8 +364,9 @@ def _dataset(level: _Level) -> Dataset:
     attributes["_dict"] = level.elements
     # pydicom has the bare name, not a list, where no character set is declared
     attributes["_parent_encoding"] = DEFAULT[0] if level.inherited is DEFAULT else level.inherited
-    encodings = DEFAULT[0] if level.encodings is DEFAULT else level.encodings
-    dataset.set_original_encoding(level.implicit, level.little, encodings)
+    attributes["_read_charset"] = DEFAULT[0] if level.encodings is DEFAULT else level.encodings
+    attributes["_read_implicit"] = level.implicit
+    attributes["_read_little"] = level.little
     return dataset
 
 

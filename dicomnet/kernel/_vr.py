@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
-from pydicom.datadict import dictionary_VR, private_dictionaries, private_dictionary_VR
+from pydicom._private_dict import private_dictionaries
+from pydicom.datadict import dictionary_VR, private_dictionary_VR
 
 __all__ = ["AMBIGUOUS", "FRAGMENTED", "LONG", "NUMBERS", "SHORT", "TEXT", "UNITS", "VRS", "private_vr", "public_vr"]
 
