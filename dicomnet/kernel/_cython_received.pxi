@@ -226,8 +226,8 @@ def decode_dataset(data, implicit, little_endian, max_depth, max_elements):
     whole.sequence = whole.undefined = False
     whole.implicit = implicit
     whole.little = little_endian
-    limits.depth = max_depth
-    limits.elements = max_elements
+    limits.depth = max(-1, min(max_depth, MAX_FRAMES))  # no sequence nests deeper than a scan can follow
+    limits.elements = max(-1, min(max_elements, whole.end))  # each takes eight bytes
     found.canonical = True
     found.pixel_representation = False
     found.depth = 0

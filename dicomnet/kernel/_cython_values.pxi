@@ -485,7 +485,7 @@ cdef TextMode text_mode(Received self) except? TEXT_UNKNOWN:
     """How text is read in this data set."""
     if self.text == TEXT_UNKNOWN:
         charset = self.charset
-        names = (charset,) if type(charset) is str else tuple(charset)
+        names = (charset,) if type(charset) is str else tuple(charset) if type(charset) is list else NOTHING
         if not names or type(names[0]) is not str:
             self.text = TEXT_OTHER
         elif names[0] in ("iso8859", "latin_1"):
