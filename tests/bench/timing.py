@@ -1,0 +1,125 @@
+"""Measuring candidates side by side, and the table the figures are printed in.
+
+The candidates take turns within every round, so that a machine that slows down slows all of them; the median of the
+rounds is the figure. Nothing here knows what is measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Protocol
+
+__all__ = ["Goal", "Measure", "Row", "at_least", "at_most", "calls", "interleaved", "lines", "medians", "short_time"]
+
+
+class Measure(Protocol):
+    """One candidate: does its work ``times`` times and says how many seconds that took, without its own set-up."""
+
+    def __call__(self, times: int, /) -> float: ...
+
+
+def calls(function: Callable[[], object]) -> Measure:
+    """A function as a candidate."""
+
+    def measure(times: int, /) -> float:
+        begin = time.perf_counter()
+        for _ in range(times):
+            function()
+        return time.perf_counter() - begin
+
+    return measure
+
+
+def interleaved(candidates: Mapping[str, Measure], *, rounds: int = 7, seconds: float = 0.02) -> dict[str, float]:
+    """Median seconds per call of each, in interleaved rounds of about ``seconds`` each (at least one call)."""
+    repeats = {name: _repeats(candidate, seconds) for name, candidate in candidates.items()}
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(max(rounds, 1)):
+        for name, candidate in candidates.items():
+            times[name].append(candidate(repeats[name]) / repeats[name])
+    return {name: median(seen) for name, seen in times.items()}
+
+
+def medians(
+    candidates: Mapping[str, Callable[[], object]], *, rounds: int = 7, seconds: float = 0.02
+) -> dict[str, float]:
+    """Median seconds per call of each, in interleaved rounds of about ``seconds`` each (at least one call).
+
+    The garbage collector stays as users have it: what a candidate leaves to be collected is part of what it costs.
+    """
+    measures = {name: calls(function) for name, function in candidates.items()}
+    return interleaved(measures, rounds=rounds, seconds=seconds)
+
+
+def _repeats(candidate: Measure, seconds: float) -> int:
+    """How many calls fill a round; the calls made to find out are the warm-up."""
+    times = 1
+    while (taken := candidate(times)) < seconds / 4:
+        times *= 2 if taken * 8 > seconds else 8
+    return max(1, round(times * seconds / max(taken, 1e-9)))
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a row is to reach: the text that is printed, and whether it did."""
+
+    text: str
+    reached: bool
+
+
+def at_least(factor: float, slow: float, fast: float, than: str) -> Goal:
+    """``fast`` is to be ``factor`` times as fast as ``slow`` (seconds), which is called ``than``."""
+    return Goal(f"{slow / fast:.3g}x {than} (goal {factor:g}x)", slow >= factor * fast)
+
+
+def at_most(limit: float, seconds: float, than: str) -> Goal:
+    """``seconds`` is to be ``limit`` at the most, which is called ``than``."""
+    return Goal(f"{short_time(seconds)} (goal: within {short_time(limit)}, {than})", seconds <= limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured thing: its seconds by column, ``None`` where a candidate cannot do it, and its goals."""
+
+    name: str
+    seconds: Mapping[str, float | None]
+    goals: Sequence[Goal] = ()
+
+
+def short_time(seconds: float) -> str:
+    """Three digits and a unit: ``12.3 us``."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}" if seconds < 1000 * scale else f"{seconds / scale:.0f} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def lines(rows: Sequence[Row], columns: Sequence[str], *, base: str | None = None) -> list[str]:
+    """The table: a line for each row, under it its goals, ``MISSED`` before one that is not reached.
+
+    With ``base`` every figure is followed by how many times as fast as that column it is.
+    """
+
+    def cell(row: Row, column: str) -> str:
+        seconds, compared = row.seconds.get(column), row.seconds.get(base) if base else None
+        if seconds is None:
+            return "-"
+        ratio = f" {compared / seconds:7.3g}x" if compared is not None and base else ""
+        return short_time(seconds) + (ratio if column != base else "")
+
+    table = [["", *columns], *([row.name, *(cell(row, column) for column in columns)] for row in rows)]
+    widths = [max(len(line[index]) for line in table) for index in range(len(columns) + 1)]
+    text = []
+    for index, line in enumerate(table):
+        cells = [
+            line[0].ljust(widths[0]),
+            *(entry.rjust(width) for entry, width in zip(line[1:], widths[1:], strict=True)),
+        ]
+        text.append("  ".join(cells).rstrip())
+        if index:
+            goals = rows[index - 1].goals
+            text += [f"    {'reached' if goal.reached else 'MISSED '}  {goal.text}" for goal in goals]
+    return text
