@@ -1,0 +1,95 @@
+"""The benchmarks run and print all they promise. What they measure is judged by people, never here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.bench import dcmtk
+from tests.bench.candidates import COLUMNS, Work, bodies
+from tests.bench.datasets import SAMPLES, elements_in
+from tests.bench.timing import Row, at_least, at_most, interleaved, lines, medians, short_time
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(module: str) -> str:
+    command = [sys.executable, "-m", module, "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_codec_table_is_complete(missing: Callable[[str], NoReturn]) -> None:
+    printed = run("tests.bench.codec")
+    tables = printed.split("\n\n")
+    assert [table.split(":")[0] for table in tables[1:]] == [*SAMPLES, "c"]
+    expected = {*COLUMNS} - ({"DCMTK"} - {"DCMTK" if dcmtk.is_there() else ""}) - ({"cython"} - {*bodies()[0]})
+    for table, sample in zip(tables[1:], SAMPLES.values(), strict=False):
+        rows = [line for line in table.splitlines() if re.match(r"(?!    reached|    MISSED)", line)][2:]
+        names = [work.value for work in Work if work is Work.ENCODE or not sample.encode_only]
+        assert [row.split("  ")[0] for row in rows[::2]] == names
+        assert [row.strip().split("  ")[0] for row in rows[1::2]] == ["implicit VR"] * len(names)
+        for work, row in zip(names, rows[::2], strict=True):
+            figures = re.findall(r"[0-9.]+ [mun]?s\b", row)
+            assert len(figures) == len(expected - ({"DCMTK"} if work == Work.AGAIN.value else set())), row
+    assert re.search(r"^python( +[0-9.]+){2}", tables[-1], re.MULTILINE)
+    if not dcmtk.is_there():
+        missing("the headers of DCMTK are not here (libdcmtk-dev, g++)")
+    assert re.search(r"^DCMTK 3\.", tables[0], re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "elements"), [("a", 61), ("b", 40), ("c", 120)])
+def test_the_data_is_what_the_issue_names(name: str, elements: int) -> None:
+    first, second = SAMPLES[name].dataset(), SAMPLES[name].dataset()
+    assert first == second
+    assert elements_in(first) == elements
+
+
+def test_the_candidates_take_turns() -> None:
+    order: list[tuple[str, int]] = []
+
+    def candidate(name: str, taken: float) -> Callable[[int], float]:
+        def measure(times: int) -> float:
+            order.append((name, times))
+            return taken * times
+
+        return measure
+
+    found = interleaved({"slow": candidate("slow", 2.0), "fast": candidate("fast", 0.25)}, rounds=3, seconds=1.0)
+    assert found == {"slow": 2.0, "fast": 0.25}
+    assert order[-6:] == [("slow", 1), ("fast", 4)] * 3
+
+
+def test_a_median_is_taken_of_every_function() -> None:
+    called = []
+    found = medians({"one": lambda: called.append(1), "two": lambda: called.append(2)}, rounds=1, seconds=0.0)
+    assert list(found) == ["one", "two"]
+    assert set(called) == {1, 2}
+
+
+def test_a_missed_goal_is_marked() -> None:
+    row = Row("copy", {"old": 1e-3, "new": 2e-6, "none": None}, [at_least(400, 1e-3, 2e-6, "old")])
+    assert lines([row], ["old", "new", "none"], base="old") == [
+        "       old           new  none",
+        "copy  1 ms  2 us    500x     -",
+        "    reached  500x old (goal 400x)",
+    ]
+    missed = Row("copy", {}, [at_least(3, 2.0, 1.0, "old", bound=1.0), at_most(1e-3, 2e-3, "2x memcpy")])
+    assert lines([missed], ["old"])[2:] == [
+        "    MISSED   2x old (goal 3x; a bare copy of the bytes: 2x)",
+        "    MISSED   2 ms (goal: within 1 ms, 2x memcpy)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2.0, "2 s"), (0.9999, "1 s"), (0.0123, "12.3 ms"), (4.5e-8, "45 ns"), (0, "0 ns")]
+)
+def test_times_are_short(seconds: float, text: str) -> None:
+    assert short_time(seconds) == text
