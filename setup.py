@@ -3,34 +3,90 @@
 DICOMNET_EXTENSION=auto     build it when its source and a compiler are there, else install pure Python (the default)
 DICOMNET_EXTENSION=require  fail when it cannot be built
 DICOMNET_EXTENSION=no       do not try
+DICOMNET_SANITIZE=1         build it for tests (gcc or clang): with every check Cython has, AddressSanitizer and UBSan;
+                            .ci/sanitize does this in a copy of the tree and runs the tests of the kernel
 """
 
+import hashlib
 import os
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CCompilerError
 
 SOURCE = Path("dicomnet/kernel/_cython.pyx")
 PARTS = sorted(SOURCE.parent.glob("_cython_*.pxi"))
 
+CHECKS = {
+    "boundscheck": True,
+    "initializedcheck": True,
+    "nonecheck": True,
+    "overflowcheck": True,
+    "wraparound": True,
+    "cdivision": False,
+}
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+
+
+def choice(name: str, allowed: tuple[str, ...]) -> str:
+    """An environment variable; the first of ``allowed`` when it is not set."""
+    value = os.environ.get(name) or allowed[0]
+    if value not in allowed:
+        raise SystemExit(f"{name} is {value!r}; it must be {', '.join(allowed[:-1])} or {allowed[-1]}")
+    return value
+
+
+EXTENSION = choice("DICOMNET_EXTENSION", ("auto", "require", "no"))
+SANITIZE = choice("DICOMNET_SANITIZE", ("0", "1")) == "1"
+
+
+def digest() -> str:
+    """Of the sources; the extension carries it, so that the tests can tell a stale one (tests/kernel/conftest.py)."""
+    found = hashlib.sha256()
+    for path in [SOURCE, *PARTS]:
+        found.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return found.hexdigest()[:16]
+
+
+class BuildExtension(build_ext):
+    """Says in the end what was to be built and why, instead of the compiler's status alone."""
+
+    def build_extension(self, extension: Extension) -> None:
+        try:
+            super().build_extension(extension)
+        except (BaseError, CCompilerError, OSError) as error:
+            if extension.optional:
+                raise CCompilerError(f"{error}; going on without it, in pure Python") from error
+            raise SystemExit(
+                f"DICOMNET_EXTENSION=require, but {extension.name} could not be built: {error}. It needs a C compiler "
+                "and the headers of Python; DICOMNET_EXTENSION=auto installs pure Python where they are missing."
+            ) from error
+
 
 def extensions() -> list[Extension]:
-    choice = os.environ.get("DICOMNET_EXTENSION", "auto")
-    if choice not in ("auto", "require", "no"):
-        raise SystemExit(f"DICOMNET_EXTENSION is {choice!r}; it must be auto, require or no")
-    if choice == "no":
+    if EXTENSION == "no":
         return []
-    if not SOURCE.exists():
-        if choice == "require":
-            raise SystemExit(f"DICOMNET_EXTENSION=require, but this source tree has no {SOURCE}")
+    try:
+        if not SOURCE.exists():
+            raise FileNotFoundError(f"this source tree has no {SOURCE}")
+        from Cython.Build import cythonize  # a build requirement, needed only on this path
+    except (FileNotFoundError, ImportError) as error:
+        if EXTENSION == "require":
+            raise SystemExit(f"DICOMNET_EXTENSION=require, but {error}") from error
         return []
-    from Cython.Build import cythonize  # a build requirement, needed only on this path
-
-    extension = Extension("dicomnet.kernel._cython", [str(SOURCE)], depends=[str(part) for part in PARTS])
-    modules: list[Extension] = cythonize([extension])
+    extension = Extension(
+        "dicomnet.kernel._cython",
+        [str(SOURCE)],
+        depends=[str(part) for part in PARTS],
+        define_macros=[("DICOMNET_SOURCES", f"sha256_{digest()}")],  # a bare word: no compiler's quoting is in its way
+        extra_compile_args=SANITIZERS if SANITIZE else [],
+        extra_link_args=SANITIZERS if SANITIZE else [],
+    )
+    modules: list[Extension] = cythonize([extension], compiler_directives=CHECKS if SANITIZE else {}, force=SANITIZE)
     for module in modules:  # cythonize() drops the flag, so it is set on what it returns
-        module.optional = choice == "auto"
+        module.optional = EXTENSION == "auto"
     return modules
 
 
-setup(ext_modules=extensions())
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExtension})

@@ -2,7 +2,8 @@
 
 ``_python`` is the reference and always there; ``_cython`` is the fast body and optional. The environment variable
 DICOMNET_KERNEL (``python``, ``cython`` or ``auto``) chooses; a body that is asked for by name and missing is an
-ImportError, never a silent swap. Stateless functions only, limits as arguments; nothing here knows PDUs or sockets.
+ImportError, never a silent swap. ``python -m dicomnet`` tells which one is live and why. Stateless functions only,
+limits as arguments; nothing here knows PDUs or sockets.
 """
 
 from __future__ import annotations
@@ -11,25 +12,30 @@ import importlib
 import os
 from types import ModuleType
 
-__all__ = ["KERNEL", "decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
+__all__ = ["KERNEL", "REASON", "decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
 
 
-def _select(choice: str) -> tuple[str, ModuleType]:
+def _select(choice: str) -> tuple[str, str, ModuleType]:
+    """The name of the body, why it is this one, and the body."""
     if choice not in ("auto", "python", "cython"):
         raise ImportError(f"DICOMNET_KERNEL is {choice!r}; it must be auto, python or cython")
+    reason = f"DICOMNET_KERNEL={choice} asks for it"
     if choice != "python":
         try:
-            return "cython", importlib.import_module("dicomnet.kernel._cython")
+            body = importlib.import_module("dicomnet.kernel._cython")
         except ImportError as error:
             if choice == "cython":
                 raise ImportError(
-                    "DICOMNET_KERNEL=cython, but the extension is not installed; "
+                    f"DICOMNET_KERNEL=cython, but the extension cannot be imported ({error}); "
                     "build it with: DICOMNET_EXTENSION=require pip install ."
                 ) from error
-    return "python", importlib.import_module("dicomnet.kernel._python")
+            reason = f"the extension cannot be imported: {error}"
+        else:
+            return "cython", "the extension is there" if choice == "auto" else reason, body
+    return "python", reason, importlib.import_module("dicomnet.kernel._python")
 
 
-KERNEL, _body = _select(os.environ.get("DICOMNET_KERNEL", "auto"))
+KERNEL, REASON, _body = _select(os.environ.get("DICOMNET_KERNEL", "auto"))
 
 pack_p_data_tf = _body.pack_p_data_tf
 scan_pdvs = _body.scan_pdvs

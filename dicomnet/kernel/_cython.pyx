@@ -52,6 +52,7 @@ cdef extern from "Python.h":
 
 __all__ = ["decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
 
+include "_cython_build.pxi"
 include "_cython_pdv.pxi"
 include "_cython_pydicom.pxi"
 include "_cython_vr.pxi"

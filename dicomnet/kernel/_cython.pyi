@@ -1,0 +1,9 @@
+"""The fast body of the kernel; ``_python_dataset`` and ``_python_pdv`` say what the functions do and raise."""
+
+from dicomnet.kernel._python_dataset import decode_dataset as decode_dataset
+from dicomnet.kernel._python_dataset import encode_dataset as encode_dataset
+from dicomnet.kernel._python_pdv import pack_p_data_tf as pack_p_data_tf
+from dicomnet.kernel._python_pdv import scan_pdvs as scan_pdvs
+
+BUILT_FROM: str
+"""A digest of the sources (``_cython*.pyx`` and ``.pxi``) it was built from, as setup.py takes it."""
