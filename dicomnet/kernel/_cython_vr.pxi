@@ -44,7 +44,7 @@ cdef enum:
     VR_SLOTS = 690  # the ambiguous ones and whatever else the dictionary names come behind
     NO_VR = 65535  # not in the dictionary
     TAG_SLOTS = 16384  # a power of two, three times the dictionary
-    TAG_MASK = TAG_SLOTS - 1
+    TAG_MASK = 16383  # TAG_SLOTS - 1; written out, for Cython cannot compute it when all its checks are on
 
 cdef Vr VRS[VR_SLOTS]
 cdef list VR_NAMES = [None] * VR_SLOTS  # one str for all elements of a VR
@@ -73,7 +73,7 @@ cdef inline unsigned int vr_number(uint8_t first, uint8_t second) noexcept:
 
 cdef inline unsigned int tag_slot(uint32_t tag) noexcept:
     """Where the tag is in the tables; TAG_SLOTS when it is not."""
-    cdef unsigned int slot = (tag * <uint32_t>2654435769U) >> 18
+    cdef unsigned int slot = ((<uint64_t>tag * <uint64_t>2654435769U) & <uint64_t>0xFFFFFFFF) >> 18
     while TAG_KEYS[slot & TAG_MASK] != 0:  # ends: two thirds of the slots are free
         if TAG_KEYS[slot & TAG_MASK] == tag:
             return slot & TAG_MASK
@@ -145,7 +145,7 @@ cdef int fill_vr_tables() except -1:
             VR_NAMES[others] = name
             VRS[others].fragmented = name in _vr.FRAGMENTED
             others += 1
-        slot = (<uint32_t>tag * <uint32_t>2654435769U) >> 18
+        slot = ((<uint64_t><uint32_t>tag * <uint64_t>2654435769U) & <uint64_t>0xFFFFFFFF) >> 18
         while TAG_KEYS[slot & TAG_MASK] != 0:
             slot += 1
         TAG_KEYS[slot & TAG_MASK] = tag
