@@ -27,6 +27,9 @@ CHECKS = {
     "cdivision": False,
 }
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+SANITIZERS.append(
+    "-Wno-int-conversion"
+)  # Cython's overflow check of the difference of two pointers; an error since gcc 14
 
 
 def choice(name: str, allowed: tuple[str, ...]) -> str:

@@ -117,8 +117,9 @@ class Case:
         """How many values there are; every reader must find as many."""
         counts = set()
         for name, codec in self._codecs.items():
-            counts |= {by_attributes(codec.decode(self.data), self._plan), by_iteration(codec.decode(self.data))}
-            again = codec.encode(codec.decode(self.data))
+            received = codec.decode(self.data)
+            again = codec.encode(received)
+            counts |= {by_attributes(received, self._plan), by_iteration(received)}
             assert again == self.data, f"{self.sample.name}: {name} encodes what it has decoded as something else"
         assert len(counts) == 1, f"{self.sample.name}: the readers find {counts} values"
         return counts.pop()

@@ -77,8 +77,8 @@ def test_a_median_is_taken_of_every_function() -> None:
 def test_a_missed_goal_is_marked() -> None:
     row = Row("copy", {"old": 1e-3, "new": 2e-6, "none": None}, [at_least(400, 1e-3, 2e-6, "old")])
     assert lines([row], ["old", "new", "none"], base="old") == [
-        "       old           new  none",
-        "copy  1 ms  2 us    500x     -",
+        "       old            new  none",
+        "copy  1 ms  2 us     500x     -",
         "    reached  500x old (goal 400x)",
     ]
     missed = Row("copy", {}, [at_least(3, 2.0, 1.0, "old", bound=1.0), at_most(1e-3, 2e-3, "2x memcpy")])

@@ -120,7 +120,7 @@ def lines(rows: Sequence[Row], columns: Sequence[str], *, base: str | None = Non
         seconds, compared = row.seconds.get(column), row.seconds.get(base) if base else None
         if seconds is None:
             return "-"
-        ratio = f" {_ratio(compared / seconds):>7}" if compared is not None and base else ""
+        ratio = f" {_ratio(compared / seconds):>8}" if compared is not None and base else ""
         return short_time(seconds) + (ratio if column != base else "")
 
     table = [["", *columns], *([row.name, *(cell(row, column) for column in columns)] for row in rows)]
