@@ -47,14 +47,19 @@ def pack_p_data_tf(
         return []
     size = (max_length - _PDV_OVERHEAD) & ~1
     buffers: list[bytes | memoryview] = []
-    for start in range(0, len(view) or 1, size):
-        fragment = view[start : start + size]
-        final = last and start + size >= len(view)
-        length = len(fragment) + 2
-        flags = control | _LAST if final else control
-        buffers.append(_HEADERS.pack(_P_DATA_TF, 0, length + 4, length, context_id, flags))
-        buffers.append(fragment)
+    start = 0
+    if len(view) > size:  # every fragment but the last has the same headers
+        headers = _headers(size, context_id, control)
+        while len(view) - start > size:
+            buffers += headers, view[start : start + size]
+            start += size
+    fragment = view[start:]
+    buffers += _headers(len(fragment), context_id, control | _LAST if last else control), fragment
     return buffers
+
+
+def _headers(fragment: int, context_id: int, flags: int) -> bytes:
+    return _HEADERS.pack(_P_DATA_TF, 0, fragment + 6, fragment + 2, context_id, flags)
 
 
 def scan_pdvs(body: bytes | memoryview, max_pdvs: int) -> list[tuple[int, int, int, int]]:

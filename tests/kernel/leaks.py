@@ -1,0 +1,40 @@
+"""Whether a function written in C keeps references that it took, or gives back some that it did not take."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from dicomnet.errors import CodecError
+
+__all__ = ["assert_no_leak"]
+
+_TIMES = 300
+
+
+def assert_no_leak(function: Callable[..., object], *calls: Sequence[object]) -> None:
+    """Call ``function`` many times with each of these arguments; nothing must be left of it."""
+
+    def run() -> None:
+        for arguments in calls:
+            with suppress(CodecError):
+                function(*arguments)
+
+    watched = [one for arguments in calls for one in arguments if isinstance(one, bytes | tuple)]
+    run()
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            run()
+        counts, before = [sys.getrefcount(one) for one in watched], tracemalloc.get_traced_memory()[0]
+        for _ in range(_TIMES):
+            run()
+        gc.collect()
+        after = tracemalloc.get_traced_memory()[0]
+        assert [sys.getrefcount(one) for one in watched] == counts
+        assert after - before < _TIMES * 8
+    finally:
+        tracemalloc.stop()
