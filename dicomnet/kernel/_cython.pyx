@@ -50,10 +50,13 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object)
     uint32_t PyUnicode_READ_CHAR(object, Py_ssize_t)
 
-__all__ = ["decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
+__all__ = [
+    "decode_dataset", "encode_dataset", "pack_p_data_tf", "read_contexts", "read_p_data", "scan_pdvs", "write_contexts",
+]
 
 include "_cython_build.pxi"
 include "_cython_pdv.pxi"
+include "_cython_items.pxi"
 include "_cython_pydicom.pxi"
 include "_cython_vr.pxi"
 include "_cython_scan.pxi"

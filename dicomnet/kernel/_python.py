@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dicomnet.kernel._python_dataset import decode_dataset, encode_dataset
+from dicomnet.kernel._python_items import read_contexts, read_p_data, write_contexts
 from dicomnet.kernel._python_pdv import pack_p_data_tf, scan_pdvs
 
-__all__ = ["decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
+__all__ = [
+    "decode_dataset",
+    "encode_dataset",
+    "pack_p_data_tf",
+    "read_contexts",
+    "read_p_data",
+    "scan_pdvs",
+    "write_contexts",
+]
