@@ -12,7 +12,17 @@ import importlib
 import os
 from types import ModuleType
 
-__all__ = ["KERNEL", "REASON", "decode_dataset", "encode_dataset", "pack_p_data_tf", "scan_pdvs"]
+__all__ = [
+    "KERNEL",
+    "REASON",
+    "decode_dataset",
+    "encode_dataset",
+    "pack_p_data_tf",
+    "read_contexts",
+    "read_p_data",
+    "scan_pdvs",
+    "write_contexts",
+]
 
 
 def _select(choice: str) -> tuple[str, str, ModuleType]:
@@ -39,5 +49,8 @@ KERNEL, REASON, _body = _select(os.environ.get("DICOMNET_KERNEL", "auto"))
 
 pack_p_data_tf = _body.pack_p_data_tf
 scan_pdvs = _body.scan_pdvs
+read_p_data = _body.read_p_data
+read_contexts = _body.read_contexts
+write_contexts = _body.write_contexts
 encode_dataset = _body.encode_dataset
 decode_dataset = _body.decode_dataset
