@@ -6,17 +6,22 @@ PDU is refused at once. Memory follows what has been fed. Knows no states and re
 
 from __future__ import annotations
 
+import struct
+from collections import deque
 from dataclasses import dataclass
 
 from dicomnet.codes import PduType
 from dicomnet.errors import DecodeError, Fault
 from dicomnet.wire.pdata import MAX_PDVS, Buffer
-from dicomnet.wire.pdu import HEADER_LENGTH, pdu_name
+from dicomnet.wire.pdu import HEADER_LENGTH, PDataTF, pdu_name, read_p_data_tfs
 
 __all__ = ["PduLimits", "ReceiveBuffer"]
 
+_HEADER = struct.Struct(">BxI")
+_P_DATA_TF = int(PduType.P_DATA_TF)
 _CONTROL_LENGTH = 4
 _COMPACT_AT = 1 << 16
+_KEPT_FROM = 1 << 12  # shorter chunks are copied together: many of them would weigh more than their bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +42,28 @@ class ReceiveBuffer:
 
     def __init__(self, limits: PduLimits | None = None) -> None:
         self.limits = limits or PduLimits()
-        self._data = bytearray()
-        self._start = 0  # what is before it has been taken
+        self._chunks: deque[bytes | bytearray] = deque()  # none is empty, and of the first _start bytes have been taken
+        self._start = 0
+        self._left = 0  # bytes in all chunks that have not been taken
         self._needed = 0  # bytes of the PDU at _start; 0 as long as its header is not checked
 
     def feed(self, data: Buffer) -> None:
-        """Add what arrived."""
-        self._data += data
+        """Add what arrived. ``bytes`` are not copied unless they are few."""
+        if type(data) is bytes and len(data) >= _KEPT_FROM:
+            self._chunks.append(data)
+            self._left += len(data)
+        elif size := memoryview(data).nbytes:
+            last = self._chunks[-1] if self._chunks else b""
+            if isinstance(last, bytearray):
+                last += data
+            else:
+                self._chunks.append(bytearray(data))
+            self._left += size
 
     @property
     def pending(self) -> bool:
         """Whether a PDU has begun and is not complete."""
-        left = len(self._data) - self._start
-        return 0 < left < (self._needed or HEADER_LENGTH + self._announced())
+        return 0 < self._left < (self._needed or HEADER_LENGTH + _announced(self._peek()))
 
     def next_pdu(self) -> bytes | None:
         """The next whole PDU with its header, None as long as there is none.
@@ -57,45 +71,82 @@ class ReceiveBuffer:
         Raises:
             DecodeError: its header is that of no PDU we take; every later call raises the same.
         """
-        left = len(self._data) - self._start
-        if left < (self._needed or HEADER_LENGTH):
+        if self._left < (self._needed or HEADER_LENGTH):
             return None
         if not self._needed:
-            self._check_header()
-            self._needed = HEADER_LENGTH + self._announced()
-            if left < self._needed:
+            chunk, start = self._chunks[0], self._start
+            if len(chunk) - start < HEADER_LENGTH:
+                chunk, start = self._peek(), 0
+            pdu_type, length = _HEADER.unpack_from(chunk, start)
+            self._check_header(pdu_type, length)
+            self._needed = HEADER_LENGTH + length
+            if self._left < self._needed:
                 return None
         return self._take(self._needed)
 
+    def next_p_data(self) -> list[PDataTF]:
+        """The P-DATA-TF PDUs that come next, decoded: as many as are whole, without fault and easy to get.
+
+        Often none, and then ``next_pdu`` has the next one. Their payloads are views of what was fed: nothing is copied.
+        """
+        if self._needed or not self._chunks or not isinstance(chunk := self._chunks[0], bytes):
+            return []
+        start = self._start
+        found, end = read_p_data_tfs(chunk, start, self._p_data_limit(), self.limits.max_pdvs)
+        self._left -= end - start
+        self._start = end
+        if end == len(chunk):
+            self._chunks.popleft()
+            self._start = 0
+        return found
+
     def take_rest(self) -> bytes:
         """All bytes that no PDU has been made of."""
-        return self._take(len(self._data) - self._start)
+        return self._take(self._left)
+
+    def _peek(self) -> bytes:
+        """The next six bytes, or as many as there are."""
+        header = b""
+        start = self._start
+        for chunk in self._chunks:
+            header += chunk[start : start + HEADER_LENGTH - len(header)]
+            if len(header) == HEADER_LENGTH:
+                break
+            start = 0
+        return header
 
     def _take(self, count: int) -> bytes:
-        end = self._start + count
-        with memoryview(self._data) as view:
-            taken = bytes(view[self._start : end])
         self._needed = 0
-        self._start = end
-        # Each byte is moved at most once for each one taken: removing every PDU at once could move the rest each time.
-        if end == len(self._data):
-            self._data.clear()
-            self._start = 0
-        elif end >= _COMPACT_AT and end * 2 >= len(self._data):
-            del self._data[:end]
-            self._start = 0
-        return taken
+        self._left -= count
+        parts: list[bytes] = []
+        while count:
+            chunk, start = self._chunks[0], self._start
+            end = min(start + count, len(chunk))
+            count -= end - start
+            if isinstance(chunk, bytes):
+                parts.append(chunk[start:end])  # the chunk itself when it is the whole of it
+            else:
+                with memoryview(chunk) as view:
+                    parts.append(bytes(view[start:end]))
+            self._start = end
+            if end == len(chunk):
+                self._chunks.popleft()
+                self._start = 0
+            elif end >= _COMPACT_AT and end * 2 >= len(chunk) and isinstance(chunk, bytearray):
+                # Each byte is moved at most once for each one taken: removing every PDU at once could move the rest
+                # each time.
+                del chunk[:end]
+                self._start = 0
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _announced(self) -> int:
-        return int.from_bytes(self._data[self._start + 2 : self._start + HEADER_LENGTH], "big")
+    def _p_data_limit(self) -> int:
+        return self.limits.p_data or self.limits.unlimited_cap
 
-    def _check_header(self) -> None:
-        pdu_type = self._data[self._start]
-        length = self._announced()
-        if pdu_type in (PduType.A_ASSOCIATE_RQ, PduType.A_ASSOCIATE_AC):
+    def _check_header(self, pdu_type: int, length: int) -> None:
+        if pdu_type == _P_DATA_TF:
+            limit = self._p_data_limit()
+        elif pdu_type in (PduType.A_ASSOCIATE_RQ, PduType.A_ASSOCIATE_AC):
             limit = self.limits.associate
-        elif pdu_type == PduType.P_DATA_TF:
-            limit = self.limits.p_data or self.limits.unlimited_cap
         elif pdu_type not in PduType.__members__.values():
             raise DecodeError(
                 f"no PDU has the type 0x{pdu_type:02X}",
@@ -120,5 +171,9 @@ class ReceiveBuffer:
                 code=Fault.LIMIT,
                 offset=2,
                 path=pdu_name(pdu_type),
-                clause="PS3.8 D.1" if pdu_type == PduType.P_DATA_TF else "",
+                clause="PS3.8 D.1" if pdu_type == _P_DATA_TF else "",
             )
+
+
+def _announced(header: bytes) -> int:
+    return int.from_bytes(header[2:HEADER_LENGTH], "big")

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Self, TypeAlias
 
 from dicomnet.codes import ContextResult, ItemType, known
 from dicomnet.errors import EncodeError, Fault
+from dicomnet.kernel import read_contexts, write_contexts
 from dicomnet.wire.leaf_items import (
     AbstractSyntax,
     ApplicationContext,
@@ -223,6 +225,9 @@ ASSOCIATE_ITEMS = ItemPlace(
     MAX_CONTEXTS,
 )
 
+# Of what a request mostly consists the kernel reads and writes many at a time, as long as nothing about them is odd.
+_CONTEXT_KINDS = (PresentationContext, AbstractSyntax, TransferSyntax)
+
 _CLAUSES: Mapping[int, str] = {
     ItemType.APPLICATION_CONTEXT: "PS3.8 9.3.2.1",
     ItemType.PRESENTATION_CONTEXT_RQ: "PS3.8 9.3.2.2",
@@ -249,6 +254,12 @@ def read_items(reader: Reader, place: ItemPlace) -> tuple[Item, ...]:
     items: list[Item] = []
     counted = 0
     while reader.remaining:
+        if place is ASSOCIATE_ITEMS:
+            contexts = reader.ahead(partial(_read_contexts, MAX_CONTEXTS - counted))
+            counted += len(contexts)
+            items += contexts
+            if not reader.remaining:
+                break
         start = reader.offset
         name = f"items[{len(items)}]"
         if reader.remaining < 4:
@@ -276,12 +287,26 @@ def encode_items(items: Iterable[Item]) -> bytes:
     Raises:
         EncodeError: a field cannot hold its value.
     """
+    items = tuple(items)
     parts: list[bytes] = []
-    for index, item in enumerate(items):
+    index = 0
+    while index < len(items):
+        contexts, index = write_contexts(items, index, _CONTEXT_KINDS)
+        parts.append(contexts)
+        if index == len(items):
+            break
+        item = items[index]
         try:
             body = item.encode_body()
             length = u16(len(body) if item.length is None else item.length, "length")
             parts += u8(item.item_type, "item_type"), u8(item.reserved, "reserved"), length, body
         except EncodeError as error:
             raise within(error, f"items[{index}]") from None
+        index += 1
     return b"".join(parts)
+
+
+def _read_contexts(most: int, data: bytes, start: int, end: int) -> tuple[list[PresentationContext], int]:
+    found: tuple[list[PresentationContext], int]
+    found = read_contexts(data, start, end, (most, MAX_TRANSFER_SYNTAXES), _CONTEXT_KINDS)
+    return found

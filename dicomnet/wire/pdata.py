@@ -6,6 +6,7 @@ What a command or a data set means is not known here; that the command comes fir
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TypeAlias
 
 from dicomnet.codes import PduType
@@ -26,12 +27,20 @@ _LAST = 2
 
 @dataclass(frozen=True, slots=True)
 class Pdv:
-    """One presentation data value (PS3.8 9.3.5.1 and E.2); ``pdv_length`` is computed unless given."""
+    """One presentation data value (PS3.8 9.3.5.1 and E.2); ``pdv_length`` is computed unless given.
+
+    The payload of one that was received is a view of the bytes it came in.
+    """
 
     context_id: int
     payload: bytes | memoryview = b""
     control: int = _COMMAND | _LAST
     pdv_length: int | None = None
+
+    def __repr__(self) -> str:
+        # A payload that was received is a view, which would show as an address.
+        length = "" if self.pdv_length is None else f", pdv_length={self.pdv_length!r}"
+        return f"Pdv({self.context_id!r}, {bytes(self.payload)!r}, control={self.control!r}{length})"
 
     @property
     def is_command(self) -> bool:
@@ -99,13 +108,15 @@ class Assembled:
 class FragmentAssembler:
     """Puts fragments together, of one command or data set after the other. Useless after the first error.
 
-    Memory follows the bytes received: fragments are joined as they come, so many small ones weigh no more than one.
+    Every fragment is copied once, into the buffer that becomes the whole. Memory follows the bytes received: fragments
+    are joined as they come, so many small ones weigh no more than one, and nothing else that came with them is kept.
     """
 
     def __init__(self, max_command: int, max_data: int) -> None:
-        self._limits = {True: max_command, False: max_data}
-        self._current: tuple[int, bool] | None = None
-        self._bytes = bytearray()
+        self._limits = (max_data, max_command)  # by the bit of the control header that tells a command
+        self._current: tuple[int, int] | None = None
+        self._size = 0
+        self._joined = BytesIO()
 
     @property
     def in_progress(self) -> bool:
@@ -118,30 +129,35 @@ class FragmentAssembler:
         Raises:
             DecodeError: ORDER if the fragment belongs to something else, LIMIT if it is too much.
         """
-        current = (pdv.context_id, pdv.is_command)
-        if self._current not in (None, current):
+        control, payload = pdv.control, pdv.payload
+        current = (pdv.context_id, control & _COMMAND)
+        if current != self._current and self._current is not None:
             raise DecodeError(
                 f"{_name(current)} amid the fragments of {_name(self._current)}",
                 code=Fault.ORDER,
                 path="P-DATA-TF",
                 clause="PS3.8 E.1",
             )
-        limit = self._limits[pdv.is_command]
-        if len(pdv.payload) > limit - len(self._bytes):
+        size = self._size + len(payload)
+        if size > self._limits[control & _COMMAND]:
+            limit = self._limits[control & _COMMAND]
             raise DecodeError(f"{_name(current)} exceeds {limit} bytes", code=Fault.LIMIT, path="P-DATA-TF")
-        if not pdv.is_last:
+        if not control & _LAST:
             self._current = current
-            self._bytes += pdv.payload
+            self._size = size
+            self._joined.write(payload)
             return None
-        payload = bytes(pdv.payload)
-        if self._bytes:
-            self._bytes += payload
-            payload = bytes(self._bytes)
-            self._bytes = bytearray()
+        if self._size:
+            self._joined.write(payload)
+            whole = self._joined.getvalue()  # the buffer itself and not a copy, since nobody else uses it any more
+            self._joined = BytesIO()
+            self._size = 0
+        else:
+            whole = bytes(payload)
         self._current = None
-        return Assembled(*current, payload)
+        return Assembled(pdv.context_id, bool(control & _COMMAND), whole)
 
 
-def _name(current: tuple[int, bool] | None) -> str:
-    context_id, is_command = current or (0, False)
+def _name(current: tuple[int, int]) -> str:
+    context_id, is_command = current
     return f"the {'command' if is_command else 'data set'} on context {context_id}"

@@ -14,7 +14,7 @@ from typing import ClassVar, Self, TypeAlias, TypeVar
 
 from dicomnet.codes import AbortReason, AbortSource, PduType, RejectResult, RejectSource, known
 from dicomnet.errors import DecodeError, EncodeError, Fault
-from dicomnet.kernel import scan_pdvs
+from dicomnet.kernel import read_p_data, scan_pdvs
 from dicomnet.wire.items import (
     ASSOCIATE_ITEMS,
     MAX_USER_ITEMS,
@@ -44,6 +44,8 @@ __all__ = [
     "UnknownPdu",
     "decode_pdu",
     "encode_pdu",
+    "pdu_name",
+    "read_p_data_tfs",
 ]
 
 HEADER_LENGTH = 6
@@ -179,7 +181,7 @@ class PDataTF:
     @classmethod
     def from_body(cls, reader: Reader, reserved: int, length: int | None, max_pdvs: int = MAX_PDVS) -> Self:
         start = reader.offset
-        body = reader.rest()
+        body = memoryview(reader.rest())
         try:
             places = scan_pdvs(body, max_pdvs)
         except DecodeError as error:
@@ -303,6 +305,12 @@ def encode_pdu(pdu: Pdu) -> bytes:
         raise within(error, pdu_name(pdu.pdu_type)) from None
 
 
+def read_p_data_tfs(data: bytes, start: int, max_length: int, max_pdvs: int) -> tuple[list[PDataTF], int]:
+    """The whole P-DATA-TF PDUs that follow each other from ``start`` on, as far as they can be read; where they end."""
+    found: tuple[list[PDataTF], int] = read_p_data(data, start, max_length, max_pdvs, (PDataTF, Pdv))
+    return found
+
+
 def decode_pdu(data: bytes, *, lenient: bool = False, max_pdvs: int = MAX_PDVS) -> Pdu:
     """The one PDU that ``data`` is, from its header to its last byte.
 
@@ -312,6 +320,9 @@ def decode_pdu(data: bytes, *, lenient: bool = False, max_pdvs: int = MAX_PDVS) 
         DecodeError: it is none; with ``lenient`` only if there are not even the six bytes of the header.
     """
     data = bytes(data)
+    p_data, end = read_p_data_tfs(data, 0, 0xFFFF_FFFF, max_pdvs)
+    if len(p_data) == 1 and end == len(data):
+        return p_data[0]
     header = Reader(data, name="PDU", clause="PS3.8 9.3.1")
     pdu_type = header.u8("type")
     reserved = header.u8("reserved")

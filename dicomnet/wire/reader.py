@@ -7,9 +7,14 @@ Knows no PDU and no item type.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from dicomnet.errors import DecodeError, Fault
 
 __all__ = ["Reader"]
+
+_T = TypeVar("_T")
 
 
 class Reader:
@@ -99,6 +104,11 @@ class Reader:
         """
         start = self._advance(count, name)
         return Reader(self._data, start, start + count, name=name, clause=clause or self._clause, parent=self)
+
+    def ahead(self, read: Callable[[bytes, int, int], tuple[list[_T], int]]) -> list[_T]:
+        """What ``read`` finds between here and the end; it is given both, and says where it stopped."""
+        found, self._position = read(self._data, self._position, self._end)
+        return found
 
     def finish(self) -> None:
         """Make sure that nothing is left over.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from dicomnet.errors import DecodeError, Fault
 from dicomnet.testing import pdus as some
-from dicomnet.wire import PduLimits, ReceiveBuffer, encode_pdu
+from dicomnet.wire import PDataTF, PduLimits, Pdv, ReceiveBuffer, decode_pdu, encode_pdu
 
 
 def drain(stream: ReceiveBuffer) -> list[bytes]:
@@ -130,6 +131,84 @@ def test_good_pdus_before_a_bad_header_are_delivered() -> None:
     assert stream.take_rest() == header(9, 4)
 
 
+def p_data(*fragments: bytes) -> bytes:
+    return encode_pdu(PDataTF(tuple(Pdv(1, fragment, 0) for fragment in fragments)))
+
+
+def test_data_comes_decoded_and_uncopied_as_far_as_it_is_whole() -> None:
+    chunk = p_data(b"ab") + p_data(b"cd", bytes(5000)) + p_data(b"ef")[:-1]
+    stream = ReceiveBuffer()
+    assert stream.next_p_data() == []
+    stream.feed(chunk)
+    first, second = stream.next_p_data()
+    assert encode_pdu(first) + encode_pdu(second) == chunk[: chunk.index(p_data(b"ef")[:-1])]
+    assert all(isinstance(pdv.payload, memoryview) and pdv.payload.obj is chunk for pdv in first.pdvs + second.pdvs)
+    assert stream.next_p_data() == []
+    assert stream.pending
+    assert stream.next_pdu() is None
+    assert stream.next_p_data() == []
+    stream.feed(b"f" + header(5, 4) + bytes(4))
+    assert stream.next_p_data() == []
+    assert [stream.next_pdu() for _ in range(3)] == [p_data(b"ef"), header(5, 4) + bytes(4), None]
+    assert not stream.pending
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        (header(4, 16385), Fault.LIMIT),
+        (header(9, 4), Fault.UNKNOWN_TYPE),
+        (header(5, 5), Fault.BAD_LENGTH),
+    ],
+)
+def test_what_is_wrong_is_left_for_next_pdu(last: bytes, code: Fault) -> None:
+    stream = ReceiveBuffer()
+    stream.feed(p_data(bytes(5000)) + last)
+    assert len(stream.next_p_data()) == 1
+    assert stream.next_p_data() == []
+    with pytest.raises(DecodeError) as caught:
+        stream.next_pdu()
+    assert caught.value.code == code
+    assert stream.next_p_data() == []
+
+
+def test_a_pdu_with_too_many_pdvs_is_left_for_next_pdu() -> None:
+    stream = ReceiveBuffer(PduLimits(max_pdvs=2))
+    stream.feed(p_data(bytes(5000)) + p_data(b"", b"", b""))
+    assert len(stream.next_p_data()) == 1
+    assert stream.next_p_data() == []
+    assert stream.next_pdu() == p_data(b"", b"", b"")
+
+
+@given(st.data())
+def test_data_ahead_gives_the_same_pdus(data: st.DataObject) -> None:
+    pdus = data.draw(st.lists(some.pdus() | st.just(PDataTF((Pdv(1, bytes(3000)),))), max_size=5))
+    stream = ReceiveBuffer()
+    found = []
+    for chunk in data.draw(some.chunkings(b"".join(map(encode_pdu, pdus)))):
+        stream.feed(chunk)
+        while True:
+            found += stream.next_p_data()
+            raw = stream.next_pdu()
+            if raw is None:
+                break
+            found.append(decode_pdu(raw))
+    assert found == pdus
+    assert stream.take_rest() == b""
+
+
+def test_kept_chunks_and_small_ones_take_turns() -> None:
+    stream_bytes = b"".join(p_data(bytes([number]) * 3000) for number in range(40))
+    for sizes in ((5000, 7), (1, 5000), (4096, 4095), (9000, 1, 1, 5000)):
+        stream, rest, found = ReceiveBuffer(), stream_bytes, b""
+        while rest:
+            for size in sizes:
+                stream.feed(rest[:size])
+                rest = rest[size:]
+            found += b"".join(drain(stream))
+        assert found == stream_bytes
+
+
 def test_take_rest_gives_what_is_no_pdu_yet() -> None:
     stream = ReceiveBuffer()
     stream.feed(header(4, 100) + b"abc")
@@ -166,10 +245,10 @@ class CountingBytes(bytearray):
 
 def test_many_pdus_in_one_chunk_are_not_moved_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = ReceiveBuffer()
-    monkeypatch.setattr(stream, "_data", CountingBytes())
+    monkeypatch.setattr(stream, "_chunks", deque([CountingBytes()]))
     monkeypatch.setattr(CountingBytes, "moved", 0)
     pdu = header(4, 100) + bytes(100)
-    stream.feed(pdu * 10_000)
+    stream.feed(bytearray(pdu * 10_000))
     assert len(drain(stream)) == 10_000
     assert CountingBytes.moved <= len(pdu) * 10_000
 
