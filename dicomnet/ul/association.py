@@ -344,6 +344,9 @@ class Association:
         """Every whole PDU as an event; whether there was one."""
         complete = False
         while not (self.is_over or self._deaf):
+            if self._receive_p_data(now):
+                complete = True
+                continue
             try:
                 raw = self._buffer.next_pdu()
                 if raw is None:
@@ -360,6 +363,14 @@ class Association:
             else:
                 self._receive_pdu(pdu, now)
         return complete
+
+    def _receive_p_data(self, now: float) -> bool:
+        """The data that can be had without a look at the bytes of each PDU; whether there was any."""
+        pdus = self._buffer.next_p_data() if self.transcript is None and self.on_pdu is None else []
+        for pdu in pdus:
+            if not (self.is_over or self._deaf):
+                self._receive_pdu(pdu, now)
+        return bool(pdus)
 
     def _receive_pdu(self, pdu: Pdu, now: float) -> None:
         event = _PDU_EVENTS[type(pdu)]

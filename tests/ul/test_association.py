@@ -521,6 +521,28 @@ def test_every_split_point_gives_the_same(name: str, ul: SimpleNamespace) -> Non
     assert _outcome(stream, list(range(1, len(stream))), start, ul) == whole
 
 
+BIG = encode_pdu(PDataTF((Pdv(1, bytes(5000), 0),)))  # enough for a chunk to be read as it is
+
+
+@pytest.mark.parametrize("state", [State.STA2, State.STA5, State.STA6, State.STA7, State.STA8, State.STA13])
+@pytest.mark.parametrize("then", [(), (Event.EVT10, Event.EVT12), (Event.EVT19, Event.EVT10), (Event.EVT16,)])
+@pytest.mark.parametrize("context_id", [1, 77])
+def test_whether_somebody_looks_at_the_bytes_makes_no_difference(
+    state: State, then: tuple[Event, ...], context_id: int, ul: SimpleNamespace
+) -> None:
+    wrong = encode_pdu(PDataTF((Pdv(context_id, b"data", 2),)))
+    stream = BIG * 2 + wrong + BIG + b"".join(ul.PEER_BYTES[event] for event in then) + BIG[:-1]
+    seen = []
+    for transcript in (Transcript(), None):
+        association = ul.reach(state, transcript=transcript)
+        association.receive_data(stream, 0.0)
+        events = [
+            str(event.error) if isinstance(event, ProviderAbortIndication) else event for event in ul.drain(association)
+        ]
+        seen.append((association.state, events, ul.take(association), association.close_wanted))
+    assert seen[0] == seen[1]
+
+
 # Anything at any time.
 
 _COMMANDS = st.sampled_from(sorted(Event))
