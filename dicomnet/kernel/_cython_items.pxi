@@ -4,11 +4,8 @@
 # without the calls in between.
 
 cdef extern from "Python.h":
-    int PyObject_GenericSetAttr(object target, object name, object value) except -1
-    object PyUnicode_DecodeLatin1(const char *text, Py_ssize_t length, const char *errors)
     int PyUnicode_KIND(object text)
     const uint8_t *PyUnicode_1BYTE_DATA(object text)
-    Py_ssize_t PyUnicode_GET_LENGTH(object text)
     int PyByteArray_Resize(object array, Py_ssize_t length) except -1
     char *PyByteArray_AS_STRING(object array)
     Py_ssize_t PyByteArray_GET_SIZE(object array)
