@@ -26,21 +26,23 @@ cdef bytes NO_RESERVED_BYTES = b"\0\0\0"
 def read_p_data(bytes data not None, Py_ssize_t start, max_length, max_pdvs, tuple kinds not None):
     cdef const uint8_t *place = <const uint8_t *>PyBytes_AS_STRING(data)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(data), stop
-    cdef uint32_t length, limit = clipped(max_length)
+    cdef uint32_t length, limit, most
     cdef type pdu, pdv
     cdef tuple pdvs
     cdef list found = []
+    if type(max_length) is not int or type(max_pdvs) is not int or max_length < 0:  # any number is a limit, even those
+        return reference("read_p_data")(data, start, max_length, max_pdvs, kinds)
+    limit, most = clipped(max_length), clipped(max_pdvs)
     pdu, pdv = kinds
     if not 0 <= start <= size:
         raise ValueError("start is no part of the data")
-    max_pdvs = clipped(max_pdvs)
     view = memoryview(data)
     while size - start >= PDU_HEADER and place[start] == 4:
         length = read_u32(place + start + 2)
         if length > limit or length > size - start - PDU_HEADER:
             break
         stop = start + PDU_HEADER + length
-        pdvs = pdvs_as(pdv, view, place, start + PDU_HEADER, stop, max_pdvs)
+        pdvs = pdvs_as(pdv, view, place, start + PDU_HEADER, stop, most)
         if pdvs is None:
             break
         one = pdu.__new__(pdu)
@@ -81,21 +83,29 @@ cdef tuple pdvs_as(type pdv, view, const uint8_t *place, Py_ssize_t start, Py_ss
 
 
 cdef uint32_t clipped(limit) except? 0xFFFFFFFF:
-    """A limit of a caller: below 0 it is 0, and none is above what a field of 32 bits can say."""
+    """A whole number as a limit: below 0 it is 0, and none is above what a field of 32 bits can say."""
     cdef int overflow = 0
     cdef long long number = PyLong_AsLongLongAndOverflow(limit, &overflow)
-    if overflow < 0 or number < 0 and overflow == 0:
+    if overflow < 0 or overflow == 0 and number < 0:
         return 0
     return 0xFFFFFFFF if overflow > 0 or number > 0xFFFFFFFF else <uint32_t>number
 
 
+cdef object reference(name):
+    from dicomnet.kernel import _python_items
+    return getattr(_python_items, name)
+
+
 def read_contexts(bytes data not None, Py_ssize_t start, Py_ssize_t end, tuple limits not None, tuple kinds not None):
     cdef const uint8_t *place = <const uint8_t *>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t stop, before = -1, max_items, max_sub_items
+    cdef Py_ssize_t stop, before = -1
+    cdef uint32_t max_items, max_sub_items
     cdef type context, abstract, transfer
     cdef tuple items = (), last
     cdef list found = []
-    max_items, max_sub_items = limits
+    if type(limits[0]) is not int or type(limits[1]) is not int:
+        return reference("read_contexts")(data, start, end, limits, kinds)
+    max_items, max_sub_items = clipped(limits[0]), clipped(limits[1])
     context, abstract, transfer = kinds
     if not 0 <= start <= end <= PyBytes_GET_SIZE(data):
         raise ValueError("start and end are no part of the data")
@@ -127,7 +137,7 @@ cdef inline bytes reserved_bytes(const uint8_t *place):
 
 
 cdef tuple sub_items(
-    const uint8_t *place, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t limit,
+    const uint8_t *place, Py_ssize_t start, Py_ssize_t stop, uint32_t limit,
     tuple last, Py_ssize_t before, type abstract, type transfer
 ):
     """The sub-items between start and stop; None if they are not plain.
@@ -135,7 +145,8 @@ cdef tuple sub_items(
     ``last`` are the sub-items that were found at ``before``, in the context in front of this one. Most contexts propose
     the same transfer syntaxes, so a sub-item of the same bytes as the one at its place there is that very object.
     """
-    cdef Py_ssize_t position = start, length, count = 0, index
+    cdef Py_ssize_t position = start, length, index
+    cdef uint32_t count = 0
     cdef list found = []
     while position < stop:
         if count >= limit or stop - position < ITEM_HEADER:
@@ -148,7 +159,7 @@ cdef tuple sub_items(
         position += length
         count += 1
     position = start
-    for index in range(count):  # the bytes cannot have changed: what was checked above holds
+    for index in range(<Py_ssize_t>count):  # the bytes cannot have changed: what was checked above holds
         length = ITEM_HEADER + (place[position + 2] << 8 | place[position + 3])
         one = None
         if index < len(last):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from types import ModuleType
 from typing import Any
 
@@ -110,6 +111,8 @@ def test_limits_of_contexts_and_sub_items(read: Callable[..., Any]) -> None:
         count = min(max(most, 0), 3)
         assert read(data, limits=(most, 3)) == ([CONTEXT] * count, count * len(CONTEXT_BYTES))
     assert read(data, limits=(9, 2)) == ([], 0)
+    for most in (1.5, inf, 1 << 32, 1 << 63, 1 << 70):
+        assert len(read(data, limits=(most, most * 2))[0]) == (2 if most == 1.5 else 3)
     assert read(data, limits=(9, -1)) == ([], 0)
 
 
@@ -206,6 +209,7 @@ def test_reads_p_data(kernel: ModuleType) -> None:
     assert all(isinstance(pdv.payload, memoryview) and pdv.payload.readonly for pdv in found[0].pdvs)
     assert kernel.read_p_data(data * 2, len(data), 999, 3, P_DATA_KINDS) == ([P_DATA], 2 * len(data))
     assert kernel.read_p_data(b"\4\0\0\0\0\0", 0, 0, 0, P_DATA_KINDS) == ([PDataTF()], 6)
+    assert kernel.read_p_data(b"\4\0\0\0\0\0", 0, -1, -1, P_DATA_KINDS) == ([], 0)
     assert kernel.read_p_data(b"", 0, 0, 0, P_DATA_KINDS) == ([], 0)
 
 
@@ -227,6 +231,11 @@ def test_limits_of_p_data(kernel: ModuleType) -> None:
         (length, -(1 << 70), 0),
         (1 << 70, 1 << 70, 1),
         (1 << 63, 1 << 31, 1),
+        (inf, inf, 1),
+        (length + 0.5, 2.5, 1),
+        (length - 0.5, 3, 0),
+        (length, 1.5, 0),
+        (length, True, 0),
     ):
         assert len(kernel.read_p_data(data, 0, most, pdvs, P_DATA_KINDS)[0]) == count
     for start in (-1, len(data) + 1):
@@ -288,7 +297,7 @@ def test_both_bodies_write_the_same_contexts(items: tuple[Item, ...], start: int
     assert cython.write_contexts(items, start, KINDS) == _python.write_contexts(items, start, KINDS)
 
 
-@given(st.data(), st.integers(0, 80), st.integers(-1, 5))
+@given(st.data(), st.integers(-2, 80), st.integers(-2, 5))
 def test_both_bodies_read_the_same_p_data(data: st.DataObject, most: int, most_pdvs: int) -> None:
     cython = pytest.importorskip("dicomnet.kernel._cython", exc_type=ImportError)
     stream = b"".join(map(encode_pdu, data.draw(st.lists(some.p_data_tfs(), max_size=4))))
