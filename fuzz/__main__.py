@@ -1,6 +1,7 @@
-"""``python -m fuzz``: list the targets; ``python -m fuzz NAME --time S``: run one for S seconds.
+"""``python -m fuzz``: list the targets; ``python -m fuzz NAME --time S`` or ``--runs N``: run one.
 
-Exits with 0 when nothing was found, 1 when something was (its input is saved), 2 when the command line is wrong.
+Exits with 0 when nothing was found, 1 when something was (its input is saved), 2 when the command line is wrong or
+something it needs is not here.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fuzz.engine import CORPUS, EngineMissing, Target, find_targets, run, run_atheris, save
+from fuzz.engine import CORPUS, Target, find_targets, record, recorded, run, save
+from fuzz.guided import EngineMissing, run_guided
 
 __all__ = ["main"]
+
+_FOR_EVER = 1e9
 
 
 def main(arguments: Sequence[str] | None = None, targets: Mapping[str, Target] | None = None) -> int:
@@ -27,30 +31,66 @@ def main(arguments: Sequence[str] | None = None, targets: Mapping[str, Target] |
         print(f"fuzz: no target {options.name!r}; run without a name to list them", file=sys.stderr)
         return 2
     target = known[options.name]
+    missing = getattr(target, "MISSING", "")
+    if missing:
+        print(f"fuzz: {missing}", file=sys.stderr)
+        return 2
+    return _run(options, target)
+
+
+def _run(options: argparse.Namespace, target: Target) -> int:
+    seconds, runs = options.time, options.runs
+    if seconds is None:
+        seconds = 60.0 if runs is None else _FOR_EVER
+    if options.record and runs is not None:
+        runs -= recorded(options.record, options.name)
+        if runs <= 0:
+            print(f"{options.name}: {options.record} has that many inputs already")
+            return 0
     if options.engine == "atheris":
         try:
-            run_atheris(target, seconds=options.time)
+            report = run_guided(
+                options.name,
+                seconds=seconds,
+                runs=runs,
+                first_seed=options.seed,
+                inputs=options.inputs,
+                shaped=options.shaped,
+                longest=options.longest,
+            )
         except EngineMissing as error:
             print(f"fuzz: {error}", file=sys.stderr)
             return 2
-        return 0
-    failure = run(target, seconds=options.time, first_seed=options.seed)
+    else:
+        report = run(target, seconds=seconds, first_seed=options.seed, runs=runs)
+    if options.record:
+        record(options.record, options.name, options.engine, report)
+    failure = report.failure
     if failure is None:
-        print(f"{options.name}: nothing found in {options.time:g} s")
+        print(f"{options.name}: nothing found in {report}")
         return 0
     path = save(options.name, failure, options.corpus)
     print(failure.report, file=sys.stderr)
-    print(f"{options.name}: found with seed {failure.seed}, saved as {path}")
+    print(f"{options.name}: found with seed {failure.seed} after {report}, saved as {path}")
     return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description="Look for inputs that break a property.")
     parser.add_argument("name", nargs="?", help="the target; none lists them")
-    parser.add_argument("--time", type=float, default=60.0, metavar="S", help="seconds to go on (default 60)")
+    parser.add_argument("--time", type=float, metavar="S", help="seconds to go on (default 60, or as --runs needs)")
+    parser.add_argument("--runs", type=int, metavar="N", help="inputs to try (default: as many as the time allows)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="first seed (default 0)")
     parser.add_argument("--engine", choices=("hypothesis", "atheris"), default="hypothesis")
     parser.add_argument("--corpus", type=Path, default=CORPUS, metavar="DIR", help="where failing inputs are saved")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="count runs in FILE; --runs is then the sum to reach"
+    )
+    parser.add_argument("--inputs", type=Path, metavar="DIR", help="atheris: inputs to begin with, and new ones")
+    parser.add_argument(
+        "--longest", type=int, default=1024, metavar="BYTES", help="atheris: of an input (default 1024)"
+    )
+    parser.add_argument("--shaped", action="store_true", help="atheris: the target's strategy shapes the bytes (slow)")
     return parser
 
 
