@@ -42,9 +42,13 @@ def _run(options: argparse.Namespace, target: Target) -> int:
     seconds, runs = options.time, options.runs
     if seconds is None:
         seconds = 60.0 if runs is None else _FOR_EVER
-    if options.record and runs is not None:
-        runs -= recorded(options.record, options.name)
-        if runs <= 0:
+    seed = options.seed
+    if options.record:
+        before = recorded(options.record, options.name)
+        seed += before  # not the same inputs again
+        if runs is not None:
+            runs -= before
+        if runs is not None and runs <= 0:
             print(f"{options.name}: {options.record} has that many inputs already")
             return 0
     if options.engine == "atheris":
@@ -53,7 +57,7 @@ def _run(options: argparse.Namespace, target: Target) -> int:
                 options.name,
                 seconds=seconds,
                 runs=runs,
-                first_seed=options.seed,
+                first_seed=seed,
                 inputs=options.inputs,
                 shaped=options.shaped,
                 longest=options.longest,
@@ -62,7 +66,7 @@ def _run(options: argparse.Namespace, target: Target) -> int:
             print(f"fuzz: {error}", file=sys.stderr)
             return 2
     else:
-        report = run(target, seconds=seconds, first_seed=options.seed, runs=runs)
+        report = run(target, seconds=seconds, first_seed=seed, runs=runs)
     if options.record:
         record(options.record, options.name, options.engine, report)
     failure = report.failure

@@ -1,5 +1,6 @@
 """Running a target guided by coverage: atheris, which is libFuzzer, in a process of its own.
 
+A target may have ``glance(data)`` beside ``examine``: less of the same, so cheap that a million inputs are nothing.
 libFuzzer ends its process in its own ways (at the end of its time, at a failure, at a finding of AddressSanitizer), so
 that it runs in a child: this module as a program. The parent passes on what it prints, counts, and collects the input
 that ended it. The reference body of the kernel and everything else in Python is instrumented when it is imported; the
@@ -118,7 +119,7 @@ def _child(name: str, how: str, options: list[str]) -> None:
     with atheris.instrument_imports(include=_PYTHON):
         target = find_target(name)
     property_: Any = target.target
-    examine = property_.hypothesis.fuzz_one_input if how == "shaped" else target.examine
+    examine = property_.hypothesis.fuzz_one_input if how == "shaped" else getattr(target, "glance", target.examine)
     atheris.Setup([name, *options], examine)
     atheris.Fuzz()
 

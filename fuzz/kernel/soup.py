@@ -58,6 +58,23 @@ _TEXT = (
 )
 
 
+class _Once:
+    """Gives its members once, as iterators do; but its own text is always the same."""
+
+    def __init__(self, members: Any) -> None:
+        self._members = iter(members)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._members)
+
+    def __repr__(self) -> str:
+        return "once"
+
+
+_BLANK = vars(DataElement(0x00100020, "LO", None))
 _VIEW = memoryview(b"abcdef")  # one, for its address is its text
 _STRIDED = _VIEW[::2]
 
@@ -113,8 +130,8 @@ _WEIRD: tuple[Callable[[], Any], ...] = (
         lambda: _STRIDED,
         lambda: io.BytesIO(b"x" * 6),
     ),
-    *(lambda: array.array("H", [1, 2]), lambda: range(3), lambda: {1: 2}, lambda: {"a"}, lambda: iter([1, 2])),
-    *(lambda: (one for one in ("a", "b")), lambda: "x" * 70000, lambda: b"y" * 65535, lambda: ["a"] * 40000),
+    *(lambda: array.array("H", [1, 2]), lambda: range(3), lambda: {1: 2}, lambda: {"a"}, lambda: _Once([1, 2])),
+    *(lambda: _Once("ab"), lambda: "x" * 65534, lambda: b"y" * 65535, lambda: ["a"] * 300),
     *(lambda: datetime.date(2024, 2, 29), lambda: datetime.time(1, 2, 3, 4), lambda: datetime.datetime(2024, 1, 1, 1)),
     *(lambda: DA("20240101"), lambda: TM("0102"), lambda: DT("20240101+0100"), lambda: UID("1.2.3"), lambda: IS("07")),
     *(lambda: DSfloat("1.50"), lambda: DSfloat(1 / 3, auto_format=True), lambda: DSdecimal("1.50"), lambda: IS(5)),
@@ -202,11 +219,10 @@ def build(reader: Reader, body: ModuleType, depth: int = 3) -> Dataset:
 
 def _put(dataset: Dataset, tag: int, vr: Any, value: Any, undefined: bool = False) -> None:
     """An element without pydicom's conversion or checks."""
-    element = DataElement(BaseTag(tag), "LO", None)
-    element.VR = vr
-    element._value = value
-    element.is_undefined_length = undefined
-    dataset._dict[BaseTag(tag)] = element
+    key = BaseTag(tag)
+    element = DataElement.__new__(DataElement)
+    vars(element).update(_BLANK, tag=key, VR=vr, _value=value, is_undefined_length=undefined)
+    dataset._dict[key] = element
 
 
 def _element(dataset: Dataset, reader: Reader, body: ModuleType, depth: int) -> None:
@@ -224,7 +240,6 @@ def _element(dataset: Dataset, reader: Reader, body: ModuleType, depth: int) -> 
     elif way == 0:
         dataset._dict[BaseTag(tag)] = _raw(tag, vr, reader)
     elif way == 1 and isinstance(vr, str):
-        converted = DataElement(BaseTag(tag), "LO", None)
         try:
             converted = DataElement(BaseTag(tag), vr, _value(vr, reader), validation_mode=0)
         except Exception:  # noqa: BLE001 - pydicom refuses it, so a caller cannot have it

@@ -5,15 +5,17 @@ The first byte of the input chooses encoding and depth; the rest is read as a da
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydicom.dataset import Dataset
 
-from fuzz.kernel.outcomes import BODIES, ENCODINGS, MISSING, agreed, described, outcome, same, scrubbed, warnings_kept
+from fuzz.kernel.outcomes import BODIES, ENCODINGS, MISSING, agreed, described, outcome, same, warnings_kept
 from fuzz.kernel.soup import Reader, build
 
-__all__ = ["MISSING", "compare_encoded", "examine", "inputs", "target"]
+__all__ = ["MISSING", "compare_encoded", "examine", "glance", "inputs", "target"]
 
 _REFERENCE, _FAST = BODIES
 
@@ -25,6 +27,15 @@ def inputs() -> SearchStrategy[bytes]:
 
 def examine(data: bytes) -> None:
     """Build the data set twice, once for each body, and encode it."""
+    _examine(data, thorough=True)
+
+
+def glance(data: bytes) -> None:
+    """Examine one input in eight; of the others only the first encoding is compared."""
+    _examine(data, thorough=crc32(data) % 8 == 0)
+
+
+def _examine(data: bytes, *, thorough: bool) -> None:
     if not data:
         return
     selector = data[0]
@@ -33,7 +44,7 @@ def examine(data: bytes) -> None:
     with warnings_kept() as log:
         datasets = [build(Reader(data[1:]), body) for body in BODIES]
         log.clear()
-        compare_encoded(datasets[0], datasets[1], implicit, little, depth, deep=selector >= 210)
+        compare_encoded(datasets[0], datasets[1], implicit, little, depth, deep=thorough and selector >= 128)
         assert not log, f"encoding warns: {log[0].message}"
 
 
@@ -48,9 +59,7 @@ def compare_encoded(one: Dataset, other: Dataset, implicit: bool, little: bool, 
     first = outcome(_REFERENCE.encode_dataset, one, *arguments)
     second = outcome(_FAST.encode_dataset, other, *arguments)
     if agreed("encode", first, second):
-        # an object without a text of its own is written as Python shows it, with its address
-        equal = first[1] == second[1] or scrubbed(first[1].decode("latin-1")) == scrubbed(second[1].decode("latin-1"))
-        assert equal, f"encode: reference {first[1]!r:.600}, fast body {second[1]!r:.600}"
+        assert first[1] == second[1], f"encode: reference {first[1]!r:.600}, fast body {second[1]!r:.600}"
     else:
         assert first[0] == "codec error", f"encode raised {first}"
     if not deep:
