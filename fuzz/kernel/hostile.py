@@ -10,7 +10,7 @@ from dicomnet.kernel import _python
 from dicomnet.testing.datasets import datasets, workitems
 from dicomnet.testing.pdus import mutated
 
-__all__ = ["CONTENTS", "TAGS", "TEXTS", "encoded", "programs", "value_fields"]
+__all__ = ["CONTENTS", "TAGS", "TEXTS", "encoded", "header", "nested", "programs", "value_fields"]
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
@@ -264,7 +264,8 @@ def value_fields(draw: st.DrawFn, vr: str) -> bytes:
     return found
 
 
-def _header(tag: int, vr: str, length: int, implicit: bool, little: bool) -> bytes:
+def header(tag: int, vr: str, length: int, implicit: bool, little: bool) -> bytes:
+    """Tag, VR and length of an element, or of an item or delimiter."""
     order = "<" if little else ">"
     group, element = tag >> 16, tag & 0xFFFF
     if implicit or group == 0xFFFE:
@@ -303,7 +304,7 @@ def _element(draw: st.DrawFn, implicit: bool, little: bool, depth: int) -> tuple
         length = draw(st.sampled_from([0, _UNDEFINED, 0xFFFFFFFE, 0xFFFF, 0x7FFFFFFF]))
     elif way == 5:
         length += draw(st.sampled_from(_OFF))
-    return tag, _header(tag, vr, length, implicit, little) + content
+    return tag, header(tag, vr, length, implicit, little) + content
 
 
 @st.composite
@@ -315,31 +316,31 @@ def _sequence(
         item = draw(_elements(implicit, little, depth - 1, 3))
         way = draw(st.integers(0, 23))
         if way % 2:
-            end = _header(_SEQUENCE_END if way == 1 else _ITEM_END, "", 2 if way == 3 else 0, implicit, little)
-            content += _header(_ITEM, "", _UNDEFINED, implicit, little) + item + (b"" if way == 5 else end)
+            end = header(_SEQUENCE_END if way == 1 else _ITEM_END, "", 2 if way == 3 else 0, implicit, little)
+            content += header(_ITEM, "", _UNDEFINED, implicit, little) + item + (b"" if way == 5 else end)
         else:
             off = draw(st.sampled_from(_OFF)) if way == 0 else 0
-            content += _header(_ITEM, "", len(item) + off, implicit, little) + item
+            content += header(_ITEM, "", len(item) + off, implicit, little) + item
         if way == 2:
-            content += _header(draw(st.sampled_from([_ITEM_END, _SEQUENCE_END, 0x00100010])), "", 0, implicit, little)
+            content += header(draw(st.sampled_from([_ITEM_END, _SEQUENCE_END, 0x00100010])), "", 0, implicit, little)
     way = draw(st.integers(0, 23))
     if way % 2:
-        end = _header(_ITEM_END if way == 1 else _SEQUENCE_END, "", 4 if way == 3 else 0, implicit, little)
-        return _header(tag, vr, _UNDEFINED, *outside) + content + (b"" if way == 5 else end)
+        end = header(_ITEM_END if way == 1 else _SEQUENCE_END, "", 4 if way == 3 else 0, implicit, little)
+        return header(tag, vr, _UNDEFINED, *outside) + content + (b"" if way == 5 else end)
     off = draw(st.sampled_from(_OFF)) if way == 0 else 0
-    return _header(tag, vr, len(content) + off, *outside) + content
+    return header(tag, vr, len(content) + off, *outside) + content
 
 
 @st.composite
 def _fragments(draw: st.DrawFn, tag: int, vr: str, implicit: bool, little: bool) -> bytes:
-    content = _header(tag, vr, _UNDEFINED, implicit, little)
+    content = header(tag, vr, _UNDEFINED, implicit, little)
     for _ in range(draw(st.integers(0, 3))):
         way = draw(st.integers(0, 15))
         piece = draw(st.binary(max_size=6))
         start = _ITEM if way else draw(st.sampled_from([_ITEM_END, 0x00100010]))
-        content += _header(start, "", _UNDEFINED if way == 1 else len(piece) + (way == 2), implicit, little) + piece
+        content += header(start, "", _UNDEFINED if way == 1 else len(piece) + (way == 2), implicit, little) + piece
     way = draw(st.integers(0, 15))
-    return content if way == 0 else content + _header(_SEQUENCE_END, "", int(way == 1), implicit, little)
+    return content if way == 0 else content + header(_SEQUENCE_END, "", int(way == 1), implicit, little)
 
 
 @st.composite
@@ -359,25 +360,24 @@ def _ours(draw: st.DrawFn, implicit: bool, little: bool) -> bytes:
     return bytes(_python.encode_dataset(dataset, implicit, little))
 
 
-def _nested(implicit: bool, little: bool) -> st.SearchStrategy[bytes]:
-    def build(levels: int, undefined: bool) -> bytes:
-        content = b""
-        for _ in range(levels):
-            size = _UNDEFINED if undefined else len(content)
-            ends = [_header(tag, "", 0, implicit, little) if undefined else b"" for tag in (_ITEM_END, _SEQUENCE_END)]
-            content = _header(_ITEM, "", size, implicit, little) + content + ends[0]
-            size = _UNDEFINED if undefined else len(content)
-            content = _header(0x00404018, "SQ", size, implicit, little) + content + ends[1]
-        return content
-
-    return st.builds(build, st.integers(1, 70), st.booleans())
+def nested(levels: int, undefined: bool, implicit: bool, little: bool) -> bytes:
+    """Sequences of one item, so many inside each other."""
+    content = b""
+    for _ in range(levels):
+        size = _UNDEFINED if undefined else len(content)
+        ends = [header(tag, "", 0, implicit, little) if undefined else b"" for tag in (_ITEM_END, _SEQUENCE_END)]
+        content = header(_ITEM, "", size, implicit, little) + content + ends[0]
+        size = _UNDEFINED if undefined else len(content)
+        content = header(0x00404018, "SQ", size, implicit, little) + content + ends[1]
+    return content
 
 
 def encoded(implicit: bool, little: bool) -> st.SearchStrategy[bytes]:
     """What may be a data set in this encoding."""
     right = _ours(implicit, little)
+    deep = st.builds(nested, st.integers(1, 70), st.booleans(), st.just(implicit), st.just(little))
     wild = _elements(implicit, little, 3, 8)
-    return st.one_of(wild, wild, wild, right, right.flatmap(mutated), wild.flatmap(mutated), _nested(implicit, little))
+    return st.one_of(wild, wild, wild, right, right.flatmap(mutated), wild.flatmap(mutated), deep)
 
 
 def programs() -> st.SearchStrategy[bytes]:

@@ -25,7 +25,7 @@ from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat, PersonName
 
 from fuzz.kernel.hostile import CONTENTS, TAGS, TEXTS
 
-__all__ = ["Reader", "build"]
+__all__ = ["Reader", "build", "put"]
 
 _VRS = (
     *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "PN"),
@@ -72,6 +72,13 @@ class _Once:
 
     def __repr__(self) -> str:
         return "once"
+
+
+class _File(io.BytesIO):
+    """A file whose text is always the same."""
+
+    def __repr__(self) -> str:
+        return "file"
 
 
 _BLANK = vars(DataElement(0x00100020, "LO", None))
@@ -128,7 +135,7 @@ _WEIRD: tuple[Callable[[], Any], ...] = (
         lambda: bytearray(b"abc"),
         lambda: _VIEW,
         lambda: _STRIDED,
-        lambda: io.BytesIO(b"x" * 6),
+        lambda: _File(b"x" * 6),
     ),
     *(lambda: array.array("H", [1, 2]), lambda: range(3), lambda: {1: 2}, lambda: {"a"}, lambda: _Once([1, 2])),
     *(lambda: _Once("ab"), lambda: "x" * 65534, lambda: b"y" * 65535, lambda: ["a"] * 300),
@@ -200,11 +207,11 @@ def build(reader: Reader, body: ModuleType, depth: int = 3) -> Dataset:
     dataset = Dataset()
     flags = reader.byte()
     if flags & 1:
-        _put(dataset, 0x00080005, "CS", reader.one_of(_CHARACTER_SETS))
+        put(dataset, 0x00080005, "CS", reader.one_of(_CHARACTER_SETS))
     if flags & 2:
-        _put(dataset, 0x00280103, "US", reader.one_of((0, 1, 1, None, "x", [1, 0], b"\1\0")))
+        put(dataset, 0x00280103, "US", reader.one_of((0, 1, 1, None, "x", [1, 0], b"\1\0")))
     if flags & 4:
-        _put(dataset, 0x00280100, "US", reader.one_of((8, 16, 0, None, "x")))
+        put(dataset, 0x00280100, "US", reader.one_of((8, 16, 0, None, "x")))
     if flags & 8:
         character_set = reader.one_of(("iso8859", ["utf8"], ["latin_1", "iso2022_jp"], "", [], None, 5))
         dataset.set_original_encoding(bool(flags & 16), bool(flags & 32), character_set)
@@ -217,7 +224,7 @@ def build(reader: Reader, body: ModuleType, depth: int = 3) -> Dataset:
     return dataset
 
 
-def _put(dataset: Dataset, tag: int, vr: Any, value: Any, undefined: bool = False) -> None:
+def put(dataset: Dataset, tag: int, vr: Any, value: Any, undefined: bool = False) -> None:
     """An element without pydicom's conversion or checks."""
     key = BaseTag(tag)
     element = DataElement.__new__(DataElement)
@@ -236,7 +243,7 @@ def _element(dataset: Dataset, reader: Reader, body: ModuleType, depth: int) -> 
         tag = reader.number(4)
     way >>= 5
     if vr == "SQ" and way < 6:
-        _put(dataset, tag, vr, _items(reader, body, depth), bool(way & 1))
+        put(dataset, tag, vr, _items(reader, body, depth), bool(way & 1))
     elif way == 0:
         dataset._dict[BaseTag(tag)] = _raw(tag, vr, reader)
     elif way == 1 and isinstance(vr, str):
@@ -246,9 +253,9 @@ def _element(dataset: Dataset, reader: Reader, body: ModuleType, depth: int) -> 
             return
         dataset._dict[BaseTag(tag)] = converted
     elif way == 2:
-        _put(dataset, tag, vr, reader.one_of(_WEIRD)(), bool(reader.byte() & 1))
+        put(dataset, tag, vr, reader.one_of(_WEIRD)(), bool(reader.byte() & 1))
     else:
-        _put(dataset, tag, vr, _value(vr, reader))
+        put(dataset, tag, vr, _value(vr, reader))
 
 
 def _items(reader: Reader, body: ModuleType, depth: int) -> Any:
