@@ -90,16 +90,18 @@ def _watch(command: list[str]) -> tuple[int, int, list[str]]:
     """Run the child; its exit code, how many inputs it tried, and its last lines."""
     tried = 0
     lines: list[str] = []
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    assert child.stdout is not None
-    for line in child.stdout:
-        lines = [*lines[1 - _KEPT_LINES :], line]
-        counted = _EXECUTED.match(line)
-        if counted:
-            tried = max(tried, int(counted[1] or counted[2]))
-        if not counted or "pulse" in line or "INITED" in line:
-            sys.stderr.write(line)
-    return child.wait(), tried, lines
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            lines = [*lines[1 - _KEPT_LINES :], line]
+            counted = _EXECUTED.match(line)
+            if counted:
+                tried = max(tried, int(counted[1] or counted[2]))
+            if not counted or "pulse" in line or "INITED" in line:
+                sys.stderr.write(line)
+        return child.wait(), tried, lines
 
 
 def _failure(name: str, code: int, first_seed: int, found: Path, lines: Iterable[str], shaped: bool) -> Failure | None:
