@@ -3,7 +3,8 @@
 # Elements are collected before the first of a data set is written, each with a reference of ours: values may run any
 # code when they are converted, and that code may change the data set. Once such code may have run (``foreign``), an
 # element is looked up again before it is written, as the reference does. An error of any kind throws away what was
-# written and starts again in the reference, which raises it; so an iterator is left to the reference unread.
+# written and starts again in the reference, which raises it. So that it finds everything as it was, values that may do
+# more than be read, iterators and objects of a program's own, are not converted here: they are the reference's at once.
 
 include "_cython_output.pxi"
 include "_cython_fields.pxi"
@@ -195,7 +196,7 @@ cdef int write_dataset(Encoding *encoding, Level *outer, object dataset) except 
     for position in range(first, last):
         if encoding.entries[position].tag >= CHARACTER_SET:
             if encoding.entries[position].tag == CHARACTER_SET:
-                encodings = declared(encoding, <object>encoding.entries[position].element, inherited)
+                encodings = declared(<object>encoding.entries[position].element, inherited)
             break
     source = encodings  # also what never was read counts as read in what it is written in
     if not same_names(read, encodings):
@@ -230,14 +231,15 @@ cdef object looked_up(object dataset, object key):
     return elements[key]
 
 
-cdef list declared(Encoding *encoding, object element, list inherited):
+cdef list declared(object element, list inherited):
     """What the Specific Character Set (0008,0005) stands for."""
     if type(element) is DataElement:
         value = element._value
     else:
         value = element.value
     if type(value) is not str and type(value) is not bytes:
-        encoding.foreign = encoding.foreign or type(value) is not MultiValue
+        if not harmless(value):
+            raise _NotPlain
         return _encodings_for(value) if value else inherited
     if not value:
         return inherited
@@ -304,8 +306,8 @@ cdef int write_leaf(Encoding *encoding, Level *level, uint32_t tag, unsigned int
     content = out.size + (12 if VRS[number].long_form and not out.implicit else 8)
     out.size = content
     if put_value(out, level, tag, number, value):
-        if hasattr(value, "__next__"):
-            raise _NotPlain  # the reference must find it unread
+        if not harmless(value):
+            raise _NotPlain  # the reference must find it unread, and everything as it was
         encoding.foreign = True
         out.size = content
         field = _value_field(tag, VR_NAMES[number], value, out.little, level.stored_little or VRS[number].kind == K_UN,

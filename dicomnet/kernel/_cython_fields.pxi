@@ -1,8 +1,9 @@
 # Data elements as they are written: headers, value fields of plain values, fragments (PS3.5 6.2, 7.1, A.4).
 
+cdef frozenset _harmless_types  # of values whose conversion runs no code of others
 cdef object _value_field, _resolve_vr, _transcoded, _private_creator, _Decoder, _VrEnum, _AMBIGUOUS
 cdef dict _public_dictionary
-cdef bint _repeating_sequences = True  # whether a tag of a repeating group could be a sequence
+cdef set _repeating_sequences  # the first byte of tags with a repeating part that are sequences
 cdef bint _fields_loaded = False
 
 
@@ -20,11 +21,15 @@ cdef struct Level:
 cdef int load_fields() except -1:
     """Bind the names above; nothing after the first time."""
     global _value_field, _resolve_vr, _transcoded, _private_creator, _Decoder, _VrEnum, _AMBIGUOUS
-    global _public_dictionary, _repeating_sequences, _fields_loaded
+    global _public_dictionary, _repeating_sequences, _harmless_types, _fields_loaded
     if _fields_loaded:
         return 0
+    from datetime import date, datetime, time
+    from decimal import Decimal
+
     from pydicom._dicom_dict import DicomDictionary as _public_dictionary
     from pydicom._dicom_dict import RepeatersDictionary
+    from pydicom.valuerep import DA, DT, TM, DSdecimal, ISfloat
     from pydicom.valuerep import VR as _VrEnum
 
     from dicomnet.kernel._python_decode import Decoder as _Decoder
@@ -34,9 +39,29 @@ cdef int load_fields() except -1:
     from dicomnet.kernel._values import value_field as _value_field
     from dicomnet.kernel._vr import AMBIGUOUS as _AMBIGUOUS
 
-    _repeating_sequences = any(entry[0] == "SQ" for entry in RepeatersDictionary.values())
+    _repeating_sequences = {int(mask[:2], 16) for mask, entry in RepeatersDictionary.items() if entry[0] == "SQ"}
+    _harmless_types = frozenset([
+        type(None), str, bytes, bytearray, memoryview, bool, int, float, Decimal, date, time, datetime,
+        BaseTag, DA, DT, TM, DSdecimal, DSfloat, IS, ISfloat, PersonName, ReceivedDecimal, UID, _VrEnum,
+    ])
     _fields_loaded = True
     return 0
+
+
+cdef bint harmless(object value) except -1:
+    """Whether the reference's helpers can convert the value without running code that is neither theirs nor pydicom's."""
+    if type(value) is MultiValue:
+        value = value._list
+    if type(value) is not list and type(value) is not tuple:
+        return type(value) in _harmless_types
+    for one in value:
+        if type(one) is tuple:  # a tag in two numbers
+            for number in <tuple>one:
+                if type(number) not in _harmless_types:
+                    return False
+        elif type(one) not in _harmless_types:
+            return False
+    return True
 
 
 cdef bint same_names(object names, list encodings) except -1:
@@ -154,7 +179,7 @@ cdef bint is_sequence(uint32_t tag) except -1:
     added = _public_dictionary.get(tag)
     if added is not None:
         return added[0] == "SQ"
-    return _repeating_sequences and _public_vr(tag) == "SQ"
+    return tag >> 24 in _repeating_sequences and _public_vr(tag) == "SQ"
 
 
 cdef int write_fragments(Output *out, uint32_t tag, unsigned int number, bytes value, bint little) except -1:
