@@ -1,4 +1,4 @@
-"""encode_dataset value by value: what the fast body writes by itself, and objects that misbehave meanwhile (PS3.5 6.2)."""
+"""encode_dataset value by value (PS3.5 6.2), and objects that misbehave meanwhile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from io import BytesIO
 from types import ModuleType
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -313,7 +312,9 @@ def test_subclasses_and_look_alikes(kernel: ModuleType) -> None:
 
 
 def test_raw_elements(kernel: ModuleType) -> None:
-    def raw(vr: str | None, value: bytes | None, *, implicit: bool = False, little: bool = True, tag: int = TAG) -> bytes:
+    def raw(
+        vr: str | None, value: bytes | None, *, implicit: bool = False, little: bool = True, tag: int = TAG
+    ) -> bytes:
         one = RawDataElement(BaseTag(tag), vr, len(value or b""), value, 0, implicit, little)
         written: bytes = kernel.encode_dataset(dataset_of(one), False, True)
         return written[4:]
@@ -451,8 +452,7 @@ def test_a_data_set_that_changes_meanwhile(kernel: ModuleType) -> None:
         try:
             return bytes(kernel.encode_dataset(dataset, False, True))
         except EncodeError as error:
-            assert error.code == Fault.BAD_VALUE
-            return None
+            return None if error.code == Fault.BAD_VALUE else b"another error"
 
     last = BaseTag(0x0012A0FF)
     plain = changes(lambda _: None)
@@ -483,7 +483,8 @@ def test_a_list_that_changes_meanwhile(kernel: ModuleType) -> None:
     assert written.count(struct.pack("<HH", 0xFFFE, 0xE000)) == 12
     growing: list[object] = []
     growing.append(dataset_of(element("CS", [Hook(lambda: growing.append(Dataset()) if len(growing) < 5 else None)])))
-    assert kernel.encode_dataset(dataset_of(element("SQ", growing, 0x00404018)), False, True).count(b"\xfe\xff\0\xe0") == 2
+    written = kernel.encode_dataset(dataset_of(element("SQ", growing, 0x00404018)), False, True)
+    assert written.count(b"\xfe\xff\0\xe0") == 2
 
 
 def test_a_character_set_that_changes_meanwhile(kernel: ModuleType) -> None:
