@@ -207,8 +207,7 @@ cdef int write_fragments(Output *out, uint32_t tag, unsigned int number, bytes v
 cdef int put_value(Output *out, Level *level, uint32_t tag, unsigned int number, object value) except -1:
     """The value field of a value of the usual types; 1 when it is not plain, or an error."""
     cdef const Vr *vr = &VRS[number]
-    cdef Py_ssize_t position = 0, size = 0
-    cdef const void *text = NULL
+    cdef Py_ssize_t position = 0
     if value is None:
         return 0
     if type(value) is bytes:  # as they are, in the byte order they were read in; an empty one in any VR
@@ -236,12 +235,6 @@ cdef int put_value(Output *out, Level *level, uint32_t tag, unsigned int number,
     if type(value) is not list and type(value) is not tuple:
         return 1
     while position < PySequence_Fast_GET_SIZE(value):
-        if vr.kind == K_DS and text_of(value, position, <PyTypeObject *>DSfloat, "original_string", &text, &size):
-            if position:
-                put_byte(out, c"\\")
-            append(out, text, size)
-            position += 1
-            continue
         one = <object>PySequence_Fast_GET_ITEM(value, position)
         if vr.text or vr.kind <= K_IS:
             if position:

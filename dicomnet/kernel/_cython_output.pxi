@@ -40,37 +40,9 @@ cdef extern from *:
     #else
       #define dicomnet_exact_division 0
     #endif
-    /* The text that a DSfloat was made of, without touching a count of references: in a list of a million, each write
-       to memory that is far from the last one costs as much as all the rest. Only where nothing that could run code is
-       on the way: the attributes of an instance in a dictionary that shares its keys with the others of the class, which
-       are str all of them. 0: look in the usual way. */
-    static inline int dicomnet_text_of(PyObject *values, Py_ssize_t position, PyTypeObject *type, PyObject *name,
-                                       const void **text, Py_ssize_t *size)
-    {
-      #if PY_VERSION_HEX < 0x030C0000
-        PyObject *number = PySequence_Fast_GET_ITEM(values, position), *found;
-        PyDictObject *attributes;
-        if (Py_TYPE(number) != type || !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT) || ((void **)number)[-4] != NULL)
-            return 0;
-        attributes = ((PyDictObject **)number)[-3];
-        if (attributes == NULL || attributes->ma_values == NULL)
-            return 0;
-        found = PyDict_GetItemWithError((PyObject *)attributes, name);
-        if (found == NULL || !PyUnicode_CheckExact(found) || !PyUnicode_IS_READY(found)
-            || PyUnicode_KIND(found) != PyUnicode_1BYTE_KIND)
-            return 0;
-        *text = PyUnicode_DATA(found);
-        *size = PyUnicode_GET_LENGTH(found);
-        return 1;
-      #else
-        return 0;
-      #endif
-    }
     """
     int lookup_attribute "dicomnet_lookup_attribute"(object, object, PyObject **) except -1  # 1 found, 0 not
     int lookup_own "dicomnet_lookup_own"(object, object, PyObject **) except -1  # where the class has no such attribute
-    bint text_of "dicomnet_text_of"(
-        object, Py_ssize_t, PyTypeObject *, object, const void **, Py_ssize_t *) noexcept
     int text_ready "dicomnet_text_ready"(object) except -1
     const bint exact_division "dicomnet_exact_division"
 
