@@ -25,7 +25,7 @@ from fuzz.engine import Failure, Report, examples_of, find_target, smaller
 
 __all__ = ["EngineMissing", "fill", "run_guided"]
 
-_PYTHON = ["dicomnet", "ups", "fuzz.kernel"]
+_PYTHON = ["dicomnet", "ups", "fuzz.kernel.soup"]
 """What is instrumented: packages whose branches are worth finding."""
 
 _EXECUTED = re.compile(r"^stat::number_of_executed_units:\s*(\d+)|^#(\d+)\s")

@@ -49,8 +49,8 @@ def examine(data: bytes) -> None:
 
 
 def glance(data: bytes) -> None:
-    """Examine one input in eight; of the others only what is decoded and encoded is compared."""
-    _examine(data, thorough=crc32(data) % 8 == 0)
+    """Examine one input in forty; of the others only what is decoded and encoded is compared."""
+    _examine(data, thorough=crc32(data) % 40 == 0)
 
 
 def _examine(data: bytes, *, thorough: bool) -> None:
