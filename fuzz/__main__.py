@@ -60,6 +60,7 @@ def _run(options: argparse.Namespace, target: Target) -> int:
                 first_seed=seed,
                 inputs=options.inputs,
                 shaped=options.shaped,
+                native=options.native,
                 longest=options.longest,
             )
         except EngineMissing as error:
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "--longest", type=int, default=1024, metavar="BYTES", help="atheris: of an input (default 1024)"
     )
     parser.add_argument("--shaped", action="store_true", help="atheris: the target's strategy shapes the bytes (slow)")
+    parser.add_argument("--native", action="store_true", help="atheris: guided by compiled code only (fast)")
     return parser
 
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,13 +47,15 @@ def run_guided(
     first_seed: int = 0,
     inputs: Path | None = None,
     shaped: bool = False,
+    native: bool = False,
     longest: int = 1024,
 ) -> Report:
     """Try inputs for so many seconds, at most ``runs``; the first failure ends it.
 
     ``inputs`` is the folder of inputs to begin with, where new ones that reach something new are kept; examples from
     the target's strategy are put there when it is empty. With ``shaped`` the bytes decide what the strategy draws,
-    instead of being the input; that is slow. ``longest`` is the length of an input in bytes.
+    instead of being the input; that is slow. With ``native`` only compiled code guides, and Python runs two to three
+    times as fast. ``longest`` is the length of an input in bytes.
 
     Raises:
         EngineMissing: atheris is not installed.
@@ -66,7 +69,14 @@ def run_guided(
             fill(name, folder)
         found = Path(scratch) / "found"
         found.mkdir()
-        command = [sys.executable, "-m", "fuzz.guided", name, "shaped" if shaped else "plain"]
+        command = [
+            sys.executable,
+            "-m",
+            "fuzz.guided",
+            name,
+            "shaped" if shaped else "plain",
+            "native" if native else "all",
+        ]
         options = [
             *(f"-artifact_prefix={found}/", f"-max_len={longest}", f"-seed={first_seed + 1}", "-print_final_stats=1"),
             *("-rss_limit_mb=6000", "-timeout=60", f"-runs={-1 if runs is None else runs}"),
@@ -116,9 +126,9 @@ def _failure(name: str, code: int, first_seed: int, found: Path, lines: Iterable
     return Failure(data, first_seed, report)
 
 
-def _child(name: str, how: str, options: list[str]) -> None:
+def _child(name: str, how: str, guide: str, options: list[str]) -> None:
     atheris: Any = importlib.import_module("atheris")
-    with atheris.instrument_imports(include=_PYTHON):
+    with nullcontext() if guide == "native" else atheris.instrument_imports(include=_PYTHON):
         target = find_target(name)
     property_: Any = target.target
     examine = property_.hypothesis.fuzz_one_input if how == "shaped" else getattr(target, "glance", target.examine)
@@ -127,4 +137,4 @@ def _child(name: str, how: str, options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    _child(sys.argv[1], sys.argv[2], sys.argv[3:])
+    _child(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])

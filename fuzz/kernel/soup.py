@@ -85,6 +85,9 @@ _BLANK = vars(DataElement(0x00100020, "LO", None))
 _VIEW = memoryview(b"abcdef")  # one, for its address is its text
 _STRIDED = _VIEW[::2]
 
+_MOST = 20
+"""Elements in all of a data set and its items: more cost time and show nothing new."""
+
 
 class _Text(str):
     """A str that is somebody else's class."""
@@ -170,11 +173,12 @@ _WEIRD: tuple[Callable[[], Any], ...] = (
 
 
 class Reader:
-    """Bytes one after the other; zeros when there are no more."""
+    """Bytes one after the other, zeros when there are no more; and how many elements they may still make."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._pos = 0
+        self._left = _MOST
 
     def byte(self) -> int:
         """The next byte."""
@@ -193,9 +197,10 @@ class Reader:
         self._pos += size
         return found
 
-    def rest(self) -> bool:
-        """Whether there is more."""
-        return self._pos < len(self._data)
+    def another(self) -> bool:
+        """Whether there is enough for one more element."""
+        self._left -= 1
+        return self._left >= 0 and self._pos < len(self._data)
 
     def one_of(self, choices: Any) -> Any:
         """A choice by the next byte."""
@@ -218,7 +223,7 @@ def build(reader: Reader, body: ModuleType, depth: int = 3) -> Dataset:
     if flags & 64:
         dataset.is_undefined_length_sequence_item = True
     for _ in range(reader.byte() % 6):
-        if not reader.rest():
+        if not reader.another():
             break
         _element(dataset, reader, body, depth)
     return dataset
@@ -278,6 +283,8 @@ def _items(reader: Reader, body: ModuleType, depth: int) -> Any:
 def _received(reader: Reader, body: ModuleType) -> Dataset | None:
     """A data set as a body decodes it."""
     implicit, little = reader.byte() % 2 == 0, True
+    if not reader.another():
+        return None
     try:
         inner = body.encode_dataset(build(reader, body, 1), implicit, little)
         found: Dataset = body.decode_dataset(inner, implicit, little, 64, 1000)
