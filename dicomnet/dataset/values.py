@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from dicomnet.errors import DicomNetError, EncodeError, Fault
-from dicomnet.kernel._text import encode_text, encodings_for
+from dicomnet.kernel._text import declared_encodings, encode_text, encodings_for
 from dicomnet.kernel._values import private_creator, resolve_vr, swapped, transcoded, value_field
 from dicomnet.kernel._vr import AMBIGUOUS, LONG, NUMBERS, SHORT, TEXT, UNITS, private_vr, public_vr
 
@@ -117,10 +117,7 @@ def _readable(dataset: Dataset, tag: BaseTag, encodings: tuple[str, ...]) -> Fie
 
 def _own_encodings(dataset: Dataset, inherited: tuple[str, ...]) -> tuple[str, ...]:
     element = dataset._dict.get(BaseTag(0x00080005))
-    value = None if element is None else element.value
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    return tuple(encodings_for(value)) if value else inherited
+    return inherited if element is None else tuple(declared_encodings(element.value, list(inherited)))
 
 
 def _field(dataset: Dataset, tag: BaseTag, encodings: tuple[str, ...]) -> Field:

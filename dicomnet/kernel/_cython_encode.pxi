@@ -151,7 +151,7 @@ cdef list declared(object element, list inherited):
     if type(value) is not str and type(value) is not bytes:
         if not harmless(value):
             raise _NotPlain
-        return _encodings_for(value) if value else inherited
+        return _declared_encodings(value, inherited)
     if not value:
         return inherited
     found = _encodings_of.get(value)

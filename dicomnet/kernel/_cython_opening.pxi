@@ -61,7 +61,7 @@ cdef int make_elements(Received self, bytes source) except -1:
             if header.tag == CHARACTER_SET and header.length != UNDEFINED:
                 encodings = _encodings_for((<bytes>value).decode("latin-1"))
             elif header.tag == PIXEL_REPRESENTATION and value and self.hands_down:
-                self.pixel_representation = b"\x01" in <bytes>value
+                self.pixel_representation = 1 if b"\x01" in <bytes>value else 0
         pos = value_end + 8 if header.length == UNDEFINED else value_end
     if self.hands_down:
         for items in sequences:

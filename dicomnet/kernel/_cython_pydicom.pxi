@@ -2,9 +2,10 @@
 # never changed after that.
 
 cdef object Dataset, DataElement, RawDataElement, Sequence, MultiValue, BaseTag, Tag, PersonName, UID, DSfloat, IS
-cdef dict CONFIG, SETTINGS, HOOKS, VALUEREP, KEYWORDS  # the variables of pydicom's modules and objects, as they are at any time
+cdef dict CONFIG, SETTINGS, HOOKS, VALUEREP  # the variables of pydicom's modules and objects, as they are at any time
+cdef dict KEYWORDS
 cdef object SETTINGS_OBJECT, WARN, IGNORE, default_vr_hook, default_value_hook
-cdef object DEFAULT_ENCODINGS, _encodings_for, _public_vr, _private_vr
+cdef object DEFAULT_ENCODINGS, _declared_encodings, _encodings_for, _public_vr, _private_vr
 cdef object _reference_decode, _reference_encode
 cdef bint _loaded = False
 
@@ -12,8 +13,9 @@ cdef bint _loaded = False
 cdef int load() except -1:
     """Bind the names above, and make the tables and classes that stand on them; nothing after the first time."""
     global Dataset, DataElement, RawDataElement, Sequence, MultiValue, BaseTag, Tag, PersonName, UID, DSfloat, IS
-    global CONFIG, SETTINGS, HOOKS, VALUEREP, KEYWORDS, SETTINGS_OBJECT, WARN, IGNORE, default_vr_hook, default_value_hook
-    global DEFAULT_ENCODINGS, _encodings_for, _public_vr, _private_vr, _reference_decode, _reference_encode, _loaded
+    global CONFIG, SETTINGS, HOOKS, VALUEREP, KEYWORDS, SETTINGS_OBJECT, WARN, IGNORE
+    global default_vr_hook, default_value_hook, DEFAULT_ENCODINGS, _declared_encodings, _encodings_for
+    global _public_vr, _private_vr, _reference_decode, _reference_encode, _loaded
     if _loaded:
         return 0
     from pydicom import config, hooks, valuerep
@@ -29,6 +31,7 @@ cdef int load() except -1:
     from dicomnet.kernel._python_dataset import decode_dataset as _reference_decode
     from dicomnet.kernel._python_dataset import encode_dataset as _reference_encode
     from dicomnet.kernel._text import DEFAULT as DEFAULT_ENCODINGS
+    from dicomnet.kernel._text import declared_encodings as _declared_encodings
     from dicomnet.kernel._text import encodings_for as _encodings_for
     from dicomnet.kernel._vr import private_vr as _private_vr
     from dicomnet.kernel._vr import public_vr as _public_vr

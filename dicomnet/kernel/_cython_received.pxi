@@ -5,6 +5,7 @@
 # ones, and it is a pydicom.Dataset like any other, except that reading values takes the short ways of _cython_values.
 
 cdef tuple NOTHING = ()
+cdef object ABSENT = object()
 cdef dict KEYWORD_TAGS = {}  # keywords that were asked for, and their tags; no more than the dictionary has
 cdef object ReceivedDataset  # class ReceivedDataset(Received, Dataset), made when pydicom is there
 cdef dict BLANK  # the attributes of a fresh Dataset
@@ -20,7 +21,7 @@ cdef class Received:
     cdef bint hands_down  # Pixel Representation is somewhere in the whole data set
     cdef bint undefined  # came as an item of undefined length
     cdef int depth  # an upper bound of how deep sequences nest in it
-    cdef int pixel_representation  # the nearest one of what encloses it, once opened its own; -1: there is none
+    cdef object pixel_representation  # the nearest one of what encloses it, once opened its own, or ABSENT
     cdef Py_ssize_t tell  # where the item began; -1 for the outermost data set
     cdef object elements  # what pydicom calls _dict, once opened
     cdef object inherited  # encodings of what encloses it, a list
@@ -33,7 +34,7 @@ cdef class Received:
         # what ReceivedDataset() is, if a program comes to make one: closed, and empty
         self.source = b""
         self.inherited = DEFAULT_ENCODINGS
-        self.pixel_representation = -1
+        self.pixel_representation = ABSENT
         self.tell = -1
 
     # What pydicom calls its own. Whoever touches one of them gets an opened data set, so that what was closed is as
@@ -90,7 +91,7 @@ cdef class Received:
     @property
     def _pixel_rep(self):
         open_up(self)
-        if self.pixel_representation < 0:
+        if self.pixel_representation is ABSENT:
             raise AttributeError("_pixel_rep")
         return self.pixel_representation
 

@@ -24,7 +24,7 @@ from pydicom.tag import BaseTag
 
 from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel._python_decode import Decoder
-from dicomnet.kernel._text import DEFAULT, encodings_for
+from dicomnet.kernel._text import DEFAULT, declared_encodings
 from dicomnet.kernel._values import padded, private_creator, resolve_vr, swapped, transcoded, value_field
 from dicomnet.kernel._vr import AMBIGUOUS, FRAGMENTED, LONG, TEXT, UNITS, VRS, private_vr, public_vr
 
@@ -133,6 +133,8 @@ class Encoder:
         if vr.encode("latin-1") not in VRS:
             self._fail(Fault.BAD_VR, f"no such value representation: {vr!r}", tag)
         if element.is_undefined_length:
+            if value is not None and not isinstance(value, bytes | bytearray | memoryview):
+                raise TypeError(f"{type(value).__name__} where fragments are needed")
             self._write_fragments(tag, vr, bytes(value or b""), level.stored_little)
             return False
         content = value_field(tag, vr, value, self._little, level.stored_little or vr == "UN", level.encodings)
@@ -261,12 +263,7 @@ class Encoder:
 def _encodings(dataset: Dataset, inherited: list[str]) -> list[str]:
     """The specific character set of a data set or item; without one, that of what encloses it (PS3.3 C.12.1.1.2)."""
     element = dataset._dict.get(_CHARACTER_SET)
-    if element is None:
-        return inherited
-    value = element.value
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    return encodings_for(value) if value else inherited
+    return inherited if element is None else declared_encodings(element.value, inherited)
 
 
 def _check_fragments(value: bytes, little: bool) -> None:

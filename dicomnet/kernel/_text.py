@@ -12,9 +12,10 @@ from functools import lru_cache
 from itertools import islice
 
 from pydicom import charset
+from pydicom.multival import MultiValue
 from pydicom.valuerep import TEXT_VR_DELIMS
 
-__all__ = ["DEFAULT", "decode_text", "encode_name", "encode_text", "encodings_for", "is_plain"]
+__all__ = ["DEFAULT", "declared_encodings", "decode_text", "encode_name", "encode_text", "encodings_for", "is_plain"]
 
 DEFAULT = [charset.default_encoding]
 """The default repertoire, as pydicom names it (Latin-1, so that reading never fails)."""
@@ -32,6 +33,16 @@ def encodings_for(value: str | Iterable[str] | None) -> list[str]:
         return list(DEFAULT)
     terms = islice(value.split("\\", _MAX_TERMS) if isinstance(value, str) else value, _MAX_TERMS)
     return list(_encodings(tuple(str(term)[:_MAX_TERM].strip(" \0") for term in terms)))
+
+
+def declared_encodings(value: object, inherited: list[str]) -> list[str]:
+    """What the value of an element (0008,0005), converted or raw, declares; ``inherited`` when it declares nothing."""
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    # whatever else a program or a peer has put there (a sequence, a number) is no character set
+    if not value or not isinstance(value, str | list | tuple | MultiValue):
+        return inherited
+    return encodings_for(value)
 
 
 @lru_cache(maxsize=64)

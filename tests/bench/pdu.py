@@ -316,7 +316,7 @@ def _request() -> AAssociateRQ:
 
 
 def _command_rows(rounds: int, seconds: float) -> Iterable[Row]:
-    values = {
+    values: dict[int, int | str | tuple[int, ...] | bytes] = {
         int(CommandElement.AFFECTED_SOP_CLASS_UID): "1.2.840.10008.5.1.4.1.1.2",
         int(CommandElement.COMMAND_FIELD): 1,
         int(CommandElement.MESSAGE_ID): 7,
