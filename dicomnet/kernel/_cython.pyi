@@ -1,7 +1,10 @@
-"""The fast body of the kernel; ``_python_dataset`` and ``_python_pdv`` say what the functions do and raise."""
+"""The fast body of the kernel; ``_python_dataset``, ``_python_items`` and ``_python_pdv`` say what the functions do and raise."""
 
 from dicomnet.kernel._python_dataset import decode_dataset as decode_dataset
 from dicomnet.kernel._python_dataset import encode_dataset as encode_dataset
+from dicomnet.kernel._python_items import read_contexts as read_contexts
+from dicomnet.kernel._python_items import read_p_data as read_p_data
+from dicomnet.kernel._python_items import write_contexts as write_contexts
 from dicomnet.kernel._python_pdv import pack_p_data_tf as pack_p_data_tf
 from dicomnet.kernel._python_pdv import scan_pdvs as scan_pdvs
 

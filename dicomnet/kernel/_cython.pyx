@@ -7,7 +7,7 @@ error by construction, with the same code, offset and path, and the code here st
 
 Rules kept throughout (they are what makes it safe to read bytes through pointers):
 - lengths and positions are unsigned or checked Py_ssize_t, and a length is compared as ``length > end - position``;
-- every pointer points into a ``bytes`` object that the same function, or the object it belongs to, holds a reference to;
+- every pointer points into a ``bytes`` object to which the same function, or the object it is in, holds a reference;
 - nothing that may run Python code happens between a check and the use it allows, unless what was checked is immutable.
 ``boundscheck`` and ``wraparound`` are left as they are: no indexing of Python or memoryview objects is unchecked.
 """

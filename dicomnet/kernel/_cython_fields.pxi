@@ -49,7 +49,7 @@ cdef int load_fields() except -1:
 
 
 cdef bint harmless(object value) except -1:
-    """Whether the reference's helpers can convert the value without running code that is neither theirs nor pydicom's."""
+    """Whether the reference's helpers convert the value without running code that is neither theirs nor pydicom's."""
     if type(value) is MultiValue:
         value = value._list
     if type(value) is not list and type(value) is not tuple:

@@ -85,7 +85,7 @@ cdef inline object latin_text(Span value):
     return PyUnicode_DecodeLatin1(<const char *>value.start, value.length, NULL)
 
 
-# --- one value of each kind; NOT_PLAIN when it is not such a value ------------------------------------------------------
+# --- one value of each kind; NOT_PLAIN when it is not such a value ----------------------------------------------------
 
 
 cdef object one_string(Span value):
