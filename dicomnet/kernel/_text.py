@@ -39,10 +39,14 @@ def declared_encodings(value: object, inherited: list[str]) -> list[str]:
     """What the value of an element (0008,0005), converted or raw, declares; ``inherited`` when it declares nothing."""
     if isinstance(value, bytes):
         value = value.decode("latin-1")
-    # whatever else a program or a peer has put there (a sequence, a number) is no character set
-    if not value or not isinstance(value, str | list | tuple | MultiValue):
-        return inherited
-    return encodings_for(value)
+    # whatever else a program or a peer has put there (numbers, data sets) is no character set, and is not asked for text
+    if not isinstance(value, str):
+        if not isinstance(value, list | tuple | MultiValue):
+            return inherited
+        value = list(islice(value, _MAX_TERMS))
+        if not all(isinstance(term, str) for term in value):
+            return inherited
+    return encodings_for(value) if value else inherited
 
 
 @lru_cache(maxsize=64)
