@@ -27,9 +27,8 @@ CHECKS = {
     "cdivision": False,
 }
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
-SANITIZERS.append(
-    "-Wno-int-conversion"
-)  # Cython's overflow check of the difference of two pointers; an error since gcc 14
+# Cython's overflow check of the difference of two pointers, an error since gcc 14
+NO_ERROR = ["-Wno-int-conversion"]
 
 
 def choice(name: str, allowed: tuple[str, ...]) -> str:
@@ -85,7 +84,7 @@ def extensions() -> list[Extension]:
         [str(SOURCE)],
         depends=[str(part) for part in PARTS],
         define_macros=[("DICOMNET_SOURCES", f"sha256_{digest()}")],  # a bare word: no compiler's quoting is in its way
-        extra_compile_args=SANITIZERS if SANITIZE else [],
+        extra_compile_args=SANITIZERS + NO_ERROR if SANITIZE else [],
         extra_link_args=SANITIZERS if SANITIZE else [],
     )
     modules: list[Extension] = cythonize([extension], compiler_directives=CHECKS if SANITIZE else {}, force=SANITIZE)

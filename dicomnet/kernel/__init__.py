@@ -37,7 +37,8 @@ def _select(choice: str) -> tuple[str, str, ModuleType]:
             if choice == "cython":
                 raise ImportError(
                     f"DICOMNET_KERNEL=cython, but the extension cannot be imported ({error}); "
-                    "build it with: DICOMNET_EXTENSION=require pip install ."
+                    "build it with: DICOMNET_EXTENSION=require pip install . (with -e in a clone of the sources, whose "
+                    "package hides an installed one)"
                 ) from error
             reason = f"the extension cannot be imported: {error}"
         else:
@@ -45,7 +46,7 @@ def _select(choice: str) -> tuple[str, str, ModuleType]:
     return "python", reason, importlib.import_module("dicomnet.kernel._python")
 
 
-KERNEL, REASON, _body = _select(os.environ.get("DICOMNET_KERNEL", "auto"))
+KERNEL, REASON, _body = _select(os.environ.get("DICOMNET_KERNEL") or "auto")
 
 pack_p_data_tf = _body.pack_p_data_tf
 scan_pdvs = _body.scan_pdvs

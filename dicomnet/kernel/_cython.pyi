@@ -1,4 +1,4 @@
-"""The fast body of the kernel; ``_python_dataset``, ``_python_items`` and ``_python_pdv`` say what the functions do and raise."""
+"""The fast body of the kernel; the modules of the reference body say what the functions do and raise."""
 
 from dicomnet.kernel._python_dataset import decode_dataset as decode_dataset
 from dicomnet.kernel._python_dataset import encode_dataset as encode_dataset

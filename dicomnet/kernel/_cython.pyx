@@ -8,16 +8,16 @@ error by construction, with the same code, offset and path, and the code here st
 Rules kept throughout (they are what makes it safe to read bytes through pointers):
 - lengths and positions are unsigned or checked Py_ssize_t, and a length is compared as ``length > end - position``;
 - every pointer points into a ``bytes`` object to which the same function, or the object it is in, holds a reference;
+- ``<object>pointer`` as an argument takes no reference: a borrowed pointer is bound to a local before it is passed on;
 - nothing that may run Python code happens between a check and the use it allows, unless what was checked is immutable.
 ``boundscheck`` and ``wraparound`` are left as they are: no indexing of Python or memoryview objects is unchecked.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_SetItem
-from cpython.list cimport PyList_GET_ITEM
 from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr, PyTypeObject
 from cpython.ref cimport Py_CLEAR, Py_INCREF
-from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy
@@ -34,7 +34,14 @@ cdef extern from *:
     {
         return PyType_GenericAlloc((PyTypeObject *)cls, items);
     }
+    /* A tuple that was filled by hand has no hash yet; from 3.14 on it keeps the one it had. */
+    #if PY_VERSION_HEX >= 0x030E0000
+      #define forget_hash(tuple) ((void)(((PyTupleObject *)(tuple))->ob_hash = -1))
+    #else
+      #define forget_hash(tuple) ((void)0)
+    #endif
     """
+    void forget_hash(object tuple)
     object new_of(PyTypeObject *maker, object cls, object arguments)
     object allocated(object cls, Py_ssize_t items)
 
@@ -43,6 +50,7 @@ cdef extern from "Python.h":
     ctypedef struct PyFloatObject:
         double ob_fval
     double PyOS_string_to_double(const char *, char **, PyObject *) except? -1.0
+    object PyObject_GenericGetDict(object, void *)
     bint PyObject_GC_IsTracked(object)
     void PyObject_GC_Track(object)
     void PyObject_GC_UnTrack(object)

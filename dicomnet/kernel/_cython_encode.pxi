@@ -18,14 +18,14 @@ cdef enum:
     KNOWN_CHARACTER_SETS = 64
 
 
-# What values of (0008,0005) stand for: lists that nobody changes.
+# What values of (0008,0005) stand for: lists that nobody changes, one for all data sets, so that names are mostly found
+# equal by identity.
 cdef dict _encodings_of = {}
 
 
 def encode_dataset(dataset, implicit, little_endian, max_depth=64):
     """See ``_python_dataset.encode_dataset``."""
     load()
-    load_fields()
     if type(implicit) is bool and type(little_endian) is bool and type(max_depth) is int and max_depth >= 0:
         try:
             return encoded(dataset, implicit, little_endian, min(max_depth, DEEPEST))
@@ -308,7 +308,7 @@ cdef int write_sequence(Encoding *encoding, Level *level, uint32_t tag, object v
     while position < len(items):  # conversions may change it
         item = items[position]
         position += 1
-        put_item_tag(out, 0xFFFEE000, 0xFFFFFFFF)
+        put_item_tag(out, ITEM, 0xFFFFFFFF)
         item_start = out.size
         if type(item) is ReceivedDataset:
             flag = (<Received>item).undefined
@@ -328,9 +328,9 @@ cdef int write_sequence(Encoding *encoding, Level *level, uint32_t tag, object v
                 (<Received>item).end - (<Received>item).start)
         else:
             write_dataset(encoding, level, item)
-        close(out, item_start, 0xFFFEE00D if item_delimited else 0)
+        close(out, item_start, ITEM_END if item_delimited else 0)
     encoding.depth -= 1
-    return close(out, start, 0xFFFEE0DD if delimited else 0)
+    return close(out, start, SEQUENCE_END if delimited else 0)
 
 
 cdef int close(Output *out, Py_ssize_t start, uint32_t delimiter) except -1:

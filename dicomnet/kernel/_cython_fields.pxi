@@ -4,7 +4,6 @@ cdef frozenset _harmless_types  # of values whose conversion runs no code of oth
 cdef object _value_field, _resolve_vr, _transcoded, _private_creator, _Decoder, _VrEnum, _AMBIGUOUS
 cdef dict _public_dictionary
 cdef set _repeating_sequences  # the first byte of tags with a repeating part that are sequences
-cdef bint _fields_loaded = False
 
 
 cdef struct Level:
@@ -18,12 +17,10 @@ cdef struct Level:
     bint stored_little
 
 
-cdef int load_fields() except -1:
-    """Bind the names above; nothing after the first time."""
+cdef int bind_fields() except -1:
+    """Bind the names above."""
     global _value_field, _resolve_vr, _transcoded, _private_creator, _Decoder, _VrEnum, _AMBIGUOUS
-    global _public_dictionary, _repeating_sequences, _harmless_types, _fields_loaded
-    if _fields_loaded:
-        return 0
+    global _public_dictionary, _repeating_sequences, _harmless_types
     from datetime import date, datetime, time
     from decimal import Decimal
 
@@ -44,7 +41,6 @@ cdef int load_fields() except -1:
         type(None), str, bytes, bytearray, memoryview, bool, int, float, Decimal, date, time, datetime,
         BaseTag, DA, DT, TM, DSdecimal, DSfloat, IS, ISfloat, PersonName, ReceivedDecimal, UID, _VrEnum,
     ])
-    _fields_loaded = True
     return 0
 
 
@@ -191,7 +187,7 @@ cdef int write_fragments(Output *out, uint32_t tag, unsigned int number, bytes v
         if known == NO_VR or not VRS[known].fragmented:
             raise _NotPlain
     while position < end:
-        if end - position < 8 or read_tag(data + position, little) != 0xFFFEE000:
+        if end - position < 8 or read_tag(data + position, little) != ITEM:
             raise _NotPlain
         length = read_32(data + position + 4, little)
         position += 8
@@ -201,7 +197,7 @@ cdef int write_fragments(Output *out, uint32_t tag, unsigned int number, bytes v
     reserve(out, end + 20 if end < PY_SSIZE_T_MAX - 20 else -1)
     put_header(out, tag, number if VRS[number].long_form else NUMBER_OB, 0xFFFFFFFF)
     append(out, data, end)
-    return put_item_tag(out, 0xFFFEE0DD, 0)
+    return put_item_tag(out, SEQUENCE_END, 0)
 
 
 cdef int put_value(Output *out, Level *level, uint32_t tag, unsigned int number, object value) except -1:

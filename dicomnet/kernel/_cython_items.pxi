@@ -38,7 +38,7 @@ def read_p_data(bytes data not None, Py_ssize_t start, max_length, max_pdvs, tup
         raise ValueError("start is no part of the data")
     view = memoryview(data)
     while size - start >= PDU_HEADER and place[start] == 4:
-        length = read_u32(place + start + 2)
+        length = read_32(place + start + 2, False)
         if length > limit or length > size - start - PDU_HEADER:
             break
         stop = start + PDU_HEADER + length
@@ -62,7 +62,7 @@ cdef tuple pdvs_as(type pdv, view, const uint8_t *place, Py_ssize_t start, Py_ss
     while position < stop:
         if count >= limit or stop - position < PDV_OVERHEAD:
             return None
-        length = read_u32(place + position)
+        length = read_32(place + position, False)
         if length < 2 or length > stop - position - 4:
             return None
         position += 4 + <Py_ssize_t>length
@@ -70,7 +70,7 @@ cdef tuple pdvs_as(type pdv, view, const uint8_t *place, Py_ssize_t start, Py_ss
     found = []
     position = start
     while position < stop:  # the bytes cannot have changed: what was checked above holds
-        length = read_u32(place + position)
+        length = read_32(place + position, False)
         one = pdv.__new__(pdv)
         payload = PyObject_GetItem(view, PySlice_New(position + PDV_OVERHEAD, position + 4 + <Py_ssize_t>length, None))
         PyObject_GenericSetAttr(one, "payload", payload)
@@ -245,7 +245,7 @@ cdef inline int make_room(bytearray written, Py_ssize_t size) except -1:
     return 0
 
 
-cdef inline int plain_u8(value):
+cdef inline int plain_u8(value) except? -2:
     """A value of one byte; -1 if it is anything else."""
     cdef int overflow = 0
     cdef long long number

@@ -18,6 +18,7 @@ cdef int make_elements(Received self, bytes source) except -1:
     cdef list sequences = [], items
     mode = SETTINGS_OBJECT.reading_validation_mode
     encodings = self.inherited
+    pixel_representation = self.pixel_representation
     level.end = self.end
     level.group_start = pos
     level.last = -1
@@ -61,13 +62,14 @@ cdef int make_elements(Received self, bytes source) except -1:
             if header.tag == CHARACTER_SET and header.length != UNDEFINED:
                 encodings = _encodings_for((<bytes>value).decode("latin-1"))
             elif header.tag == PIXEL_REPRESENTATION and value and self.hands_down:
-                self.pixel_representation = 1 if b"\x01" in <bytes>value else 0
+                pixel_representation = 1 if b"\x01" in <bytes>value else 0
         pos = value_end + 8 if header.length == UNDEFINED else value_end
     if self.hands_down:
         for items in sequences:
             for item in items:
-                (<Received>item).pixel_representation = self.pixel_representation
+                (<Received>item).pixel_representation = pixel_representation
     if self.source is not None:  # else another thread was faster, and its elements may be in use already
+        self.pixel_representation = pixel_representation
         self.charset = shown_encodings(encodings)
         self.elements = elements
         self.source = None
@@ -88,16 +90,10 @@ cdef Py_ssize_t read_items(
     """Append the items of a sequence, as closed data sets; where the sequence ends."""
     cdef const uint8_t *data = <const uint8_t *>PyBytes_AS_STRING(source)
     cdef bint undefined = header.length == UNDEFINED
+    cdef bint implicit = level.implicit or header.from_un, little = level.little or header.from_un
     cdef Py_ssize_t pos = header.value, end = level.end, start, stop
     cdef uint32_t tag, length
-    cdef Frame content
-    cdef Limits limits
-    cdef Found found
     cdef Received item
-    content.implicit = level.implicit or header.from_un
-    content.little = level.little or header.from_un
-    limits.depth = MAX_FRAMES
-    limits.elements = PyBytes_GET_SIZE(source)
     if not undefined:
         if header.length > end - pos:
             raise_changed()
@@ -105,30 +101,24 @@ cdef Py_ssize_t read_items(
     while undefined or pos < end:
         if end - pos < 8:
             raise_changed()
-        tag = read_tag(data + pos, content.little)
-        length = read_32(data + pos + 4, content.little)
+        tag = read_tag(data + pos, little)
+        length = read_32(data + pos + 4, little)
         start = pos
         pos += 8
-        if tag == 0xFFFEE0DD and undefined:
+        if tag == SEQUENCE_END and undefined:
             return pos
-        if tag != 0xFFFEE000:
+        if tag != ITEM:
             raise_changed()
         if length == UNDEFINED:
-            content.end = end
-            content.group_start = pos
-            content.last = -1
-            content.sequence = False
-            content.undefined = True
-            found.count = 0
-            stop = scan(data, pos, &content, &limits, &found)
+            stop = item_end(data, pos, end, implicit, little)
             if stop < 0:
                 raise_changed()
-            item = new_received(source, pos, stop - 8, content.implicit, content.little, encodings)
+            item = new_received(source, pos, stop - 8, implicit, little, encodings)
         else:
             if length > end - pos:
                 raise_changed()
             stop = pos + length
-            item = new_received(source, pos, stop, content.implicit, content.little, encodings)
+            item = new_received(source, pos, stop, implicit, little, encodings)
         item.tell = start
         item.undefined = length == UNDEFINED
         item.canonical = parent.canonical
@@ -164,4 +154,5 @@ cdef object new_raw(tag, vr, length, value, tell, implicit, little):
     put(raw, 6, little)
     put(raw, 7, True)  # is_raw
     put(raw, 8, False)  # is_buffered
+    forget_hash(raw)
     return raw

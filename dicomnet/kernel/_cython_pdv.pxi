@@ -13,24 +13,13 @@ cdef enum:
     PDV_OVERHEAD = 6  # length, context id, message control header
 
 
-cdef inline uint32_t read_u32(const uint8_t *place) noexcept:
-    return <uint32_t>place[0] << 24 | <uint32_t>place[1] << 16 | <uint32_t>place[2] << 8 | place[3]
-
-
-cdef inline void write_u32(uint8_t *place, uint32_t value) noexcept:
-    place[0] = value >> 24
-    place[1] = value >> 16 & 0xFF
-    place[2] = value >> 8 & 0xFF
-    place[3] = value & 0xFF
-
-
 cdef bytes p_data_header(uint32_t fragment, uint8_t context_id, uint8_t flags):
     """The 12 bytes before a fragment of so many bytes, the only one of its PDU."""
     cdef uint8_t header[12]
     header[0] = 4
     header[1] = 0
-    write_u32(header + 2, fragment + 6)
-    write_u32(header + 6, fragment + 2)
+    write32(<char *>header + 2, fragment + 6, False)
+    write32(<char *>header + 6, fragment + 2, False)
     header[10] = context_id
     header[11] = flags
     return PyBytes_FromStringAndSize(<char *>header, 12)
@@ -97,7 +86,7 @@ cdef list plain_pdvs(const uint8_t *body, Py_ssize_t end, long long limit):
         if limit <= 0 or end - position < PDV_OVERHEAD:
             return None
         limit -= 1
-        length = read_u32(body + position)
+        length = read_32(body + position, False)
         if length < 2 or length > end - position - 4:
             return None
         pdvs.append((body[position + 4], body[position + 5], position + PDV_OVERHEAD, position + 4 + length))
@@ -105,7 +94,7 @@ cdef list plain_pdvs(const uint8_t *body, Py_ssize_t end, long long limit):
     return pdvs
 
 
-cdef bint is_octets(body):
+cdef bint is_octets(body) except -1:
     """Whether this is a buffer of bytes one after the other, in which an index counts bytes."""
     cdef Py_buffer *view
     if type(body) is bytes or type(body) is bytearray:

@@ -54,7 +54,7 @@ cdef object read_value(Received self, unsigned int vr, bytes field, bint little,
         if kind == K_DS:
             value = one_decimal(item, field)
         elif kind == K_STRING:
-            value = one_string(item)
+            value = latin_text(item)
         elif kind == K_TEXT:
             value = one_text(item, mode, longest)
         elif kind == K_UI:
@@ -140,9 +140,10 @@ cdef object convert(Received self, object raw):
     """Read a raw element of an open data set and put the element in its place; None: let pydicom do it."""
     cdef uint32_t tag
     cdef unsigned int number
-    base = <object>PyTuple_GET_ITEM(raw, 0)
-    vr = <object>PyTuple_GET_ITEM(raw, 1)
-    field = <object>PyTuple_GET_ITEM(raw, 3)
+    fields = <tuple>raw
+    if len(fields) != 9:
+        return None
+    base, vr, length, field, tell, little = fields[0], fields[1], fields[2], fields[3], fields[4], fields[6]
     if type(base) is not BaseTag or type(vr) is not str or type(field) is not bytes:
         return None
     if PyUnicode_GET_LENGTH(vr) != 2 or PyUnicode_READ_CHAR(vr, 0) > 0x7F or PyUnicode_READ_CHAR(vr, 1) > 0x7F:
@@ -155,19 +156,18 @@ cdef object convert(Received self, object raw):
         0x00281101, 0x00281102, 0x00281103, 0x00283002
     ):
         return None
-    length = <object>PyTuple_GET_ITEM(raw, 2)
     if type(length) is not int or length != PyBytes_GET_SIZE(field):
         return None
     mode = plain_reading(VRS[number].kind, PyBytes_GET_SIZE(field) == 0)
     if mode is None:
         return None
     if PyBytes_GET_SIZE(field):
-        value = read_value(self, number, field, <object>PyTuple_GET_ITEM(raw, 6), mode)
+        value = read_value(self, number, field, little, mode)
     else:
         value = empty_value(number)
     if value is NOT_PLAIN:
         return None
-    element = new_element(base, vr, value, <object>PyTuple_GET_ITEM(raw, 4), False, mode)
+    element = new_element(base, vr, value, tell, False, mode)
     PyDict_SetItem(self.elements, base, element)
     return element
 

@@ -117,11 +117,11 @@ cdef class Received:
             open_up(self)
             if type(self.elements) is dict:
                 found = PyDict_GetItemWithError(self.elements, tag_object(key))
-                if found != NULL and type(<object>found) is DataElement:
-                    return <object>found
-                if found != NULL and type(<object>found) is RawDataElement:
-                    element = convert(self, <object>found)
-                    if element is not None:
+                if found != NULL:
+                    element = <object>found
+                    if type(element) is RawDataElement:
+                        element = convert(self, element)
+                    if type(element) is DataElement:
                         return element
         return Dataset.__getitem__(self, key)
 
@@ -172,7 +172,7 @@ class _Tell:
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
-        if (<Received>instance).tell < 0:
+        if (<Received?>instance).tell < 0:
             raise AttributeError("the outermost data set is no item")
         return (<Received>instance).tell
 
@@ -189,7 +189,10 @@ cdef int make_received_class() except -1:
     }
     namespace["seq_item_tell"] = namespace["file_tell"] = _Tell()
     namespace["__module__"] = __name__
-    namespace["__doc__"] = "A pydicom.Dataset that was received: bytes until somebody looks into it."
+    namespace["__doc__"] = (
+        "A pydicom.Dataset that was received: bytes until somebody looks into it, and for that long it keeps the bytes "
+        "of the whole message it came in."
+    )
     ReceivedDataset = type("ReceivedDataset", (Received, Dataset), namespace)
     return 0
 

@@ -2,11 +2,11 @@
 # Python objects. What it accepts, the reference body accepts as well; what it does not is the reference's to judge.
 
 cdef enum:
-    ITEM = 0xE000
-    ITEM_END = 0xE00D
-    SEQUENCE_END = 0xE0DD
     MAX_FRAMES = 260  # two for each nesting; what nests deeper than 129 sequences is not plain
 
+cdef uint32_t ITEM = 0xFFFEE000
+cdef uint32_t ITEM_END = 0xFFFEE00D
+cdef uint32_t SEQUENCE_END = 0xFFFEE0DD
 cdef uint32_t UNDEFINED = 0xFFFFFFFF
 cdef uint32_t CHARACTER_SET = 0x00080005
 cdef uint32_t PIXEL_REPRESENTATION = 0x00280103
@@ -62,7 +62,7 @@ cdef enum Verdict:
     ODD  # for the reference body
 
 
-cdef Verdict read_header(const uint8_t *data, Py_ssize_t pos, const Frame *level, Header *header) except? ODD:
+cdef Verdict read_header(const uint8_t *data, Py_ssize_t pos, Frame *level, Header *header) except? ODD:
     """The header of the element at ``pos``, which lies in the level; its value may not fit."""
     cdef Py_ssize_t end = level.end
     cdef unsigned int known
@@ -116,7 +116,7 @@ cdef Verdict read_header(const uint8_t *data, Py_ssize_t pos, const Frame *level
 
 
 cdef Verdict private_vr(
-    const uint8_t *data, Py_ssize_t pos, const Frame *level, uint32_t tag, unsigned int *vr
+    const uint8_t *data, Py_ssize_t pos, Frame *level, uint32_t tag, unsigned int *vr
 ) except? ODD:
     """The VR of a private element at ``pos``, by the creator of its block in the same group (PS3.5 7.8.1)."""
     cdef uint32_t element = tag & 0xFFFF, owner = tag & 0xFFFF0000 | element >> 8
@@ -134,7 +134,7 @@ cdef Verdict private_vr(
     # The creators come first in their group, and the scan has been over them: at most 240 steps, none of them deep.
     while at < pos:
         if pos - at < 8 or read_tag(data + at, level.little) > owner:
-            return PLAIN
+            break
         if read_header(data, at, level, &header) != PLAIN or header.sequence or header.length == UNDEFINED:
             return ODD
         if header.length > pos - header.value:
@@ -143,8 +143,9 @@ cdef Verdict private_vr(
             if header.vr != NO_VR and header.length:
                 creator = data[header.value : header.value + header.length].decode("latin-1").strip(" \0")
                 vr[0] = name_number(_private_vr(tag, creator))
-            return PLAIN
+            break
         at = header.value + header.length
+    level.group_start = at  # tags ascend, and so do the creators they ask for
     return PLAIN
 
 
@@ -156,11 +157,11 @@ cdef Py_ssize_t fragments_end(
     while end - pos >= 8:
         tag = read_tag(data + pos, little)
         length = read_32(data + pos + 4, little)
-        if tag == 0xFFFEE0DD:
+        if tag == SEQUENCE_END:
             return pos if length == 0 else -1
         found.count += 1
         pos += 8
-        if tag != 0xFFFEE000 or length == UNDEFINED or length > end - pos or found.count > limits.elements:
+        if tag != ITEM or length == UNDEFINED or length > end - pos or found.count > limits.elements:
             return -1
         pos += length
     return -1
@@ -193,12 +194,12 @@ cdef Py_ssize_t scan(
             tag = read_tag(data + pos, frame.little)
             length = read_32(data + pos + 4, frame.little)
             pos += 8
-            if tag == 0xFFFEE0DD and frame.undefined and length == 0:
+            if tag == SEQUENCE_END and frame.undefined and length == 0:
                 depth -= 1
                 top -= 1
                 continue
             found.count += 1
-            if tag != 0xFFFEE000 or found.count > limits.elements or top + 1 == MAX_FRAMES:
+            if tag != ITEM or found.count > limits.elements or top + 1 == MAX_FRAMES:
                 return -1
             if length != UNDEFINED and length > frame.end - pos:
                 return -1
@@ -215,7 +216,7 @@ cdef Py_ssize_t scan(
             return -1
         tag = read_tag(data + pos, frame.little)
         if tag >> 16 == 0xFFFE:
-            if tag != 0xFFFEE00D or not frame.undefined or read_32(data + pos + 4, frame.little) != 0:
+            if tag != ITEM_END or not frame.undefined or read_32(data + pos + 4, frame.little) != 0:
                 return -1
             pos += 8
             top -= 1
@@ -273,3 +274,53 @@ cdef Py_ssize_t scan(
             found.pixel_representation = True
         pos += header.length
     return pos
+
+
+cdef Py_ssize_t item_end(const uint8_t *data, Py_ssize_t pos, Py_ssize_t end, bint implicit, bint little) noexcept:
+    """Behind the delimiter of an item of undefined length whose elements begin at ``pos``; -1 for what cannot be.
+
+    A scan has been over it: only lengths matter here. What has one is skipped, whatever it is, and fragments are
+    built like the items of a sequence, so that no dictionary is asked, and no Python code runs.
+    """
+    cdef bint sequences[MAX_FRAMES]
+    cdef bint implicits[MAX_FRAMES]
+    cdef bint littles[MAX_FRAMES]
+    cdef int top = 0
+    cdef uint32_t tag, length
+    cdef unsigned int vr
+    cdef bint un
+    sequences[0], implicits[0], littles[0] = False, implicit, little
+    while end - pos >= 8:
+        little = littles[top]
+        tag = read_tag(data + pos, little)
+        length = read_32(data + pos + 4, little)
+        un = False
+        if tag == ITEM_END or tag == SEQUENCE_END:
+            pos += 8
+            if top == 0:
+                return pos
+            top -= 1
+            continue
+        if not sequences[top] and not implicits[top]:
+            vr = vr_number(data[pos + 4], data[pos + 5])
+            if not VRS[vr].long_form:
+                length = read_16(data + pos + 6, little)
+            else:
+                if end - pos < 12:
+                    return -1
+                un = VRS[vr].kind == K_UN
+                length = read_32(data + pos + 8, little)
+                pos += 4
+        pos += 8
+        if length != UNDEFINED:
+            if length > end - pos:
+                return -1
+            pos += length
+            continue
+        if top + 1 == MAX_FRAMES:
+            return -1
+        top += 1
+        sequences[top] = not sequences[top - 1]
+        implicits[top] = implicits[top - 1] or un
+        littles[top] = littles[top - 1] or un
+    return -1

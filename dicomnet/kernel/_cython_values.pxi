@@ -88,10 +88,6 @@ cdef inline object latin_text(Span value):
 # --- one value of each kind; NOT_PLAIN when it is not such a value ----------------------------------------------------
 
 
-cdef object one_string(Span value):
-    return latin_text(value)
-
-
 cdef object one_title(Span value):
     if not all_between(value, SPACE, 0x7E):
         return NOT_PLAIN
@@ -186,7 +182,7 @@ cdef bint read_decimal(Span digits, double *number) except? False:
             return False
         scale += -exponent if negative_exponent else exponent
     # A mantissa and a power of ten that both are exact give the nearest double by one rounding.
-    if exact and mantissa <= <uint64_t>1 << 53 and -22 <= scale <= 22:
+    if exact_division and exact and mantissa <= <uint64_t>1 << 53 and -22 <= scale <= 22:
         number[0] = <double>mantissa / POWERS_OF_TEN[-scale] if scale < 0 else <double>mantissa * POWERS_OF_TEN[scale]
         if negative:
             number[0] = -number[0]
@@ -207,15 +203,34 @@ cdef class DecimalText(float):
         Py_CLEAR(self.field)
 
     def __setattr__(self, name, value):
-        # What a program hangs on a number may refer back to it. Nothing else can, so that until then the garbage
-        # collector has no business here: going over a million of them takes longer than making them.
-        if not PyObject_GC_IsTracked(self):
-            PyObject_GC_Track(self)
+        track(self)
         PyObject_GenericSetAttr(self, name, value)
 
     def __reduce_ex__(self, protocol):
         state = dict(self.__dict__)
-        return DSfloat, (state.pop("original_string", self.original_string),), state or None
+        text = state.pop("original_string", self.original_string)
+        return DSfloat, (text, False, IGNORE), state or None  # without asking again whether it is a valid one
+
+
+cdef int track(DecimalText number) except -1:
+    """Let the garbage collector look after a number that gets attributes of a program's own.
+
+    Only these can refer back to it, so that until then the collector has no business here: going over a million of
+    numbers takes longer than making them. That a number is not tracked also says that its text is what was received.
+    """
+    if not PyObject_GC_IsTracked(number):
+        PyObject_GC_Track(number)
+    return 0
+
+
+class _Attributes:
+    """The attributes of a number as a dictionary: whoever gets hold of it may put anything there."""
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        track(instance)
+        return PyObject_GenericGetDict(instance, NULL)
 
 
 class _OriginalString:
@@ -237,6 +252,7 @@ cdef object ReceivedDecimal  # class ReceivedDecimal(DecimalText, DSfloat), made
 cdef int make_decimal_class() except -1:
     global ReceivedDecimal
     ReceivedDecimal = type("ReceivedDecimal", (DecimalText, DSfloat), {
+        "__dict__": _Attributes(),
         "original_string": _OriginalString(),
         "auto_format": False,
         "__module__": __name__,
@@ -319,18 +335,6 @@ cdef object one_name(Span value, TextMode mode, tuple encodings, object validati
     PyObject_GenericSetAttr(name, "original_string", PyBytes_FromStringAndSize(<const char *>value.start, value.length))
     PyObject_GenericSetAttr(name, "encodings", encodings)
     return name
-
-
-class _NameReader:
-    """Makes what is added to several person names one of them, as pydicom's reader would."""
-
-    def __init__(self, encodings):
-        self.encodings = encodings
-
-    def __call__(self, value):
-        name = PersonName(value, self.encodings)
-        name.encode()
-        return name.decode()
 
 
 cdef object read_number(Kind kind, const uint8_t *at, bint little):

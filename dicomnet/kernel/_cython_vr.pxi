@@ -48,6 +48,7 @@ cdef enum:
 
 cdef Vr VRS[VR_SLOTS]
 cdef list VR_NAMES = [None] * VR_SLOTS  # one str for all elements of a VR
+cdef dict VR_NUMBERS = {}  # by name
 
 cdef uint32_t TAG_KEYS[TAG_SLOTS]  # 0 is free: (0000,0000) is a command's, and looked up the slow way
 cdef uint16_t TAG_VRS[TAG_SLOTS]
@@ -91,12 +92,7 @@ cdef unsigned int public_vr(uint32_t tag) except? 65535:
 
 cdef unsigned int name_number(object name) except? 65535:
     """Number of a VR that the dictionaries name."""
-    if name is None:
-        return NO_VR
-    try:
-        return VR_NAMES.index(name)
-    except ValueError:
-        return NO_VR
+    return VR_NUMBERS.get(name, NO_VR)
 
 
 cdef object tag_object(uint32_t tag):
@@ -113,7 +109,8 @@ cdef object tag_object(uint32_t tag):
 
 cdef int fill_vr_tables() except -1:
     """Copy what _vr.py and pydicom's dictionary say."""
-    cdef unsigned int number, slot, others = BY_LETTERS
+    cdef int number
+    cdef unsigned int slot, others = BY_LETTERS
     from pydicom._dicom_dict import DicomDictionary
 
     from pydicom.valuerep import MAX_VALUE_LEN
@@ -127,6 +124,7 @@ cdef int fill_vr_tables() except -1:
         first, second = name.encode()
         number = vr_number(first, second)
         VR_NAMES[number] = name
+        VR_NUMBERS[name] = number
         VRS[number].kind = _KINDS[name]
         VRS[number].long_form = name in _vr.LONG
         VRS[number].text = name in _vr.TEXT
@@ -137,17 +135,18 @@ cdef int fill_vr_tables() except -1:
         VRS[number].letters[0] = first
         VRS[number].letters[1] = second
     for tag, (name, *_) in DicomDictionary.items():
-        if tag == 0:
+        if tag == 0 or tag_slot(tag) < TAG_SLOTS:
             continue
-        if name not in VR_NAMES:
+        if name not in VR_NUMBERS:
             if others == VR_SLOTS:
                 continue  # pydicom's table grew beyond all expectation; such a tag is looked up the slow way
             VR_NAMES[others] = name
+            VR_NUMBERS[name] = others
             VRS[others].fragmented = name in _vr.FRAGMENTED
             others += 1
         slot = ((<uint64_t><uint32_t>tag * <uint64_t>2654435769U) & <uint64_t>0xFFFFFFFF) >> 18
         while TAG_KEYS[slot & TAG_MASK] != 0:
             slot += 1
         TAG_KEYS[slot & TAG_MASK] = tag
-        TAG_VRS[slot & TAG_MASK] = VR_NAMES.index(name)
+        TAG_VRS[slot & TAG_MASK] = VR_NUMBERS[name]
     return 0

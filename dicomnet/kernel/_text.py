@@ -39,7 +39,7 @@ def declared_encodings(value: object, inherited: list[str]) -> list[str]:
     """What the value of an element (0008,0005), converted or raw, declares; ``inherited`` when it declares nothing."""
     if isinstance(value, bytes):
         value = value.decode("latin-1")
-    # whatever else a program or a peer has put there (numbers, data sets) is no character set, and is not asked for text
+    # What else a program or a peer has put there (numbers, data sets) is no character set, and is not asked for text.
     if not isinstance(value, str):
         if not isinstance(value, list | tuple | MultiValue):
             return inherited

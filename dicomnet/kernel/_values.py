@@ -18,11 +18,32 @@ from pydicom.valuerep import PersonName
 from dicomnet.kernel._text import decode_text, encode_name, encode_text, is_plain
 from dicomnet.kernel._vr import NUMBERS, TEXT, UNITS
 
-__all__ = ["ZERO_PADDED", "padded", "private_creator", "resolve_vr", "swapped", "transcoded", "value_field"]
+__all__ = [
+    "ZERO_PADDED",
+    "NameReader",
+    "padded",
+    "private_creator",
+    "resolve_vr",
+    "swapped",
+    "transcoded",
+    "value_field",
+]
 
 _PIXEL_REPRESENTATION = 0x00280103
 _LUT_DESCRIPTORS = frozenset([0x00281101, 0x00281102, 0x00281103, 0x00283002])
 ZERO_PADDED = frozenset(["UI", "OB", "UN", "OW", "OD", "OF", "OL", "OV"])
+
+
+class NameReader:
+    """Makes what is added to several person names one of them, as pydicom's reader would; unlike its own, picklable."""
+
+    def __init__(self, encodings: tuple[str, ...]) -> None:
+        self.encodings = encodings
+
+    def __call__(self, value: Any) -> PersonName:
+        name = PersonName(value, self.encodings)
+        name.encode()
+        return name.decode()
 
 
 def value_field(tag: int, vr: str, value: Any, little: bool, stored_little: bool, encodings: list[str]) -> bytes:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pydicom._dicom_dict import DicomDictionary
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom._private_dict import private_dictionaries
-from pydicom.datadict import dictionary_VR, private_dictionary_VR
+from pydicom.datadict import private_dictionary_VR
 
 __all__ = ["AMBIGUOUS", "FRAGMENTED", "LONG", "NUMBERS", "SHORT", "TEXT", "UNITS", "VRS", "private_vr", "public_vr"]
 
@@ -41,6 +41,18 @@ FRAGMENTED = frozenset(["OB", "OW", "OD", "OF", "OL", "OV", "OB or OW", "US or O
 AMBIGUOUS = frozenset(["OB or OW", "US or OW", "US or SS", "US or SS or OW"])
 
 
+def _repeating() -> dict[int, dict[int, str]]:
+    """VRs of repeating tags (60xx3000 and the like) by the mask of the digits that do not vary, and by these digits."""
+    found: dict[int, dict[int, str]] = {}
+    for digits, entry in RepeatersDictionary.items():
+        mask = int("".join("0" if digit == "x" else "F" for digit in digits), 16)
+        found.setdefault(mask, {})[int(digits.replace("x", "0"), 16)] = entry[0]
+    return found
+
+
+_REPEATING = _repeating()  # pydicom would compare a tag with each of them, digit by digit
+
+
 def public_vr(tag: int) -> str | None:
     """VR of a standard tag by PS3.6, repeating groups included; None when there is no such tag."""
     entry = DicomDictionary.get(tag)
@@ -48,10 +60,9 @@ def public_vr(tag: int) -> str | None:
         return entry[0]
     if not tag & 0xFFFF:
         return "UL"  # group length (PS3.5 7.2)
-    try:
-        return str(dictionary_VR(tag))
-    except KeyError:
+    if tag >> 16 & 1:
         return None
+    return next((vrs[tag & mask] for mask, vrs in _REPEATING.items() if tag & mask in vrs), None)
 
 
 def private_vr(tag: int, creator: str) -> str | None:

@@ -392,3 +392,82 @@ def test_what_is_added_to_several_values_becomes_one_of_them(kernel: ModuleType)
         assert isinstance(dataset.ImagePositionPatient[3], DSfloat)
         assert str(dataset.ImagePositionPatient[3]) == "2.50"
         assert str(dataset.FrameIncrementPointer[2]) == "(1010,1010)" or dataset.FrameIncrementPointer[2] == 0x00101010
+
+
+# --- borrowed, short and shared ---------------------------------------------------------------------------------------
+
+
+def test_a_raw_element_that_is_cut_short_is_pydicoms_to_refuse(kernel: ModuleType) -> None:
+    for size in (0, 2):
+        dataset = received(kernel)
+        tag = pydicom.tag.Tag("PatientID")
+        dataset._dict[tag] = tuple.__new__(RawDataElement, (tag, "LO", 2, b"ab", 0, False, True, True)[:size])
+        for look in (lambda dataset=dataset: dataset.PatientID, lambda dataset=dataset: dataset["PatientID"]):
+            with pytest.raises((IndexError, ValueError, TypeError)):
+                look()
+
+
+def test_raw_elements_have_the_hash_of_their_tuple(kernel: ModuleType) -> None:
+    dataset = received(kernel)
+    raw = dataset.get_item("PatientID" if "PatientID" in dataset else "StudyDate")
+    assert isinstance(raw, RawDataElement)
+    assert hash(raw) == hash(RawDataElement(*raw)) == hash(tuple(raw))
+
+
+def test_attributes_of_a_decimal_string_can_be_reached_through_its_dictionary(kernel: ModuleType) -> None:
+    dataset = received(kernel)
+    vars(dataset.PatientWeight)["original_string"] = "7.0"
+    assert b"7.0 " in kernel.encode_dataset(dataset, False, True)
+    number = received(kernel).PatientWeight
+    vars(number)["itself"] = number
+    gone = weakref.ref(number)
+    del number
+    gc.collect()
+    assert gone() is None
+
+
+def test_several_names_can_be_pickled_without_the_extension() -> None:
+    fast = pytest.importorskip("dicomnet.kernel._cython", reason="the extension is not installed")
+    dataset = received(fast)
+    _ = dataset.OtherPatientNames
+    data = pickle.dumps(dataset)
+    assert b"_cython" not in data
+    names = pickle.loads(data).OtherPatientNames
+    names.append("Ünal^E")
+    assert names[2].original_string == "Ünal^E".encode()
+
+
+@pytest.mark.usefixtures("put_back")
+def test_a_decimal_string_that_was_read_can_be_copied_when_reading_has_become_strict(kernel: ModuleType) -> None:
+    data = b"\x10\x00\x30\x10DS\x14\x000000000000000000001."
+    dataset = kernel.decode_dataset(data, False, True, 64, 1000)
+    assert dataset.PatientWeight == 1
+    config.settings.reading_validation_mode = config.RAISE
+    assert copy.deepcopy(dataset).PatientWeight.original_string == "0000000000000000001."
+
+
+def test_looking_into_nested_data_sets_asks_the_dictionaries_once_for_each_element(
+    kernel: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    class Counting(dict[str, object]):
+        def get(self, key: object, default: object = None) -> object:
+            asked.append(key)
+            return super().get(key, default)
+
+    from dicomnet.kernel import _vr
+
+    depth, count = 40, 50
+    monkeypatch.setattr(_vr, "private_dictionaries", Counting(_vr.private_dictionaries))
+    item = b"\x19\x00\x10\x00\x04\x00\x00\x00ACME" + b"".join(
+        b"\x19\x00" + (0x1000 + n).to_bytes(2, "little") + b"\x02\x00\x00\x00ab" for n in range(count)
+    )
+    for _ in range(depth):
+        item = b"\x40\x00\x18\x40\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" + item
+        item += b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+    dataset = kernel.decode_dataset(item, True, True, 64, 10000)
+    for _ in range(depth):
+        (dataset,) = dataset.ScheduledWorkitemCodeSequence
+    assert dataset[0x0019102A].value == b"ab"
+    assert count <= len(asked) <= 3 * count
