@@ -8,8 +8,6 @@ looking at a raw element leaves it raw.
 
 from __future__ import annotations
 
-import importlib
-import os
 import re
 import struct
 import warnings
@@ -27,6 +25,7 @@ from pydicom.valuerep import IS, DSfloat, PersonName
 
 from dicomnet.errors import CodecError
 from dicomnet.kernel import _python
+from fuzz.kernel.bodies import StaleExtension, body
 
 __all__ = [
     "BODIES",
@@ -48,15 +47,13 @@ ENCODINGS = ((True, True), (False, True), (False, False))
 
 def _fast_body() -> tuple[ModuleType, str]:
     try:
-        return importlib.import_module("dicomnet.kernel._cython"), ""
-    except ImportError as error:
-        if os.environ.get("DICOMNET_KERNEL") == "cython":
-            raise
-        return _python, f"the fast body is not here ({error}); build it with: python setup.py build_ext --inplace"
+        return body("cython"), ""
+    except (ImportError, StaleExtension) as error:
+        return _python, str(error)
 
 
 _FAST, MISSING = _fast_body()
-"""Why there is nothing to compare the reference with; empty when there is. Then both bodies are the reference."""
+"""Why there is nothing to compare the reference with; then both bodies are the reference. Empty when there is."""
 
 BODIES: tuple[ModuleType, ModuleType] = (_python, _FAST)
 

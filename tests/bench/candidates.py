@@ -6,7 +6,6 @@ the detection and the file meta information of ``dcmread`` and ``dcmwrite`` (whi
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -23,7 +22,7 @@ from tests.bench.dcmtk import Dcmtk
 from tests.bench.reading import Plan, by_attributes, by_iteration
 from tests.bench.timing import Measure, calls
 
-__all__ = ["COLUMNS", "Case", "Work", "bodies"]
+__all__ = ["COLUMNS", "Case", "Work"]
 
 COLUMNS = ("pydicom", "python", "cython", "DCMTK", "memcpy")
 _MAX_DEPTH, _MAX_ELEMENTS = 64, 200_000
@@ -41,16 +40,6 @@ class Work(Enum):
 
 # What DCMTK does for it; its data sets hold encoded values, so there is one way to write and one to read them.
 _DCMTK = {Work.ENCODE: "write", Work.DECODE: "parse", Work.ATTRIBUTES: "read", Work.ITERATION: "read"}
-
-
-def bodies() -> tuple[dict[str, ModuleType], str]:
-    """The bodies of the kernel by column, and why one is missing (empty: none is)."""
-    found = {"python": importlib.import_module("dicomnet.kernel._python")}
-    try:
-        found["cython"] = importlib.import_module("dicomnet.kernel._cython")
-    except ImportError as error:
-        return found, str(error)
-    return found, ""
 
 
 @dataclass(frozen=True, slots=True)

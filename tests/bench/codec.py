@@ -21,8 +21,9 @@ import pydicom
 from pydicom.dataset import Dataset
 
 import dicomnet
+from fuzz.kernel.bodies import all_bodies
 from tests.bench import dcmtk, memory
-from tests.bench.candidates import COLUMNS, Case, Work, bodies
+from tests.bench.candidates import COLUMNS, Case, Work
 from tests.bench.datasets import SAMPLES, Sample, elements_in, shrunk
 from tests.bench.timing import Goal, Row, at_least, at_most, interleaved, lines
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     samples = [SAMPLES[name] for name in options.samples]
     if options.quick:
         samples, options.rounds, options.seconds = [shrunk(sample) for sample in samples], 1, 0.0
-    kernels, missing = bodies()
+    kernels, missing = all_bodies()
     with contextlib.ExitStack() as stack:
         peer = stack.enter_context(dcmtk.Dcmtk()) if dcmtk.is_there() else None
         for line in _head(peer, missing):

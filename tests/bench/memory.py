@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench.candidates import Case, bodies
+from fuzz.kernel.bodies import all_bodies
+from tests.bench.candidates import Case
 from tests.bench.datasets import SAMPLES, Sample
 
 __all__ = ["report", "traced"]
@@ -77,7 +78,7 @@ def _resident() -> int | None:
 def main(sample: str, size: str, name: str, how: str) -> None:
     """Print how much this process grew for each byte of what it decoded and kept; nothing where that is not told."""
     shape = replace(SAMPLES[sample], size=int(size))
-    case = Case(shape, shape.dataset(), False, bodies()[0], None)
+    case = Case(shape, shape.dataset(), False, all_bodies()[0], None)
     received = [bytes(bytearray(case.data)) for _ in range(_KEPT)]
     case.take(name, case.data, how == "read")
     before = _resident()

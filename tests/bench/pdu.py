@@ -21,7 +21,6 @@ memcpy is one copy of the 10 MiB. What a large fresh buffer costs depends on the
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import platform
 import struct
@@ -65,6 +64,7 @@ from dicomnet.wire import (
     encode_pdu,
     fragment_message,
 )
+from fuzz.kernel.bodies import all_bodies
 from tests.bench.timing import Goal, Measure, Row, at_least, calls, interleaved, lines
 
 __all__ = ["main"]
@@ -90,11 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     rounds, seconds, size = (1, 0.0, 1 << 16) if options.quick else (options.rounds, options.seconds, 10 << 20)
-    bodies = _bodies()
+    bodies, missing = all_bodies()
     print(f"{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, Python {platform.python_version()}")
     print(f"pynetdicom {pynetdicom.__version__}, dicomnet {dicomnet.__version__}; medians of {rounds} rounds")
-    if "cython" not in bodies:
-        print("cython is not measured: the extension is not there")
+    if missing:
+        print(f"cython is not measured: {missing}")
     rows = [
         *_p_data_rows(bytes(range(256)) * (size // 256), bodies, rounds, seconds),
         *_associate_rows(bodies, rounds, seconds),
@@ -102,16 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     print("\n".join(lines(rows, _COLUMNS, base="pynetdicom")))
     return 0
-
-
-def _bodies() -> dict[str, ModuleType]:
-    bodies = {}
-    for name in ("python", "cython"):
-        try:
-            bodies[name] = importlib.import_module(f"dicomnet.kernel._{name}")
-        except ImportError:
-            continue
-    return bodies
 
 
 def _bound(function: Callable[[], object], body: ModuleType) -> Measure:

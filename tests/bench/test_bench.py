@@ -11,8 +11,9 @@ from typing import NoReturn
 
 import pytest
 
+from fuzz.kernel.bodies import all_bodies
 from tests.bench import dcmtk
-from tests.bench.candidates import COLUMNS, Work, bodies
+from tests.bench.candidates import COLUMNS, Work
 from tests.bench.datasets import SAMPLES, elements_in
 from tests.bench.timing import Row, at_least, at_most, interleaved, lines, medians, short_time
 
@@ -30,7 +31,7 @@ def test_the_codec_table_is_complete(missing: Callable[[str], NoReturn]) -> None
     printed = run("tests.bench.codec")
     tables = printed.split("\n\n")
     assert [table.split(":")[0] for table in tables[1:]] == [*SAMPLES, "c"]
-    expected = {*COLUMNS} - ({"DCMTK"} - {"DCMTK" if dcmtk.is_there() else ""}) - ({"cython"} - {*bodies()[0]})
+    expected = {*COLUMNS} - ({"DCMTK"} - {"DCMTK" if dcmtk.is_there() else ""}) - ({"cython"} - {*all_bodies()[0]})
     for table, sample in zip(tables[1:], SAMPLES.values(), strict=False):
         rows = [line for line in table.splitlines() if re.match(r"(?!    reached|    MISSED)", line)][2:]
         names = [work.value for work in Work if work is Work.ENCODE or not sample.encode_only]

@@ -6,7 +6,6 @@ cases that must not depend on luck are spelled out.
 
 from __future__ import annotations
 
-import os
 import struct
 
 import pytest
@@ -16,10 +15,10 @@ from hypothesis import strategies as st
 from dicomnet.testing.datasets import datasets, workitems
 from dicomnet.testing.pdus import mutated
 from fuzz.kernel import hostile, operations, soup
-from fuzz.kernel.outcomes import BODIES, ENCODINGS, MISSING, described, outcome
+from fuzz.kernel.outcomes import BODIES, ENCODINGS, described, outcome
 from fuzz.targets import kernel_decode, kernel_encode, kernel_pdv
 
-pytestmark = pytest.mark.skipif(bool(MISSING) and os.environ.get("DICOMNET_KERNEL") != "cython", reason=MISSING)
+pytestmark = pytest.mark.usefixtures("cython")
 
 ITEM, ITEM_END, END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF

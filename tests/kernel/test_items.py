@@ -285,21 +285,20 @@ def _context_bytes(draw: st.DrawFn) -> bytes:
 
 
 @given(_context_bytes() | st.binary(max_size=40), st.integers(0, 5), st.integers(-1, 8), st.integers(-1, 5))
-def test_both_bodies_read_the_same_contexts(data: bytes, start: int, most: int, most_subs: int) -> None:
-    cython = pytest.importorskip("dicomnet.kernel._cython", exc_type=ImportError)
+def test_both_bodies_read_the_same_contexts(
+    cython: ModuleType, data: bytes, start: int, most: int, most_subs: int
+) -> None:
     arguments = (data, min(start, len(data)), len(data), (most, most_subs), KINDS)
     assert cython.read_contexts(*arguments) == _python.read_contexts(*arguments)
 
 
 @given(st.lists(some.presentation_contexts() | some.wrong_items(), max_size=5).map(tuple), st.integers(0, 5))
-def test_both_bodies_write_the_same_contexts(items: tuple[Item, ...], start: int) -> None:
-    cython = pytest.importorskip("dicomnet.kernel._cython", exc_type=ImportError)
+def test_both_bodies_write_the_same_contexts(cython: ModuleType, items: tuple[Item, ...], start: int) -> None:
     assert cython.write_contexts(items, start, KINDS) == _python.write_contexts(items, start, KINDS)
 
 
 @given(st.data(), st.integers(-2, 80), st.integers(-2, 5))
-def test_both_bodies_read_the_same_p_data(data: st.DataObject, most: int, most_pdvs: int) -> None:
-    cython = pytest.importorskip("dicomnet.kernel._cython", exc_type=ImportError)
+def test_both_bodies_read_the_same_p_data(cython: ModuleType, data: st.DataObject, most: int, most_pdvs: int) -> None:
     stream = b"".join(map(encode_pdu, data.draw(st.lists(some.p_data_tfs(), max_size=4))))
     if data.draw(st.booleans()):
         stream = data.draw(some.mutated(stream))

@@ -264,8 +264,9 @@ _NUMBERS = st.integers(-2, 300) | st.sampled_from([0, 1, 3, 255, 1 << 32, (1 << 
     st.booleans(),
     st.sampled_from(BUFFERS),
 )
-def test_both_bodies_pack_the_same(context_id: int, control: int, payload: bytes, most: int, last: bool, make) -> None:
-    cython = pytest.importorskip("dicomnet.kernel._cython", exc_type=ImportError)
+def test_both_bodies_pack_the_same(
+    cython: ModuleType, context_id: int, control: int, payload: bytes, most: int, last: bool, make
+) -> None:
     arguments = (context_id, control, make(payload), most, last)
     assert _outcome(cython.pack_p_data_tf, *arguments) == _outcome(_python.pack_p_data_tf, *arguments)
 
@@ -282,8 +283,7 @@ def _bodies(draw: st.DrawFn) -> bytes:
 
 
 @given(_bodies() | st.binary(max_size=60), st.integers(0, 8) | _NUMBERS, st.sampled_from(BUFFERS))
-def test_both_bodies_scan_the_same(body: bytes, most: int, make) -> None:
-    cython = pytest.importorskip("dicomnet.kernel._cython", exc_type=ImportError)
+def test_both_bodies_scan_the_same(cython: ModuleType, body: bytes, most: int, make) -> None:
     assert _outcome(cython.scan_pdvs, make(body), most) == _outcome(_python.scan_pdvs, make(body), most)
 
 
