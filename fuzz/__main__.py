@@ -59,7 +59,6 @@ def _run(options: argparse.Namespace, target: Target) -> int:
                 runs=runs,
                 first_seed=seed,
                 inputs=options.inputs,
-                shaped=options.shaped,
                 native=options.native,
                 longest=options.longest,
             )
@@ -95,7 +94,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--longest", type=int, default=1024, metavar="BYTES", help="atheris: of an input (default 1024)"
     )
-    parser.add_argument("--shaped", action="store_true", help="atheris: the target's strategy shapes the bytes (slow)")
     parser.add_argument("--native", action="store_true", help="atheris: guided by compiled code only (fast)")
     return parser
 

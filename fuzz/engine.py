@@ -92,24 +92,17 @@ def find_target(name: str) -> Target:
     return cast("Target", importlib.import_module(f"fuzz.targets.{name.replace('-', '_')}"))
 
 
-def run(
-    target: Target,
-    *,
-    seconds: float,
-    first_seed: int = 0,
-    examples: int | None = None,
-    runs: int | None = None,
-) -> Report:
-    """Try inputs for so many seconds, at most ``runs``, or ``examples`` of one seed; the first failure ends it."""
+def run(target: Target, *, seconds: float, first_seed: int = 0, runs: int | None = None) -> Report:
+    """Try inputs for so many seconds, at most ``runs``; the first failure ends it."""
     began = time.monotonic()
     number, tried = first_seed, 0
     while True:
-        size = examples or _ROUND if runs is None else min(examples or _ROUND, runs - tried)
+        size = _ROUND if runs is None else min(_ROUND, runs - tried)
         done, failure = _round(target, number, size, began + seconds)
         tried += done
         number += 1
         over = time.monotonic() >= began + seconds or (runs is not None and tried >= runs)
-        if failure is not None or examples is not None or over:
+        if failure is not None or over:
             return Report(tried, time.monotonic() - began, failure)
 
 

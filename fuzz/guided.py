@@ -46,16 +46,14 @@ def run_guided(
     runs: int | None = None,
     first_seed: int = 0,
     inputs: Path | None = None,
-    shaped: bool = False,
     native: bool = False,
     longest: int = 1024,
 ) -> Report:
     """Try inputs for so many seconds, at most ``runs``; the first failure ends it.
 
     ``inputs`` is the folder of inputs to begin with, where new ones that reach something new are kept; examples from
-    the target's strategy are put there when it is empty. With ``shaped`` the bytes decide what the strategy draws,
-    instead of being the input; that is slow. With ``native`` only compiled code guides, and Python runs two to three
-    times as fast. ``longest`` is the length of an input in bytes.
+    the target's strategy are put there when it is empty. With ``native`` only compiled code guides, and Python runs
+    two to three times as fast. ``longest`` is the length of an input in bytes.
 
     Raises:
         EngineMissing: atheris is not installed.
@@ -65,18 +63,10 @@ def run_guided(
     with TemporaryDirectory() as scratch:
         folder = inputs or Path(scratch) / "inputs"
         folder.mkdir(parents=True, exist_ok=True)
-        if not shaped:
-            fill(name, folder)
+        fill(name, folder)
         found = Path(scratch) / "found"
         found.mkdir()
-        command = [
-            sys.executable,
-            "-m",
-            "fuzz.guided",
-            name,
-            "shaped" if shaped else "plain",
-            "native" if native else "all",
-        ]
+        command = [sys.executable, "-m", "fuzz.guided", name, "native" if native else "all"]
         options = [
             *(f"-artifact_prefix={found}/", f"-max_len={longest}", f"-seed={first_seed + 1}", "-print_final_stats=1"),
             *("-rss_limit_mb=6000", "-timeout=60", f"-runs={-1 if runs is None else runs}"),
@@ -85,7 +75,7 @@ def run_guided(
             options.append(f"-max_total_time={max(1, round(seconds))}")
         began = time.monotonic()
         code, tried, lines = _watch([*command, *options, str(folder)])
-        return Report(tried, time.monotonic() - began, _failure(name, code, first_seed, found, lines, shaped))
+        return Report(tried, time.monotonic() - began, _failure(name, code, first_seed, found, lines))
 
 
 def fill(name: str, folder: Path) -> None:
@@ -114,27 +104,25 @@ def _watch(command: list[str]) -> tuple[int, int, list[str]]:
         return child.wait(), tried, lines
 
 
-def _failure(name: str, code: int, first_seed: int, found: Path, lines: Iterable[str], shaped: bool) -> Failure | None:
+def _failure(name: str, code: int, first_seed: int, found: Path, lines: Iterable[str]) -> Failure | None:
     report = "".join(lines)
     artifacts = sorted(path for path in found.iterdir() if not path.name.startswith("slow-unit"))
     if not artifacts:
         # an end that left no input is no success either: the child itself failed
         return Failure(b"", first_seed, report) if code else None
     data = artifacts[0].read_bytes()
-    if _RAISED in report and not shaped:  # what broke the process would break this one, too
+    if _RAISED in report:  # what broke the process would break this one, too
         data = smaller(find_target(name), data)
     return Failure(data, first_seed, report)
 
 
-def _child(name: str, how: str, guide: str, options: list[str]) -> None:
+def _child(name: str, guide: str, options: list[str]) -> None:
     atheris: Any = importlib.import_module("atheris")
     with nullcontext() if guide == "native" else atheris.instrument_imports(include=_PYTHON):
         target = find_target(name)
-    property_: Any = target.target
-    examine = property_.hypothesis.fuzz_one_input if how == "shaped" else getattr(target, "glance", target.examine)
-    atheris.Setup([name, *options], examine)
+    atheris.Setup([name, *options], getattr(target, "glance", target.examine))
     atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    _child(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+    _child(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -38,7 +38,7 @@ FAILING = SimpleNamespace(
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_target(name: str) -> None:
-    report = run(TARGETS[name], seconds=20.0, examples=60)
+    report = run(TARGETS[name], seconds=20.0, runs=60)
     assert report.failure is None, report.failure.report
 
 
@@ -83,7 +83,7 @@ def test_seeds_make_runs_repeatable() -> None:
     def seen(number: int) -> list[bytes]:
         tried: list[bytes] = []
         target = SimpleNamespace(inputs=lambda: st.binary(max_size=50), examine=tried.append)
-        run(target, seconds=10.0, first_seed=number, examples=20)
+        run(target, seconds=10.0, first_seed=number, runs=20)
         return tried
 
     assert seen(1) == seen(1)
