@@ -29,7 +29,8 @@ _LAST = 2
 class Pdv:
     """One presentation data value (PS3.8 9.3.5.1 and E.2); ``pdv_length`` is computed unless given.
 
-    The payload of one that was received is a view of the bytes it came in.
+    The payload of one that was received is a view of the bytes it came in, up to a whole chunk of the transport's: who
+    keeps few of many should keep ``bytes(pdv.payload)``. A copy has bytes of its own.
     """
 
     context_id: int
@@ -41,6 +42,9 @@ class Pdv:
         # A payload that was received is a view, which would show as an address.
         length = "" if self.pdv_length is None else f", pdv_length={self.pdv_length!r}"
         return f"Pdv({self.context_id!r}, {bytes(self.payload)!r}, control={self.control!r}{length})"
+
+    def __reduce__(self) -> tuple[type[Pdv], tuple[int, bytes, int, int | None]]:
+        return type(self), (self.context_id, bytes(self.payload), self.control, self.pdv_length)
 
     @property
     def is_command(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import tracemalloc
 
 import pytest
@@ -165,3 +167,14 @@ def test_many_small_fragments_weigh_no_more_than_their_bytes() -> None:
     whole = assembler.add(Pdv(1, b"", 2))
     assert whole is not None
     assert whole.payload == b"ab" * 100_000
+
+
+def test_a_received_pdv_can_be_copied_and_pickled() -> None:
+    received = decode_pdu(bytes.fromhex("04 00 0000000a 00000006 05 03 61626364"))
+    assert isinstance(received, PDataTF)
+    (pdv,) = received.pdvs
+    assert isinstance(pdv.payload, memoryview)
+    for again in (copy.deepcopy(pdv), pickle.loads(pickle.dumps(pdv))):
+        assert again == pdv
+        assert type(again.payload) is bytes
+    assert copy.deepcopy(received) == received
