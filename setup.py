@@ -44,7 +44,7 @@ SANITIZE = choice("DICOMNET_SANITIZE", ("0", "1")) == "1"
 
 
 def digest() -> str:
-    """Of the sources; the extension carries it, so that the tests can tell a stale one (tests/kernel/conftest.py)."""
+    """Of the sources; the extension carries it, so that the tests can tell a stale one (fuzz/kernel/bodies.py)."""
     found = hashlib.sha256()
     for path in [SOURCE, *PARTS]:
         found.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")

@@ -6,7 +6,6 @@ import copy
 import gc
 import io
 import pickle
-import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -243,25 +242,6 @@ def test_elements_of_a_programs_own_type_are_asked_for_their_value(kernel: Modul
     dataset.add(Loud(0x00100020, "LO", "quiet"))
     assert dataset.PatientID == "loud"
     assert b"loud" in kernel.encode_dataset(dataset, False, True)
-
-
-def test_two_threads_open_the_same_data_set(kernel: ModuleType) -> None:
-    for _ in range(20):
-        dataset = received(kernel)
-        seen: list[object] = []
-        gate = threading.Barrier(2)
-
-        def look(dataset: Dataset = dataset, seen: list[object] = seen, gate: threading.Barrier = gate) -> None:
-            gate.wait(10)
-            seen.append(dataset._dict)
-
-        threads = [threading.Thread(target=look) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(10)
-        assert len(seen) == 2
-        assert seen[0] is seen[1]
 
 
 # --- pydicom's settings keep their meaning ----------------------------------------------------------------------------
