@@ -26,6 +26,7 @@ from pynetdicom.sop_class import (
     register_uid,
 )
 
+from .associations import leave_responses
 from .workitems import dataset
 
 GLOBAL, FILTERED = "1.2.840.10008.5.1.4.34.5", "1.2.840.10008.5.1.4.34.5.1"
@@ -286,7 +287,7 @@ class PeerScp:
         ae = AE(self.title)
         ae.add_requested_context(UnifiedProcedureStepEvent)
         role = build_role(UnifiedProcedureStepEvent, scp_role=True)
-        assoc = ae.associate("127.0.0.1", self.peers[receiver], ae_title=receiver, ext_neg=[role])
+        assoc = leave_responses(ae.associate("127.0.0.1", self.peers[receiver], ae_title=receiver, ext_neg=[role]))
         if not assoc.is_established:
             self.asked.append(Asked("NOT DELIVERED", "", "", uid, information, receiver))
             return

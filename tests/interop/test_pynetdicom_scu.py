@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
-from pynetdicom.association import Association
 from pynetdicom.sop_class import (
     UnifiedProcedureStepPull,
     UnifiedProcedureStepPush,
@@ -16,6 +15,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
+from .associations import leave_responses
 from .listener import EventListener
 from .processes import PATIENCE, UpsScp
 from .workitems import cancellation, code, dataset, performed, progress, to_state, uid, workitem
@@ -34,7 +34,7 @@ class Scu:
         for sop_class in (PUSH, PULL, WATCH, QUERY, Verification):
             ae.add_requested_context(sop_class, syntaxes)
         handlers = [(evt.EVT_DIMSE_RECV, self._received)]
-        self.assoc: Association = ae.associate("127.0.0.1", port, ae_title="UPSSCP", evt_handlers=handlers)
+        self.assoc = leave_responses(ae.associate("127.0.0.1", port, ae_title="UPSSCP", evt_handlers=handlers))
         assert self.assoc.is_established
         assert len(self.assoc.accepted_contexts) == 5
         self.answer: Dataset | None = None

@@ -11,6 +11,7 @@ from pydicom import dcmread
 from pynetdicom import AE
 from pynetdicom.sop_class import UnifiedProcedureStepPull, UnifiedProcedureStepWatch
 
+from .associations import leave_responses
 from .processes import Ended, UpsScp
 from .workitems import save_json, uid, workitem
 
@@ -71,7 +72,7 @@ def test_identifiers_by_pynetdicom(
     identifier = dcmread(real_data / name)
     ae = AE()
     ae.add_requested_context(context)
-    assoc = ae.associate("127.0.0.1", server.port, ae_title="UPSSCP")
+    assoc = leave_responses(ae.associate("127.0.0.1", server.port, ae_title="UPSSCP"))
     assert assoc.is_established
     responses = list(assoc.send_c_find(identifier, context))
     assoc.release()
