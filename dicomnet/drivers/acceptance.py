@@ -9,7 +9,7 @@ import logging
 
 from dicomnet.codes import RejectResult, RejectSource, reject_reason_text
 from dicomnet.errors import LocalProtocolError, Rejected
-from dicomnet.ul import AcceptancePolicy, Association, State
+from dicomnet.ul import AcceptancePolicy, Applicant, Association, State
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ
 
 __all__ = ["answer_request", "rejected"]
@@ -20,12 +20,12 @@ _NO_REASON = AAssociateRJ(RejectResult.PERMANENT, RejectSource.SERVICE_USER, 1)
 
 
 def answer_request(
-    association: Association, request: AAssociateRQ, policy: AcceptancePolicy, address: str, now: float
+    association: Association, request: AAssociateRQ, policy: AcceptancePolicy, applicant: Applicant, now: float
 ) -> Rejected | None:
     """Accept or reject as the policy says; the rejection, if it was one. Raises nothing for what the peer asks."""
     if association.state is not State.STA3:
         return None  # the peer did not wait for the answer: the association is over already, and an event says so
-    answer = _decide(policy, request, address)
+    answer = _decide(policy, request, applicant)
     try:
         if isinstance(answer, AAssociateAC):
             association.associate_accept(answer, now)
@@ -33,17 +33,17 @@ def answer_request(
         association.associate_reject(answer.result, answer.source, answer.reason, now)
     except LocalProtocolError as fault:
         # Such as a title that PS3.5 does not allow, which the acceptance would have to repeat (PS3.8 9.3.3).
-        _log.info("a request from %s cannot be answered as the policy says: %s", address, fault)
+        _log.info("a request from %s cannot be answered as the policy says: %s", applicant.address, fault)
         answer = _NO_REASON
         association.associate_reject(answer.result, answer.source, answer.reason, now)
     error = rejected(answer, "this side rejected the association")
-    _log.info("association request from %s: %s", address, error)
+    _log.info("association request from %s: %s", applicant.address, error)
     return error
 
 
-def _decide(policy: AcceptancePolicy, request: AAssociateRQ, address: str) -> AAssociateAC | AAssociateRJ:
+def _decide(policy: AcceptancePolicy, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
     try:
-        return policy.decide(request, address)
+        return policy.decide(request, applicant)
     except Exception as error:  # noqa: BLE001 - a policy is foreign code, and its failure must not reach other peers
         _log.error("the acceptance policy failed: %s", type(error).__name__)
         _log.debug("the failure", exc_info=error)

@@ -10,7 +10,7 @@ import errno
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from dicomnet.codes import RejectResult, RejectSource
@@ -21,7 +21,7 @@ from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import reason_of
 from dicomnet.errors import ConnectFailed
 from dicomnet.handlers import Handler
-from dicomnet.ul import AcceptancePolicy, Association, Role
+from dicomnet.ul import AcceptancePolicy, Applicant, Association, Role
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, PduLimits
 
 __all__ = ["Server", "ServerLimits", "serve"]
@@ -66,6 +66,7 @@ class Server:
         self._executor = executor
         self._links: set[_ServedLink] = set()
         self._addresses: Counter[str] = Counter()  # of associations
+        self._titles: Counter[str] = Counter()  # likewise
         self._half_open: dict[_ServedLink, None] = {}  # in the order they came
         self._half_open_addresses: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
@@ -151,11 +152,12 @@ class Server:
         self._leave(link)
         link.drop()
 
-    def _associated(self, link: _ServedLink) -> None:
+    def _associated(self, link: _ServedLink, title: str) -> None:
         """It counts as an association from here to its end."""
         self._leave(link)
-        link.counted = True
+        link.counted_as = title
         self._addresses[link.session.address] += 1
+        self._titles[title] += 1
 
     def _leave(self, link: _ServedLink) -> None:
         if link in self._half_open:
@@ -167,16 +169,25 @@ class Server:
             return
         self._links.discard(link)
         self._leave(link)
-        if link.counted:
+        if link.counted_as is not None:
             _count_down(self._addresses, link.session.address)
+            _count_down(self._titles, link.counted_as)
         if not self._links:
             self._empty.set()
 
-    def _has_room(self, address: str) -> bool:
+    def _count(self, applicant: Applicant, title: str) -> Applicant:
+        return replace(
+            applicant,
+            associations=self._addresses.total(),
+            of_address=self._addresses[applicant.address],
+            of_title=self._titles[title],
+        )
+
+    def _has_room(self, applicant: Applicant) -> bool:
         return (
             not self._draining
-            and self._addresses.total() < self._limits.associations
-            and self._addresses[address] < self._limits.per_address
+            and applicant.associations < self._limits.associations
+            and applicant.of_address < self._limits.per_address
         )
 
 
@@ -192,12 +203,13 @@ class _ServedLink(Link):
     def __init__(self, session: Session, waits: Waits, server: Server, executor: Executor | None) -> None:
         super().__init__(session, waits, executor=executor, on_close=server._ended)
         self._server = server
-        self.counted = False
+        self.counted_as: str | None = None
+        """The calling AE title of an association that the server counts."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A peer has connected."""
         peer = transport.get_extra_info("peername")
-        self.session.address = str(peer[0]) if isinstance(peer, tuple) else "local"
+        self.session.applicant = Applicant(str(peer[0]) if isinstance(peer, tuple) else "local")
         super().connection_made(transport)
         self._server._opened(self)
 
@@ -214,13 +226,15 @@ class _Gate:
         self._policy = policy
         self.link: _ServedLink | None = None
 
-    def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
-        """Reject for now when the house is full, else ask the policy."""
-        if not self._server._has_room(peer):
+    def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
+        """Reject for now when the house is full, else ask the policy, which is told how full it is."""
+        title = request.calling_ae_title.strip(" ")
+        applicant = self._server._count(applicant, title)
+        if not self._server._has_room(applicant):
             return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)
-        answer = self._policy.decide(request, peer)
+        answer = self._policy.decide(request, applicant)
         if isinstance(answer, AAssociateAC) and self.link is not None:
-            self._server._associated(self.link)
+            self._server._associated(self.link, title)
         return answer
 
 

@@ -32,6 +32,7 @@ from dicomnet.handlers import Handler, Peer, handle_by_type
 from dicomnet.ul import (
     AbortIndication,
     AcceptancePolicy,
+    Applicant,
     AssociateConfirmation,
     AssociateIndication,
     Association,
@@ -71,7 +72,8 @@ class Session:
             raise LocalProtocolError("an acceptor needs an acceptance policy")
         self.association = association
         self.exchange = Exchange(association, limits=limits, one_pdv_per_pdu=one_pdv_per_pdu)
-        self.address = address
+        self.applicant = Applicant(address)
+        """Who is at the other end; a server that knows more replaces it before the request arrives."""
         self.id = next(_ids)
         self.peer: Peer | None = None
         self.error: DicomNetError | None = None
@@ -88,6 +90,11 @@ class Session:
             association.on_pdu = self._flows.keep_pdu
 
     # -- state -------------------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where the peer is."""
+        return self.applicant.address
 
     @property
     def established(self) -> bool:
@@ -256,7 +263,7 @@ class Session:
         match event:
             case AssociateIndication(request):
                 if self._policy is not None:
-                    rejection = answer_request(self.association, request, self._policy, self.address, now)
+                    rejection = answer_request(self.association, request, self._policy, self.applicant, now)
                     self._establish() if rejection is None else self._end(rejection)
             case AssociateConfirmation(True):
                 self._establish()

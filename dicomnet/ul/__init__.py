@@ -24,7 +24,7 @@ from dicomnet.ul.negotiation import (
     RequestOptions,
     build_request,
 )
-from dicomnet.ul.policy import AcceptancePolicy, PlainPolicy, SupportedContext
+from dicomnet.ul.policy import AcceptancePolicy, Applicant, PlainPolicy, SupportedContext
 from dicomnet.ul.states import ACTIONS, TRANSITIONS, Action, Effect, Event, State, Transition
 from dicomnet.ul.timers import Timeouts, Wait
 from dicomnet.ul.transcript import Direction, Octets, Step, Transcript
@@ -36,6 +36,7 @@ __all__ = [
     "AcceptancePolicy",
     "AcceptedContext",
     "Action",
+    "Applicant",
     "AssociateConfirmation",
     "AssociateIndication",
     "Association",

@@ -30,14 +30,30 @@ from dicomnet.wire.items import (
 )
 from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ
 
-__all__ = ["AcceptancePolicy", "PlainPolicy", "SupportedContext"]
+__all__ = ["AcceptancePolicy", "Applicant", "PlainPolicy", "SupportedContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """Who asks for an association, as far as the request itself does not say; the driver knows.
+
+    The counts are of associations that are open in this server now, without the one that is asked for: in all, from
+    this address, and under this calling AE title. ``certificate`` is what ``ssl.SSLSocket.getpeercert`` gives: None
+    without TLS, empty if the peer showed none or it was not verified.
+    """
+
+    address: str
+    associations: int = 0
+    of_address: int = 0
+    of_title: int = 0
+    certificate: Mapping[str, object] | None = None
 
 
 class AcceptancePolicy(Protocol):
     """Decides about an association request."""
 
-    def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
-        """The answer to this request of the peer at this transport address."""
+    def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
+        """The answer to this request of this applicant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +86,7 @@ class PlainPolicy:
     implementation_class_uid: str = uids.IMPLEMENTATION_CLASS_UID
     implementation_version_name: str = uids.IMPLEMENTATION_VERSION_NAME
 
-    def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
+    def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
         """Reject for a wrong application context or title (PS3.8 9.3.4), else answer each proposed context."""
         if clean_uid(request.application_context or "") != uids.APPLICATION_CONTEXT:
             return _rejection(2)

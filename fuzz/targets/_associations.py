@@ -6,6 +6,7 @@ from dicomnet import uids
 from dicomnet.errors import DicomNetError
 from dicomnet.ul import (
     AbortIndication,
+    Applicant,
     AssociateIndication,
     Association,
     PlainPolicy,
@@ -20,13 +21,14 @@ from dicomnet.ul import (
 )
 from dicomnet.wire import AAssociateAC, encode_pdu
 
-__all__ = ["ACCEPTANCE", "POLICY", "REQUEST", "accepted", "check", "drain", "requesting", "waiting"]
+__all__ = ["ACCEPTANCE", "APPLICANT", "POLICY", "REQUEST", "accepted", "check", "drain", "requesting", "waiting"]
 
 REQUEST = build_request(
     RequestOptions("SCP", "SCU", tuple(ProposedContext(uid) for uid in (uids.VERIFICATION, uids.UPS_PUSH)))
 )
 POLICY = PlainPolicy((SupportedContext(uids.VERIFICATION), SupportedContext(uids.UPS_PUSH)))
-_ANSWER = POLICY.decide(REQUEST, "")
+APPLICANT = Applicant("192.0.2.1")
+_ANSWER = POLICY.decide(REQUEST, APPLICANT)
 ACCEPTANCE = encode_pdu(_ANSWER)
 
 

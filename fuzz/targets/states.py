@@ -21,7 +21,7 @@ from dicomnet.wire import (
     Pdv,
     encode_pdu,
 )
-from fuzz.targets._associations import ACCEPTANCE, POLICY, REQUEST, check, drain
+from fuzz.targets._associations import ACCEPTANCE, APPLICANT, POLICY, REQUEST, check, drain
 
 __all__ = ["examine", "inputs", "target"]
 
@@ -40,7 +40,7 @@ _RECEIVED = (*map(encode_pdu, _PDUS), ACCEPTANCE, b"GET / HTTP/1.1\r\n", ACCEPTA
 
 
 def _accept(association: Association, now: float) -> None:
-    answer = POLICY.decide(REQUEST, "")
+    answer = POLICY.decide(REQUEST, APPLICANT)
     assert isinstance(answer, AAssociateAC)
     association.associate_accept(answer, now)
 

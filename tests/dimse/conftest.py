@@ -10,6 +10,7 @@ from dicomnet import uids
 from dicomnet.dimse.exchange import Exchange, MessageLimits, Received
 from dicomnet.dimse.messages import Message
 from dicomnet.ul import (
+    Applicant,
     AssociateConfirmation,
     AssociateIndication,
     Association,
@@ -61,7 +62,7 @@ class Wire:
         self.deliver()
         indication = self.scp.next_event(0.0)
         assert isinstance(indication, AssociateIndication)
-        answer = policy.decide(indication.request, "memory")
+        answer = policy.decide(indication.request, Applicant("memory"))
         assert isinstance(answer, AAssociateAC)
         acceptor.associate_accept(answer, 0.0)
         self.deliver()

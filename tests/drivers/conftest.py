@@ -26,7 +26,16 @@ from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectFailed, DicomNetError
-from dicomnet.ul import Association, PlainPolicy, ProposedContext, RequestOptions, Role, SupportedContext, Transcript
+from dicomnet.ul import (
+    Applicant,
+    Association,
+    PlainPolicy,
+    ProposedContext,
+    RequestOptions,
+    Role,
+    SupportedContext,
+    Transcript,
+)
 from dicomnet.wire import AAssociateRQ, decode_pdu, encode_pdu
 
 CLASSES = (uids.VERIFICATION, uids.UPS_PUSH, uids.UPS_PULL)
@@ -42,7 +51,7 @@ def accept() -> Generator[Any, Any, None]:
     """The part of a script that accepts the association."""
     request = decode_pdu((yield READ))
     assert isinstance(request, AAssociateRQ)
-    yield encode_pdu(POLICY.decide(request, "script"))
+    yield encode_pdu(POLICY.decide(request, Applicant("script")))
 
 
 def open_fds() -> int:

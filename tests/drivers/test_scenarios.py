@@ -39,7 +39,7 @@ from dicomnet.errors import (
 )
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
-from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext, build_request
+from dicomnet.ul import Applicant, PlainPolicy, ProposedContext, RequestOptions, SupportedContext, build_request
 from dicomnet.wire import (
     AAbort,
     AAssociateAC,
@@ -119,7 +119,7 @@ def test_release_and_abort_twice_are_harmless(world: World) -> None:
 @pytest.mark.parametrize("result", [1, 2])
 def test_reject(world: World, result: int, source: int, reason: int) -> None:
     class No:
-        def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
+        def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
             return AAssociateRJ(result, source, reason)
 
     with pytest.raises(Rejected) as caught:
@@ -667,7 +667,7 @@ def test_a_foreign_protocol_is_closed_upon_at_once(world: World, script: SimpleN
 @pytest.mark.parametrize("answer", [AAssociateRJ(9, 9, 9), AAssociateAC()])
 def test_a_policy_that_answers_nonsense_rejects(world: World, answer: AAssociateRJ | AAssociateAC) -> None:
     class Odd:
-        def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
+        def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
             return answer
 
     with pytest.raises(Rejected) as caught:
@@ -677,7 +677,7 @@ def test_a_policy_that_answers_nonsense_rejects(world: World, answer: AAssociate
 
 def test_a_policy_that_fails_rejects(world: World) -> None:
     class Broken:
-        def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
+        def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
             raise ZeroDivisionError
 
     with pytest.raises(Rejected):
@@ -691,8 +691,8 @@ def test_a_policy_that_fails_rejects(world: World) -> None:
 @pytest.mark.parametrize("reverse", [False, True])
 def test_contexts_come_in_any_order(world: World, ids: tuple[int | None, ...], reverse: bool) -> None:
     class Shuffling(PlainPolicy):
-        def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
-            answer = super().decide(request, peer)
+        def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
+            answer = super().decide(request, applicant)
             assert isinstance(answer, AAssociateAC)
             first, *results, last = answer.items
             return (

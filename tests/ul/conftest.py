@@ -9,6 +9,7 @@ import pytest
 
 from dicomnet import uids
 from dicomnet.ul import (
+    Applicant,
     Association,
     Event,
     PlainPolicy,
@@ -30,7 +31,7 @@ REQUEST = build_request(
         (ProposedContext(uids.UPS_PUSH), ProposedContext(uids.VERIFICATION, (uids.EXPLICIT_VR_LE,))),
     )
 )
-ACCEPTANCE = PlainPolicy((SupportedContext(uids.UPS_PUSH),)).decide(REQUEST, "")
+ACCEPTANCE = PlainPolicy((SupportedContext(uids.UPS_PUSH),)).decide(REQUEST, Applicant(""))
 MESSAGE = PDataTF((Pdv(1, b"command!", 3),))
 
 PEER_BYTES = {

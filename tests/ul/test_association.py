@@ -13,6 +13,7 @@ from dicomnet.errors import DecodeError, LocalProtocolError, RemoteProtocolError
 from dicomnet.testing.pdus import mutated
 from dicomnet.ul import (
     AbortIndication,
+    Applicant,
     AssociateConfirmation,
     AssociateIndication,
     Association,
@@ -62,7 +63,7 @@ class Link:
         self.pump()
         indication = self.acceptor.next_event()
         assert isinstance(indication, AssociateIndication)
-        answer = policy.decide(indication.request, "memory")
+        answer = policy.decide(indication.request, Applicant("memory"))
         assert isinstance(answer, AAssociateAC)
         self.acceptor.associate_accept(answer, 0.0)
         self.pump()

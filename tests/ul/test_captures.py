@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from dicomnet import uids
 from dicomnet.ul import (
     AbortIndication,
+    Applicant,
     Association,
     PDataIndication,
     PlainPolicy,
@@ -44,7 +45,7 @@ def accepting(ul: SimpleNamespace) -> tuple[Association, dict[str, bytes]]:
     association.receive_data(client["A-ASSOCIATE-RQ"], 0.0)
     (indication,) = ul.drain(association)
     policy = PlainPolicy((SupportedContext(uids.VERIFICATION),), ae_titles=frozenset({"ANY-SCP"}))
-    association.associate_accept(policy.decide(indication.request, ""), 0.0)
+    association.associate_accept(policy.decide(indication.request, Applicant("")), 0.0)
     ul.take(association)
     return association, client
 

@@ -11,6 +11,7 @@ from dicomnet import uids
 from dicomnet.errors import LocalProtocolError
 from dicomnet.ul import (
     AcceptedContext,
+    Applicant,
     Negotiated,
     PlainPolicy,
     ProposedContext,
@@ -174,7 +175,7 @@ def test_padded_uids_of_a_request_are_read_without_padding() -> None:
         ),
     )
     policy = PlainPolicy((SupportedContext(PUSH, scu=True),))
-    response = policy.decide(request, "")
+    response = policy.decide(request, Applicant(""))
     assert isinstance(response, AAssociateAC)
     assert audit(response) == []
     negotiated = Negotiated(request, response, False)
@@ -314,7 +315,7 @@ def test_a_request_made_by_pynetdicom_is_negotiated(ul: SimpleNamespace) -> None
     association.receive_data(pdu.encode(), 0.0)
     (indication,) = ul.drain(association)
     policy = PlainPolicy((SupportedContext(EVENT, (IVR, EVR), scu=True), SupportedContext(PUSH)))
-    response = policy.decide(indication.request, "")
+    response = policy.decide(indication.request, Applicant(""))
     assert isinstance(response, AAssociateAC)
     association.associate_accept(response, 0.0)
     assert association.negotiated.calling_ae_title == "PYNETDICOM"

@@ -7,7 +7,15 @@ from itertools import product
 import pytest
 
 from dicomnet import uids
-from dicomnet.ul import Negotiated, PlainPolicy, ProposedContext, RequestOptions, SupportedContext, build_request
+from dicomnet.ul import (
+    Applicant,
+    Negotiated,
+    PlainPolicy,
+    ProposedContext,
+    RequestOptions,
+    SupportedContext,
+    build_request,
+)
 from dicomnet.wire import (
     AAssociateAC,
     AAssociateRJ,
@@ -28,7 +36,7 @@ def request_of(*contexts: ProposedContext, **options: object) -> AAssociateRQ:
 
 
 def accepted(policy: PlainPolicy, request: AAssociateRQ) -> AAssociateAC:
-    response = policy.decide(request, "192.0.2.1")
+    response = policy.decide(request, Applicant("192.0.2.1"))
     assert isinstance(response, AAssociateAC)
     assert [finding for finding in audit(response) if finding.severity == "error"] == []
     return response
@@ -63,7 +71,7 @@ def test_each_context_is_answered_in_the_order_of_the_request() -> None:
 def test_titles(called: str, calling: str, reason: int | None) -> None:
     policy = PlainPolicy((), ae_titles=frozenset({"WORKLIST"}), calling=frozenset({"MODALITY"}))
     request = AAssociateRQ(called, calling, request_of(ProposedContext(PUSH)).items)
-    response = policy.decide(request, "")
+    response = policy.decide(request, Applicant(""))
     if reason is None:
         assert isinstance(response, AAssociateAC)
     else:
@@ -72,14 +80,14 @@ def test_titles(called: str, calling: str, reason: int | None) -> None:
 
 def test_any_title_goes_unless_there_is_a_list() -> None:
     request = AAssociateRQ("", "x\\y", request_of(ProposedContext(PUSH)).items)
-    assert isinstance(PlainPolicy(()).decide(request, ""), AAssociateAC)
+    assert isinstance(PlainPolicy(()).decide(request, Applicant("")), AAssociateAC)
 
 
 def test_another_application_context_is_rejected() -> None:
     whole = request_of(ProposedContext(PUSH), application_context="1.2.3")
-    assert PlainPolicy(()).decide(whole, "") == AAssociateRJ(1, 1, 2)
+    assert PlainPolicy(()).decide(whole, Applicant("")) == AAssociateRJ(1, 1, 2)
     without = AAssociateRQ("A", "B", whole.items[1:])
-    assert PlainPolicy(()).decide(without, "") == AAssociateRJ(1, 1, 2)
+    assert PlainPolicy(()).decide(without, Applicant("")) == AAssociateRJ(1, 1, 2)
 
 
 def test_the_answer_repeats_what_the_standard_wants_repeated() -> None:

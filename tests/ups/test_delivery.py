@@ -15,7 +15,7 @@ from dicomnet import uids
 from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.drivers.aio_server import serve
 from dicomnet.drivers.common import Endpoint
-from dicomnet.ul import PlainPolicy, SupportedContext
+from dicomnet.ul import Applicant, PlainPolicy, SupportedContext
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ
 from ups import scu
 from ups.delivery import DeliveryLimits, EventDelivery
@@ -117,9 +117,9 @@ class _Late:
     def __init__(self) -> None:
         self.asked = 0
 
-    def decide(self, request: AAssociateRQ, peer: str) -> AAssociateAC | AAssociateRJ:
+    def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
         self.asked += 1
-        return _POLICY.decide(request, peer) if self.asked == 3 else AAssociateRJ(2, 1, 1)
+        return _POLICY.decide(request, applicant) if self.asked == 3 else AAssociateRJ(2, 1, 1)
 
 
 def test_what_cannot_be_delivered_is_tried_again() -> None:
