@@ -20,6 +20,9 @@ from dicomnet.dimse.conversion import command_code, command_name, from_command, 
 from dicomnet.dimse.messages import (
     CCancelRequest,
     CFindRequest,
+    CGetRequest,
+    CMoveRequest,
+    CStoreRequest,
     DataSet,
     EncodedDataSet,
     Message,
@@ -327,7 +330,9 @@ class Exchange:
             raise DecodeError(
                 f"the data set is longer than {self.limits.data_set.max_bytes} bytes", code=Fault.LIMIT, path="data set"
             )
-        status = 0xA700 if isinstance(message, CFindRequest) else statuses.RESOURCE_LIMITATION
+        # the general code is not one of the C- services (PS3.7 9.1.1 to 9.1.4)
+        composite = isinstance(message, CStoreRequest | CFindRequest | CGetRequest | CMoveRequest)
+        status = statuses.OUT_OF_RESOURCES if composite else statuses.RESOURCE_LIMITATION
         self._answer(reply(message, status), now)
         self._assembler = self._new_assembler()
         self._discarding = True

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from dicomnet import uids
 from dicomnet.codes import CommandField, Priority
-from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.command import CommandElement, CommandValue
+from dicomnet.dimse.payloads import DataSet, EncodedDataSet
 from dicomnet.dimse.status import StatusClass, status_class
 from dicomnet.errors import StatusError
 
@@ -28,6 +28,12 @@ __all__ = [
     "CEchoResponse",
     "CFindRequest",
     "CFindResponse",
+    "CGetRequest",
+    "CGetResponse",
+    "CMoveRequest",
+    "CMoveResponse",
+    "CStoreRequest",
+    "CStoreResponse",
     "DataSet",
     "EncodedDataSet",
     "InstanceRequest",
@@ -49,29 +55,6 @@ __all__ = [
     "Request",
     "Response",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedDataSet:
-    """A data set as it travelled: its bytes and their transfer syntax, and what decoding it may cost."""
-
-    data: bytes = field(repr=False)
-    transfer_syntax: str
-    limits: DataSetLimits = field(default=DataSetLimits(), repr=False, compare=False)
-
-    def decode(self) -> Dataset:
-        """The data set, its values converted as they are read.
-
-        Raises:
-            DecodeError: the bytes are no data set of this transfer syntax, or go beyond a limit.
-        """
-        from dicomnet import dataset
-
-        return dataset.decode(self.data, self.transfer_syntax, limits=self.limits)
-
-
-DataSet: TypeAlias = "Dataset | EncodedDataSet | None"
-"""What a message carries behind its command set; a string at run time, so that pydicom stays unimported."""
 
 
 def _element(element: CommandElement, *, conditional: bool = False) -> dict[str, object]:
@@ -198,11 +181,36 @@ class CEchoResponse(_ClassResponse):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CFindRequest(_ClassRequest):
+class _PriorityRequest(_ClassRequest):
+    priority: int = field(default=Priority.MEDIUM, metadata=_element(CommandElement.PRIORITY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CStoreRequest(_PriorityRequest):
+    """PS3.7 9.3.1; the data set is the instance. As a sub-operation of a C-MOVE it names who asked for that and how."""
+
+    command_field = CommandField.C_STORE_RQ
+    instance: str = field(metadata=_element(CommandElement.AFFECTED_SOP_INSTANCE_UID))
+    move_originator: str | None = field(
+        default=None, metadata=_element(CommandElement.MOVE_ORIGINATOR_APPLICATION_ENTITY_TITLE, conditional=True)
+    )
+    move_originator_message_id: int | None = field(
+        default=None, metadata=_element(CommandElement.MOVE_ORIGINATOR_MESSAGE_ID, conditional=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CStoreResponse(_InstanceResponse):
+    """PS3.7 9.3.1; never with a data set."""
+
+    command_field = CommandField.C_STORE_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CFindRequest(_PriorityRequest):
     """PS3.7 9.3.2; the data set is the Identifier."""
 
     command_field = CommandField.C_FIND_RQ
-    priority: int = field(default=Priority.MEDIUM, metadata=_element(CommandElement.PRIORITY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +218,53 @@ class CFindResponse(_ClassResponse):
     """PS3.7 9.3.2; a data set with a pending status only."""
 
     command_field = CommandField.C_FIND_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RetrieveResponse(_ClassResponse):
+    """The counts of C-STORE sub-operations: ``remaining`` while the status is pending, or when it is cancel."""
+
+    remaining: int | None = field(
+        default=None, metadata=_element(CommandElement.NUMBER_OF_REMAINING_SUBOPERATIONS, conditional=True)
+    )
+    completed: int | None = field(
+        default=None, metadata=_element(CommandElement.NUMBER_OF_COMPLETED_SUBOPERATIONS, conditional=True)
+    )
+    failed: int | None = field(
+        default=None, metadata=_element(CommandElement.NUMBER_OF_FAILED_SUBOPERATIONS, conditional=True)
+    )
+    warning: int | None = field(
+        default=None, metadata=_element(CommandElement.NUMBER_OF_WARNING_SUBOPERATIONS, conditional=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CGetRequest(_PriorityRequest):
+    """PS3.7 9.3.3; the data set is the Identifier. The instances come as C-STORE requests on the same association."""
+
+    command_field = CommandField.C_GET_RQ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CGetResponse(_RetrieveResponse):
+    """PS3.7 9.3.3; the data set, when there is one, lists the instances that failed."""
+
+    command_field = CommandField.C_GET_RSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CMoveRequest(_PriorityRequest):
+    """PS3.7 9.3.4; the data set is the Identifier. The instances go to the AE titled ``destination``."""
+
+    command_field = CommandField.C_MOVE_RQ
+    destination: str = field(metadata=_element(CommandElement.MOVE_DESTINATION))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CMoveResponse(_RetrieveResponse):
+    """PS3.7 9.3.4; the data set, when there is one, lists the instances that failed."""
+
+    command_field = CommandField.C_MOVE_RSP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Status (0000,0900): its class, name and meaning (PS3.7 9.1, 10.1 and Annex C).
 
-The general codes only; a service class adds its own (``ups.names`` does for UPS) and passes them to ``describe``.
+The general codes, and those of the Storage and Query/Retrieve service classes (PS3.4 B.2.3, C.4); any other service
+class adds its own (``ups.names`` does for UPS) and passes them to ``describe``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,18 @@ from enum import StrEnum
 
 __all__ = [
     "ATTRIBUTE_LIST_ERROR",
+    "ATTRIBUTE_VALUE_OUT_OF_RANGE",
     "CANCEL",
+    "CANNOT_COUNT_MATCHES",
+    "CANNOT_PERFORM_SUB_OPERATIONS",
+    "CANNOT_UNDERSTAND",
     "CLASS_INSTANCE_CONFLICT",
+    "COERCION",
+    "DATA_SET_DIFFERS",
+    "DATA_SET_DOES_NOT_MATCH",
     "DUPLICATE_INVOCATION",
     "DUPLICATE_SOP_INSTANCE",
+    "ELEMENTS_DISCARDED",
     "GENERAL",
     "INVALID_ARGUMENT_VALUE",
     "INVALID_ATTRIBUTE_VALUE",
@@ -21,6 +30,7 @@ __all__ = [
     "MISSING_ATTRIBUTE",
     "MISSING_ATTRIBUTE_VALUE",
     "MISTYPED_ARGUMENT",
+    "MOVE_DESTINATION_UNKNOWN",
     "NOT_AUTHORIZED",
     "NO_SUCH_ACTION_TYPE",
     "NO_SUCH_ARGUMENT",
@@ -28,11 +38,15 @@ __all__ = [
     "NO_SUCH_EVENT_TYPE",
     "NO_SUCH_SOP_CLASS",
     "NO_SUCH_SOP_INSTANCE",
+    "OUT_OF_RESOURCES",
     "PENDING",
     "PENDING_WITH_WARNING",
     "PROCESSING_FAILURE",
+    "QUERY_RETRIEVE",
     "RESOURCE_LIMITATION",
     "SOP_CLASS_NOT_SUPPORTED",
+    "STORAGE",
+    "SUB_OPERATIONS_INCOMPLETE",
     "SUCCESS",
     "UNRECOGNIZED_OPERATION",
     "StatusClass",
@@ -50,6 +64,7 @@ NO_SUCH_SOP_INSTANCE = 0x0112
 NO_SUCH_EVENT_TYPE = 0x0113
 NO_SUCH_ARGUMENT = 0x0114
 INVALID_ARGUMENT_VALUE = 0x0115
+ATTRIBUTE_VALUE_OUT_OF_RANGE = 0x0116
 INVALID_SOP_INSTANCE = 0x0117
 NO_SUCH_SOP_CLASS = 0x0118
 CLASS_INSTANCE_CONFLICT = 0x0119
@@ -77,7 +92,7 @@ GENERAL: Mapping[int, str] = {
     NO_SUCH_EVENT_TYPE: "no such event type",
     NO_SUCH_ARGUMENT: "no such argument",
     INVALID_ARGUMENT_VALUE: "invalid argument value",
-    0x0116: "attribute value out of range",
+    ATTRIBUTE_VALUE_OUT_OF_RANGE: "attribute value out of range",
     INVALID_SOP_INSTANCE: "invalid SOP instance",
     NO_SUCH_SOP_CLASS: "no such SOP class",
     CLASS_INSTANCE_CONFLICT: "class-instance conflict",
@@ -96,6 +111,38 @@ GENERAL: Mapping[int, str] = {
 }
 """Names of the codes that mean the same in every service."""
 
+COERCION = 0xB000
+ELEMENTS_DISCARDED = 0xB006
+DATA_SET_DIFFERS = 0xB007
+SUB_OPERATIONS_INCOMPLETE = 0xB000
+OUT_OF_RESOURCES = 0xA700
+CANNOT_COUNT_MATCHES = 0xA701
+CANNOT_PERFORM_SUB_OPERATIONS = 0xA702
+MOVE_DESTINATION_UNKNOWN = 0xA801
+DATA_SET_DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+
+STORAGE: Mapping[int, str] = {
+    COERCION: "coercion of data elements",
+    ELEMENTS_DISCARDED: "elements discarded",
+    DATA_SET_DIFFERS: "data set does not match SOP class, stored all the same",
+    OUT_OF_RESOURCES: "out of resources",
+    DATA_SET_DOES_NOT_MATCH: "data set does not match SOP class",
+    CANNOT_UNDERSTAND: "cannot understand",
+}
+"""Names of the codes of C-STORE (PS3.4 B.2.3): the first of each range."""
+
+QUERY_RETRIEVE: Mapping[int, str] = {
+    SUB_OPERATIONS_INCOMPLETE: "sub-operations complete, one or more failures or warnings",
+    OUT_OF_RESOURCES: "out of resources",
+    CANNOT_COUNT_MATCHES: "out of resources, unable to calculate number of matches",
+    CANNOT_PERFORM_SUB_OPERATIONS: "out of resources, unable to perform sub-operations",
+    MOVE_DESTINATION_UNKNOWN: "move destination unknown",
+    DATA_SET_DOES_NOT_MATCH: "identifier does not match SOP class",
+    CANNOT_UNDERSTAND: "unable to process",
+}
+"""Names of the codes of C-FIND, C-GET and C-MOVE (PS3.4 C.4.1.1.4, C.4.2.1.5, C.4.3.1.4)."""
+
 
 class StatusClass(StrEnum):
     """PS3.7 C.1 to C.5."""
@@ -111,7 +158,7 @@ def status_class(status: int) -> StatusClass:
     """The class by the number alone; what no table names is a failure."""
     if status == SUCCESS:
         return StatusClass.SUCCESS
-    if status in (0x0001, ATTRIBUTE_LIST_ERROR, 0x0116) or status >> 12 == 0xB:
+    if status in (0x0001, ATTRIBUTE_LIST_ERROR, ATTRIBUTE_VALUE_OUT_OF_RANGE) or status >> 12 == 0xB:
         return StatusClass.WARNING
     if status == CANCEL:
         return StatusClass.CANCEL

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -13,6 +15,8 @@ from dicomnet.testing.pdus import uids
 __all__ = ["data_sets", "messages", "requests", "responses"]
 
 _U16 = st.integers(0, 0xFFFF)
+_PRIORITIES = st.integers(0, 2)
+_TITLES = st.text(string.ascii_uppercase + string.digits + "_-", min_size=1, max_size=16)
 _STATUSES = st.sampled_from([0x0000, 0x0107, 0x0110, 0xB301, 0xC307, 0xFE00, 0xFF00, 0xFF01]) | _U16
 
 
@@ -30,7 +34,15 @@ def requests() -> SearchStrategy[m.Request]:
     instance = {**named, "instance": uids()}
     return st.one_of(
         st.builds(m.CEchoRequest, **named),
-        st.builds(m.CFindRequest, **named, priority=st.integers(0, 2)),
+        *(st.builds(kind, **named, priority=_PRIORITIES) for kind in (m.CFindRequest, m.CGetRequest)),
+        st.builds(m.CMoveRequest, **named, priority=_PRIORITIES, destination=_TITLES),
+        st.builds(
+            m.CStoreRequest,
+            **instance,
+            priority=_PRIORITIES,
+            move_originator=st.none() | _TITLES,
+            move_originator_message_id=st.none() | _U16,
+        ),
         st.builds(m.NEventReportRequest, **instance, event_type=_U16),
         st.builds(m.NGetRequest, **instance, attributes=st.none() | tags()),
         st.builds(m.NSetRequest, **instance),
@@ -54,11 +66,13 @@ def responses() -> SearchStrategy[m.Response]:
         "sop_class": st.none() | uids(),
     }
     instance = {**common, "instance": st.none() | uids()}
+    counts = {name: st.none() | _U16 for name in ("remaining", "completed", "failed", "warning")}
     return st.one_of(
         *(st.builds(kind, **common) for kind in (m.CEchoResponse, m.CFindResponse)),
+        *(st.builds(kind, **common, **counts) for kind in (m.CGetResponse, m.CMoveResponse)),
         *(
             st.builds(kind, **instance)
-            for kind in (m.NGetResponse, m.NSetResponse, m.NCreateResponse, m.NDeleteResponse)
+            for kind in (m.CStoreResponse, m.NGetResponse, m.NSetResponse, m.NCreateResponse, m.NDeleteResponse)
         ),
         st.builds(m.NEventReportResponse, **instance, event_type=st.none() | _U16),
         st.builds(m.NActionResponse, **instance, action_type=st.none() | _U16),

@@ -17,6 +17,12 @@ from dicomnet.dimse.messages import (
     CEchoResponse,
     CFindRequest,
     CFindResponse,
+    CGetRequest,
+    CGetResponse,
+    CMoveRequest,
+    CMoveResponse,
+    CStoreRequest,
+    CStoreResponse,
     EncodedDataSet,
     Message,
     NActionRequest,
@@ -41,6 +47,8 @@ from dicomnet.errors import DecodeError, Fault
 CLASS, UID = "1.2.840.10008.5.1.4.34.6.1", "2.25.77"
 ANSWER: dict[str, Any] = {"responding_to": 9, "status": 0xC307}
 ANSWERED = {0x0120: 9, 0x0900: 0xC307}
+COUNTS = {"remaining": 4, "completed": 3, "failed": 2, "warning": 1}
+COUNTED: CommandSet = {0x1020: 4, 0x1021: 3, 0x1022: 2, 0x1023: 1}
 TAGS = (0x00741000, 0x00080018)
 
 # Class, its values, and the command set they make besides 0800. The tags are written out, not taken from the code.
@@ -53,6 +61,47 @@ MESSAGES: list[tuple[type[Message], Mapping[str, Any], CommandSet]] = [
         {0x0002: CLASS, 0x0100: 0x0020, 0x0110: 2, 0x0700: 1},
     ),
     (CFindResponse, {**ANSWER, "sop_class": CLASS}, {**ANSWERED, 0x0002: CLASS, 0x0100: 0x8020}),
+    (
+        CStoreRequest,
+        {"message_id": 10, "sop_class": CLASS, "instance": UID, "priority": 2},
+        {0x0002: CLASS, 0x0100: 0x0001, 0x0110: 10, 0x0700: 2, 0x1000: UID},
+    ),
+    (
+        CStoreRequest,
+        {
+            "message_id": 10,
+            "sop_class": CLASS,
+            "instance": UID,
+            "move_originator": "MOVER",
+            "move_originator_message_id": 65535,
+        },
+        {0x0002: CLASS, 0x0100: 0x0001, 0x0110: 10, 0x0700: 0, 0x1000: UID, 0x1030: "MOVER", 0x1031: 65535},
+    ),
+    (
+        CStoreResponse,
+        {**ANSWER, "sop_class": CLASS, "instance": UID},
+        {**ANSWERED, 0x0002: CLASS, 0x0100: 0x8001, 0x1000: UID},
+    ),
+    (
+        CGetRequest,
+        {"message_id": 11, "sop_class": CLASS},
+        {0x0002: CLASS, 0x0100: 0x0010, 0x0110: 11, 0x0700: 0},
+    ),
+    (
+        CGetResponse,
+        {**ANSWER, "sop_class": CLASS, **COUNTS},
+        {**ANSWERED, 0x0002: CLASS, 0x0100: 0x8010, **COUNTED},
+    ),
+    (
+        CMoveRequest,
+        {"message_id": 12, "sop_class": CLASS, "priority": 1, "destination": "STORE"},
+        {0x0002: CLASS, 0x0100: 0x0021, 0x0110: 12, 0x0600: "STORE", 0x0700: 1},
+    ),
+    (
+        CMoveResponse,
+        {**ANSWER, "sop_class": CLASS, **COUNTS},
+        {**ANSWERED, 0x0002: CLASS, 0x0100: 0x8021, **COUNTED},
+    ),
     (CCancelRequest, {"responding_to": 2}, {0x0100: 0x0FFF, 0x0120: 2}),
     (
         NEventReportRequest,
@@ -121,7 +170,7 @@ MANDATORY = [
     (kind, command, element)
     for kind, _, command in REQUESTS
     for element in command
-    if element not in (0x0100, 0x0110, 0x1005) and (kind, element) != (NCreateRequest, 0x1000)
+    if element not in (0x0100, 0x0110, 0x1005, 0x1030, 0x1031) and (kind, element) != (NCreateRequest, 0x1000)
 ]
 
 
@@ -197,7 +246,7 @@ def test_affected_is_taken_for_requested(kind: type[Message]) -> None:
     assert (message.sop_class, message.instance) == (CLASS, UID)
 
 
-@pytest.mark.parametrize("code", [0x0001, 0x0010, 0x0021, 0x0160, 0x7FFF])
+@pytest.mark.parametrize("code", [0x0002, 0x0022, 0x0160, 0x7FFF])
 def test_other_services_are_kept_whole(code: int) -> None:
     data_set = EncodedDataSet(b"data", "1.2.840.10008.1.2")
     message = received({0x0100: code, 0x0110: 5, 0x0002: CLASS, 0x1000: UID}, data_set)
@@ -230,6 +279,15 @@ def test_values_given_to_a_reply_win() -> None:
     assert isinstance(answer, NCreateResponse)
     assert answer.instance == UID
     assert to_command(answer, has_data_set=False)[CommandElement.ATTRIBUTE_IDENTIFIER_LIST] == TAGS
+
+
+def test_counts_ride_on_a_reply() -> None:
+    request = CGetRequest(message_id=1, sop_class=CLASS, context_id=3)
+    answer = reply(request, statuses.PENDING, remaining=2, completed=0, failed=0, warning=0)
+    assert answer == CGetResponse(
+        responding_to=1, sop_class=CLASS, status=0xFF00, remaining=2, completed=0, failed=0, warning=0
+    )
+    assert answer.status_class == "pending"
 
 
 def test_the_fields_of_the_status_survive() -> None:

@@ -175,7 +175,7 @@ def test_a_duplicate_id_is_refused_and_the_first_request_still_answered(wire: Wi
     assert not wire.scp.is_unanswered(1)
 
 
-@pytest.mark.parametrize("code", [0x0001, 0x0010, 0x0021, 0x0160, 0x7FFF])
+@pytest.mark.parametrize("code", [0x0002, 0x0022, 0x0160, 0x7FFF])
 def test_an_unknown_operation_is_refused(wire: Wire, code: int) -> None:
     wire.scu.send(OtherRequest(command={0x0002: uids.VERIFICATION, 0x0100: code}), wire.now)
     assert wire.events(wire.scp) == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from dicomnet.dimse.messages import NGetResponse
-from dicomnet.dimse.status import GENERAL, StatusClass, describe, status_class
+from dicomnet.dimse.status import GENERAL, QUERY_RETRIEVE, STORAGE, StatusClass, describe, status_class
 from dicomnet.errors import StatusError
 
 
@@ -27,6 +29,18 @@ def test_every_status_has_a_class(kind: StatusClass, codes: list[int]) -> None:
 def test_the_general_names_agree_with_their_class() -> None:
     for code, name in GENERAL.items():
         assert describe(code) == f"{code:04X} {name}"
+
+
+@pytest.mark.parametrize(
+    ("service", "known"),
+    [
+        (STORAGE, {"B000", "B006", "B007", "A700", "A900", "C000"}),  # PS3.4 Table B.2-1
+        (QUERY_RETRIEVE, {"B000", "A700", "A701", "A702", "A801", "A900", "C000"}),  # PS3.4 C.4.1.1.4, C.4.2.1.5
+    ],
+)
+def test_the_codes_of_composite_services_have_names(service: Mapping[int, str], known: set[str]) -> None:
+    assert {f"{code:04X}" for code in service} == known
+    assert not any("(" in describe(code, service) for code in service)
 
 
 def test_a_service_names_its_own() -> None:

@@ -344,7 +344,7 @@ def test_endless_requests_without_reading(run: Any, script: SimpleNamespace) -> 
     run(test)
 
 
-UNKNOWN = encode_command({0x0002: uids.VERIFICATION, 0x0100: 0x0001, 0x0110: 1, 0x0800: 0x0101})
+UNKNOWN = encode_command({0x0002: uids.VERIFICATION, 0x0100: 0x0002, 0x0110: 1, 0x0800: 0x0101})
 
 
 @pytest.mark.parametrize("command", [ECHO, UNKNOWN], ids=["served", "refused unseen"])
