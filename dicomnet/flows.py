@@ -6,13 +6,16 @@ helpers below wrap the steps with their result types; use them with ``yield from
 
     def work(uid: str) -> Flow[NGetResponse]:
         return (yield from ask(NGetRequest(sop_class=UPS_PUSH, instance=uid), expect=NGetResponse, via=UPS_PULL))
+
+Data sets that are read while they are sent, and those that a streaming handler reads while they arrive
+(``handlers.streaming``), pass in parts: whatever their size, about 4 MiB of one lie in memory at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from dicomnet.dimse.conversion import command_code, command_name
 from dicomnet.dimse.messages import (
@@ -23,26 +26,60 @@ from dicomnet.dimse.messages import (
     Request,
     Response,
 )
-from dicomnet.errors import RemoteProtocolError
+from dicomnet.dimse.outgoing import SourceReader
+from dicomnet.dimse.payloads import DataSetSource, EncodedDataSet, IncomingDataSet
+from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
+from dicomnet.steps import (
+    AwaitPdu,
+    AwaitReply,
+    BeginMessage,
+    Branch,
+    Call,
+    Close,
+    Deliver,
+    Inject,
+    Open,
+    Opened,
+    Pause,
+    PollCancel,
+    ReadPart,
+    RunOn,
+    SendMessage,
+    SendPart,
+    Step,
+)
 
 if TYPE_CHECKING:
+    import ssl
+
+    from dicomnet.endpoint import Endpoint
+    from dicomnet.ul import RequestOptions
     from dicomnet.wire import Pdu
 
 __all__ = [
     "AwaitPdu",
     "AwaitReply",
+    "BeginMessage",
+    "Branch",
     "Call",
+    "Close",
     "Deliver",
     "Flow",
     "Inject",
+    "Open",
+    "Opened",
     "Pause",
     "PollCancel",
+    "ReadPart",
+    "RunOn",
     "SendMessage",
+    "SendPart",
     "Step",
     "ask",
     "ask_many",
     "await_pdu",
     "await_reply",
+    "branch",
     "c_echo",
     "call",
     "cancel",
@@ -50,75 +87,13 @@ __all__ = [
     "deliver",
     "inject",
     "pause",
+    "read_all",
+    "read_part",
+    "run_on",
+    "save",
     "send",
+    "skip",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class SendMessage:
-    """Send a DIMSE message; resumed with its message id once the bytes have left for the transport.
-
-    ``abstract_syntax`` names the presentation context when it is not that of the message's SOP class.
-    """
-
-    message: Message
-    abstract_syntax: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitReply:
-    """Wait for the next response to a request; resumed with it.
-
-    ``timeout`` in seconds counts from this step; None takes the link's own (``Waits.response``).
-    """
-
-    message_id: int
-    timeout: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """Hand an item to whoever runs the flow as a stream; resumed when there is room for the next."""
-
-    item: object
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait so many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Inject:
-    """Send a PDU or bytes as they are: no audit, no state machine."""
-
-    pdu: Pdu | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitPdu:
-    """Wait for the next PDU the peer sends, whatever it is; resumed with it, or None when the transport closed."""
-
-    timeout: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Run a blocking function where it holds nobody up (the asyncio driver: a thread); resumed with its result."""
-
-    function: Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class PollCancel:
-    """Resumed at once with whether the peer asked to cancel this request of its own (C-CANCEL), or has gone."""
-
-    message_id: int
-
-
-Step = SendMessage | AwaitReply | Deliver | Pause | Inject | AwaitPdu | Call | PollCancel
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Response)
@@ -126,10 +101,33 @@ R = TypeVar("R", bound=Response)
 Flow = Generator[Step, Any, T]
 
 
+# Messages.
+
+
 def send(message: Message, *, via: str | None = None) -> Flow[int]:
-    """Send a message and return its message id; raises what ``Exchange.send`` raises."""
+    """Send a message and return its message id; raises what ``Exchange.send`` raises.
+
+    A data set that is a source is read while it is sent. Where the context has another transfer syntax, it
+    is converted in memory (its limits hold); with encapsulated pixel data that is an EncodeError, and nothing was sent.
+    """
+    source = message.data_set
+    if isinstance(source, DataSetSource):
+        return (yield from _send_from(message, source, via))
     message_id: int = yield SendMessage(message, via)
     return message_id
+
+
+def _send_from(message: Message, source: DataSetSource, via: str | None) -> Flow[int]:
+    opened: Opened = yield BeginMessage(message, via)
+    reader = SourceReader(source, opened.transfer_syntax, opened.piece)
+    try:
+        last = False
+        while not last:
+            part, last = yield Call(reader.read)
+            yield SendPart(part, last)
+    finally:
+        reader.close()
+    return opened.message_id
 
 
 def await_reply(message_id: int, *, timeout: float | None = None) -> Flow[Response]:
@@ -141,23 +139,153 @@ def await_reply(message_id: int, *, timeout: float | None = None) -> Flow[Respon
 def ask(request: Request, *, expect: type[R], via: str | None = None, timeout: float | None = None) -> Flow[R]:
     """Send a request and return its one response, which must be of class ``expect``."""
     message_id = yield from send(request, via=via)
-    return _expected(expect, (yield from await_reply(message_id, timeout=timeout)))
+    return _expected(expect, (yield AwaitReply(message_id, timeout)))
 
 
 def ask_many(request: Request, *, expect: type[R], via: str | None = None, timeout: float | None = None) -> Flow[R]:
     """Send a request, deliver each pending response, return the final one; the timeout counts anew from each."""
     message_id = yield from send(request, via=via)
     while True:
-        response = _expected(expect, (yield from await_reply(message_id, timeout=timeout)))
+        response = _expected(expect, (yield AwaitReply(message_id, timeout)))
         if response.status_class != "pending":
             return response
-        yield from deliver(response)
+        yield Deliver(response)
 
 
 def _expected(expect: type[R], response: Response) -> R:
     if not isinstance(response, expect):
         raise RemoteProtocolError(f"{command_name(command_code(response))} where {expect.__name__} was due")
     return response
+
+
+def cancelled(message_id: int) -> Flow[bool]:
+    """Whether the peer sent a C-CANCEL for this request of its own, or the association has ended."""
+    answer: bool = yield PollCancel(message_id)
+    return answer
+
+
+def cancel(message_id: int, *, via: str) -> Flow[None]:
+    """Ask the peer to end a running C-FIND, C-GET or C-MOVE; its final response still comes (PS3.7 9.3.2.3)."""
+    yield SendMessage(CCancelRequest(responding_to=message_id), via)
+
+
+def c_echo(*, timeout: float | None = None) -> Flow[CEchoResponse]:
+    """Verify that the peer answers (PS3.4 Annex A)."""
+    return (yield from ask(CEchoRequest(), expect=CEchoResponse, timeout=timeout))
+
+
+# Data sets that are still arriving: what a streaming handler does with them.
+
+
+def read_part(request: Message) -> Flow[list[bytes | memoryview]]:
+    """More of the request's data set, in whatever pieces it came, at most about 1 MiB; empty at the end of it.
+
+    Raises:
+        LocalProtocolError: the request was not taken by a streaming handler; its data set is here already.
+        DicomNetError: what ended the association before the data set was whole.
+    """
+    parts: list[bytes | memoryview] = yield ReadPart(_incoming(request))
+    return parts
+
+
+def read_all(request: Message) -> Flow[EncodedDataSet | None]:
+    """The rest of the request's data set, in memory; None when there is none. One that is here already is returned.
+
+    Raises:
+        DecodeError: it is longer than the association's limit for data sets in memory.
+        DicomNetError: what ended the association before the data set was whole.
+    """
+    if isinstance(request.data_set, EncodedDataSet) or request.data_set is None:
+        return request.data_set
+    incoming = _incoming(request)
+    most = incoming.limits.max_bytes
+    found: list[bytes | memoryview] = []
+    size = 0
+    while parts := (yield ReadPart(incoming)):
+        size += sum(map(len, parts))
+        if size > most:
+            raise DecodeError(f"the data set is longer than {most} bytes", code=Fault.LIMIT, path="data set")
+        found += parts
+    return EncodedDataSet(b"".join(found), incoming.transfer_syntax, incoming.limits) if found else None
+
+
+def save(request: Message, stream: BinaryIO) -> Flow[int]:
+    """Write the rest of the request's data set as it arrives; the number of bytes. ``stream`` may block.
+
+    Raises:
+        OSError: what ``stream`` raises.
+        DicomNetError: what ended the association before the data set was whole.
+    """
+    if isinstance(request.data_set, EncodedDataSet):
+        yield Call(partial(stream.write, request.data_set.data))
+        return len(request.data_set.data)
+    size = 0
+    if request.data_set is not None:
+        incoming = _incoming(request)
+        while parts := (yield ReadPart(incoming)):
+            yield Call(partial(stream.writelines, parts))
+            size += sum(map(len, parts))
+    return size
+
+
+def skip(request: Message) -> Flow[int]:
+    """Let the rest of the request's data set pass; the number of bytes.
+
+    Raises:
+        DicomNetError: what ended the association before the data set was whole.
+    """
+    if isinstance(request.data_set, EncodedDataSet):
+        return len(request.data_set.data)
+    size = 0
+    if request.data_set is not None:
+        incoming = _incoming(request)
+        while parts := (yield ReadPart(incoming)):
+            size += sum(map(len, parts))
+    return size
+
+
+def _incoming(request: Message) -> IncomingDataSet:
+    if not isinstance(request.data_set, IncomingDataSet):
+        raise LocalProtocolError("the data set does not arrive in parts: the handler is not a streaming one")
+    return request.data_set
+
+
+# Further associations.
+
+
+def branch(
+    endpoint: Endpoint,
+    options: RequestOptions,
+    work: Callable[[Branch], Flow[T]],
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> Flow[T]:
+    """Open an association with another application entity, do ``work`` and release it; for C-MOVE and the like.
+
+    ``work`` is a flow of this association, such as one that answers the peer's request, and runs flows on the other one
+    with ``run_on``. When it fails, the other association is aborted.
+
+    Raises:
+        Rejected, ConnectFailed, TimedOut: there is no such association.
+        DicomNetError: what ended ``work``.
+    """
+    opened: Branch = yield Open(endpoint, options, tls)
+    try:
+        result = yield from work(opened)
+    except Exception:
+        yield Close(opened, abort=True)
+        raise
+    yield Close(opened)
+    return result
+
+
+def run_on(branch: Branch, flow: Flow[T]) -> Flow[T]:
+    """The result of a flow that runs on a branch; raises what ended it."""
+    result: T = yield RunOn(branch, flow)
+    return result
+
+
+# The rest.
 
 
 def deliver(item: object) -> Flow[None]:
@@ -185,19 +313,3 @@ def call(function: Callable[[], T]) -> Flow[T]:
     """The result of a blocking function, run where it holds nobody up."""
     result: T = yield Call(function)
     return result
-
-
-def cancelled(message_id: int) -> Flow[bool]:
-    """Whether the peer sent a C-CANCEL for this request of its own, or the association has ended."""
-    answer: bool = yield PollCancel(message_id)
-    return answer
-
-
-def cancel(message_id: int, *, via: str) -> Flow[None]:
-    """Ask the peer to end a running C-FIND; its final response still comes (PS3.7 9.3.2.3)."""
-    yield from send(CCancelRequest(responding_to=message_id), via=via)
-
-
-def c_echo(*, timeout: float | None = None) -> Flow[CEchoResponse]:
-    """Verify that the peer answers (PS3.4 Annex A)."""
-    return (yield from ask(CEchoRequest(), expect=CEchoResponse, timeout=timeout))

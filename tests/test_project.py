@@ -28,6 +28,8 @@ FLOORS = {
     "dicomnet.dataset": 1,
     "dicomnet.ul": 2,
     "dicomnet.dimse": 3,
+    "dicomnet.endpoint": 0,
+    "dicomnet.steps": 3.05,
     "dicomnet.flows": 3.1,
     "dicomnet.handlers": 3.2,
     "dicomnet.drivers": 4,

@@ -238,7 +238,10 @@ def _encoded(event: NEventReportRequest) -> tuple[NEventReportRequest, int]:
     Raises:
         EncodeError: a value cannot be written.
     """
-    data_set = event.data_set
-    if data_set is not None and not isinstance(data_set, EncodedDataSet):
-        data_set = EncodedDataSet(dataset.encode(data_set, _TRANSFER_SYNTAXES[0]), _TRANSFER_SYNTAXES[0])
-    return replace(event, data_set=data_set), 0 if data_set is None else len(data_set.data)
+    encoded = event.data_set
+    if not isinstance(encoded, EncodedDataSet):
+        data_set = event.dataset()
+        if data_set is None:
+            return event, 0
+        encoded = EncodedDataSet(dataset.encode(data_set, _TRANSFER_SYNTAXES[0]), _TRANSFER_SYNTAXES[0])
+    return replace(event, data_set=encoded), len(encoded.data)

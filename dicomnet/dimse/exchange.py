@@ -23,13 +23,13 @@ from dicomnet.dimse.messages import (
     CGetRequest,
     CMoveRequest,
     CStoreRequest,
-    DataSet,
     EncodedDataSet,
     Message,
     OtherRequest,
     Request,
     Response,
 )
+from dicomnet.dimse.outgoing import encoded
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import (
     DecodeError,
@@ -103,7 +103,7 @@ class Exchange:
             EncodeError: the data set cannot be written in the context's transfer syntax.
         """
         context = self._context_for(message, abstract_syntax)
-        data = _encoded(message.data_set, context.transfer_syntax)
+        data = encoded(message.data_set, context.transfer_syntax)
         message_id = self._register(message)
         command = to_command(message, has_data_set=data is not None)
         if isinstance(message, Request):
@@ -344,16 +344,3 @@ class Exchange:
         if pdv.is_last:
             self._discarding = False
             self._deadline = None
-
-
-def _encoded(data_set: DataSet, transfer_syntax: str) -> bytes | None:
-    """The bytes to send, or None for no data set; an empty fragment must not be sent (PS3.8 E.2)."""
-    if data_set is None:
-        return None
-    if isinstance(data_set, EncodedDataSet):
-        if data_set.transfer_syntax == transfer_syntax:
-            return data_set.data or None
-        data_set = data_set.decode()
-    from dicomnet import dataset
-
-    return dataset.encode(data_set, transfer_syntax) or None

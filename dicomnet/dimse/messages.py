@@ -7,6 +7,7 @@ an ``EncodedDataSet`` from the peer, decoded only when somebody asks.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -15,9 +16,9 @@ from dicomnet import uids
 from dicomnet.codes import CommandField, Priority
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.command import CommandElement, CommandValue
-from dicomnet.dimse.payloads import DataSet, EncodedDataSet
+from dicomnet.dimse.payloads import DataSet, DataSetSource, EncodedDataSet, IncomingDataSet
 from dicomnet.dimse.status import StatusClass, status_class
-from dicomnet.errors import StatusError
+from dicomnet.errors import LocalProtocolError, StatusError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -76,8 +77,14 @@ class Message:
 
         Raises:
             DecodeError: the peer's bytes are no data set.
+            LocalProtocolError: it is not in memory, but read while it travels.
         """
-        return self.data_set.decode() if isinstance(self.data_set, EncodedDataSet) else self.data_set
+        data_set = self.data_set
+        if isinstance(data_set, EncodedDataSet):
+            return data_set.decode()
+        if isinstance(data_set, DataSetSource | IncomingDataSet | os.PathLike):
+            raise LocalProtocolError(f"a {type(data_set).__name__} is not in memory: dicomnet.flows reads it")
+        return data_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

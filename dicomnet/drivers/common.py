@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from dicomnet.endpoint import Endpoint
 from dicomnet.ul import RequestOptions, Timeouts, build_request
 from dicomnet.wire import AAssociateRQ
 
 __all__ = ["Endpoint", "Waits", "proposal"]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An application entity and its network address."""
-
-    ae_title: str
-    host: str = "localhost"
-    port: int = 104
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.ae_title}@{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

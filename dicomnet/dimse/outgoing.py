@@ -1,0 +1,135 @@
+"""Data sets on their way out: in which transfer syntax, whole or piece by piece.
+
+Nothing is sent here and nothing decides about contexts; ``exchange`` does both. What cannot be converted is refused
+before a byte of the message is sent.
+"""
+
+from __future__ import annotations
+
+import threading
+from io import BytesIO
+from typing import BinaryIO, Final
+
+from dicomnet import uids
+from dicomnet.dataset import DataSetLimits
+from dicomnet.dimse.payloads import DataSet, DataSetSource, EncodedDataSet
+from dicomnet.errors import EncodeError, Fault, LocalProtocolError
+
+__all__ = ["PLAIN", "SourceReader", "check_convertible", "encoded"]
+
+PLAIN: Final = frozenset(
+    (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE),
+)
+"""The transfer syntaxes that differ in how elements are written only: each can be made of each other."""
+
+
+def check_convertible(own: str, wanted: str) -> None:
+    """See that a data set in transfer syntax ``own`` can go out in ``wanted``.
+
+    Raises:
+        EncodeError: pixel data would have to be compressed, decompressed or compressed anew.
+    """
+    if own != wanted and not (own in PLAIN and wanted in PLAIN):
+        raise EncodeError(
+            f"a data set in transfer syntax {own[:80]!a} is not converted to {wanted}, "
+            "which is what the presentation context has",
+            code=Fault.UNSUPPORTED,
+            path="data set",
+        )
+
+
+def encoded(data_set: DataSet, transfer_syntax: str) -> bytes | bytearray | memoryview | None:
+    """The bytes of a data set that is in memory, None for none: an empty fragment must not be sent (PS3.8 E.2).
+
+    Raises:
+        EncodeError: it cannot be written in the transfer syntax.
+        DecodeError: it has to be converted and is none.
+        LocalProtocolError: it is not in memory.
+    """
+    if data_set is None:
+        return None
+    from dicomnet import dataset
+
+    if isinstance(data_set, EncodedDataSet):
+        if data_set.transfer_syntax == transfer_syntax:
+            return data_set.data or None
+        check_convertible(data_set.transfer_syntax, transfer_syntax)
+        return dataset.encode(data_set.decode(), transfer_syntax) or None
+    if not hasattr(data_set, "walk"):  # pydicom's, which is not to be imported for the question
+        raise LocalProtocolError(f"a {type(data_set).__name__} is sent in parts: use flows.send")
+    return dataset.encode(data_set, transfer_syntax) or None  # type: ignore[arg-type]
+
+
+class SourceReader:
+    """The pieces of a source, in the transfer syntax that is wanted. ``read`` blocks, and may run in another thread."""
+
+    def __init__(self, source: DataSetSource, transfer_syntax: str, piece: int) -> None:
+        self._source = source
+        self._wanted = transfer_syntax
+        self._piece = piece
+        self._stream: BinaryIO | None = None
+        self._ahead = b""
+        self._lock = threading.Lock()  # held while the stream is read
+        self._closed = False
+
+    def read(self) -> tuple[bytes | memoryview, bool]:
+        """The next piece, and whether it is the last; it is empty only when there are no bytes at all.
+
+        Raises:
+            OSError: the source cannot be read.
+            EncodeError, DecodeError: it has to be converted, and cannot be.
+        """
+        with self._lock:
+            piece = self._read()
+        if self._closed:
+            self.close()
+        return piece
+
+    def close(self) -> None:
+        """Close the stream, or leave it to the thread that is reading: who closes must not wait for it."""
+        self._closed = True
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._stream is not None:
+                    self._stream.close()
+            finally:
+                self._lock.release()
+
+    def _read(self) -> tuple[bytes | memoryview, bool]:
+        if self._stream is None:
+            self._stream = self._source.open()
+            if self._source.transfer_syntax != self._wanted:
+                self._convert()
+            self._ahead = self._fill()
+        piece, self._ahead = self._ahead, self._fill()
+        return piece, not self._ahead
+
+    def _fill(self) -> bytes:
+        """As much as makes a piece: a stream may give less at a time than it is asked for."""
+        if self._stream is None:
+            return b""
+        data = self._stream.read(self._piece)
+        if not data or len(data) == self._piece:
+            return data or b""
+        parts, size = [data], len(data)
+        while size < self._piece and (more := self._stream.read(self._piece - size)):
+            parts.append(more)
+            size += len(more)
+        return b"".join(parts) if len(parts) > 1 else data
+
+    def _convert(self) -> None:
+        """Put the converted data set in the place of the stream; the default limits hold for it."""
+        if self._stream is None:
+            return
+        check_convertible(self._source.transfer_syntax, self._wanted)
+        limits = DataSetLimits()
+        parts, size = [], 0
+        with self._stream as stream:
+            while size <= limits.max_bytes and (data := stream.read(self._piece)):
+                parts.append(data)
+                size += len(data)
+        if size > limits.max_bytes:
+            message = f"a data set of more than {limits.max_bytes} bytes is not converted to {self._wanted}"
+            raise EncodeError(message, code=Fault.LIMIT, path="data set")
+        whole = EncodedDataSet(b"".join(parts), self._source.transfer_syntax, limits)
+        self._stream = BytesIO(encoded(whole, self._wanted) or b"")
