@@ -16,15 +16,9 @@ from dicomnet.ul.events import (
     ReleaseIndication,
     UlEvent,
 )
-from dicomnet.ul.negotiation import (
-    AcceptedContext,
-    Negotiated,
-    ProposedContext,
-    RefusedContext,
-    RequestOptions,
-    build_request,
-)
-from dicomnet.ul.policy import AcceptancePolicy, Applicant, PlainPolicy, SupportedContext
+from dicomnet.ul.negotiated import AcceptedContext, Negotiated, RefusedContext
+from dicomnet.ul.negotiation import ProposedContext, RequestOptions, build_request
+from dicomnet.ul.policy import AcceptancePolicy, Applicant, IdentityAnswer, PlainPolicy, SupportedContext
 from dicomnet.ul.states import ACTIONS, TRANSITIONS, Action, Effect, Event, State, Transition
 from dicomnet.ul.timers import Timeouts, Wait
 from dicomnet.ul.transcript import Direction, Octets, Step, Transcript
@@ -43,6 +37,7 @@ __all__ = [
     "Direction",
     "Effect",
     "Event",
+    "IdentityAnswer",
     "Negotiated",
     "Octets",
     "PDataIndication",

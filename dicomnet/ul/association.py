@@ -32,7 +32,8 @@ from dicomnet.errors import (
 )
 from dicomnet.ul.events import ProviderAbortIndication, UlEvent
 from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, Role, objection
-from dicomnet.ul.negotiation import Negotiated, acceptance_fault, associate_fault, checked, pdu_fault
+from dicomnet.ul.negotiated import Negotiated
+from dicomnet.ul.negotiation import acceptance_fault, associate_fault, checked, pdu_fault
 from dicomnet.ul.states import Action, Event, State
 from dicomnet.ul.timers import OVERDUE, SUPERVISED, Timeouts, Wait
 from dicomnet.ul.transcript import Direction, Transcript

@@ -27,7 +27,8 @@ from dicomnet.ul.events import (
     ReleaseIndication,
     UlEvent,
 )
-from dicomnet.ul.negotiation import Negotiated, speaks_version_1
+from dicomnet.ul.negotiated import Negotiated
+from dicomnet.ul.negotiation import speaks_version_1
 from dicomnet.ul.states import ACTIONS, GUARDS, TRANSITIONS, Action, Effect, Event, State, Transition
 from dicomnet.ul.timers import Timeouts, Timers, Wait
 from dicomnet.ul.transcript import Direction, Step, Transcript

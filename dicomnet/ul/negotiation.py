@@ -1,52 +1,54 @@
-"""What two ends agree on: presentation contexts, roles, maximum length (PS3.8 7.1.1 and Annex D, PS3.7 D.3.3).
+"""Proposals, and what makes a proposal or its answer wrong (PS3.8 7.1.1 and Annex D, PS3.7 D.3.3).
 
-``build_request`` makes a proposal, an AcceptancePolicy answers one, and Negotiated reads the outcome off both PDUs, the
-same for either end. It reads leniently where peers are known to be careless (padded UIDs, contexts in any order or
-never proposed); what would leave the outcome in doubt is a fault, and the Association aborts. Knows no state.
+``build_request`` makes a proposal and an AcceptancePolicy answers one. What of the peer's would leave the outcome in
+doubt is a fault, and the Association aborts; what Negotiated can read safely is none, however careless. Our own PDUs
+are held to more. Knows no state.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from dicomnet import uids
-from dicomnet.codes import ContextResult
+from dicomnet.codes import ContextResult, IdentityType
 from dicomnet.errors import EncodeError, LocalProtocolError
+from dicomnet.ul.negotiated import (
+    Negotiated,
+    answers_with_proposed_syntax,
+    extended_by_class,
+    roles_by_class,
+    smaller_window,
+)
 from dicomnet.wire.audit import audit
 from dicomnet.wire.items import (
     AbstractSyntax,
     ApplicationContext,
     AsyncOperationsWindow,
+    CommonExtendedNegotiation,
+    ExtendedNegotiation,
     ImplementationClassUid,
     ImplementationVersionName,
     Item,
     MaximumLength,
     PresentationContext,
-    PresentationContextResult,
     RoleSelection,
+    UserIdentity,
+    UserIdentityResponse,
     UserInformation,
 )
 from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF, Pdu, encode_pdu
 
 __all__ = [
     "DEFAULT_MAX_LENGTH",
-    "AcceptedContext",
-    "Negotiated",
     "ProposedContext",
-    "RefusedContext",
     "RequestOptions",
     "acceptance_fault",
     "associate_fault",
     "build_request",
     "checked",
-    "clean_title",
-    "clean_uid",
-    "granted_roles",
     "pdu_fault",
-    "roles_by_class",
     "speaks_version_1",
     "user_information",
 ]
@@ -59,6 +61,8 @@ _AT_MOST_ONCE: tuple[type[Item], ...] = (
     MaximumLength,
     ImplementationClassUid,
     AsyncOperationsWindow,
+    UserIdentity,
+    UserIdentityResponse,
 )
 _SMALLEST_P_DATA = 8  # a PDV header and two bytes of fragment: the least that can carry a message (PS3.8 9.3.5)
 
@@ -74,13 +78,22 @@ class ProposedContext:
 
 @dataclass(frozen=True, slots=True)
 class RequestOptions:
-    """Everything that goes into an A-ASSOCIATE-RQ; ``extra`` are further user information sub-items."""
+    """Everything that goes into an A-ASSOCIATE-RQ.
+
+    ``async_window`` are the operations we want to have outstanding at once, and those of the acceptor we could perform
+    at once; 0 is any number, and None leaves it at one each. ``extra`` are further user information sub-items, right or
+    wrong. What comes of it all is in ``Negotiated``.
+    """
 
     called_ae_title: str
     calling_ae_title: str
     contexts: tuple[ProposedContext, ...]
     roles: tuple[RoleSelection, ...] = ()
     max_length: int = DEFAULT_MAX_LENGTH
+    async_window: tuple[int, int] | None = None
+    extended: tuple[ExtendedNegotiation, ...] = ()
+    common_extended: tuple[CommonExtendedNegotiation, ...] = ()
+    user_identity: UserIdentity | None = None
     extra: tuple[Item, ...] = ()
     implementation_class_uid: str = uids.IMPLEMENTATION_CLASS_UID
     implementation_version_name: str = uids.IMPLEMENTATION_VERSION_NAME
@@ -105,13 +118,24 @@ def build_request(options: RequestOptions) -> AAssociateRQ:
         options.max_length,
         options.implementation_class_uid,
         options.implementation_version_name,
-        (*options.roles, *options.extra),
+        _further_information(options),
     )
     return AAssociateRQ(
         called_ae_title=options.called_ae_title,
         calling_ae_title=options.calling_ae_title,
         items=(ApplicationContext(options.application_context), *contexts, information),
     )
+
+
+def _further_information(options: RequestOptions) -> Iterator[Item]:
+    if options.async_window is not None:
+        yield AsyncOperationsWindow(*options.async_window)
+    yield from options.roles
+    yield from options.extended
+    yield from options.common_extended
+    if options.user_identity is not None:
+        yield options.user_identity
+    yield from options.extra
 
 
 def user_information(
@@ -124,22 +148,13 @@ def user_information(
     return UserInformation(tuple(sorted(items, key=lambda item: item.item_type)))
 
 
-def clean_uid(text: str) -> str:
-    """A UID without the trailing NUL or space that some peers pad it with."""
-    return text.rstrip("\0 ")
-
-
-def clean_title(text: str) -> str:
-    """An AE title without its insignificant spaces (PS3.8 9.3.2)."""
-    return text.strip(" ")
-
-
 def associate_fault(pdu: AAssociateRQ | AAssociateAC) -> str | None:
     """Why this request or acceptance cannot be worked with, None if it can.
 
     Only what leaves its meaning in doubt: no context at all, a context id that is even or used twice, a context without
-    an abstract syntax or a transfer syntax, a sub-item twice that may occur once, a maximum length too small for any
-    message. Of the contexts only those of a request count: in a response the requestor knows what it has proposed.
+    an abstract syntax or a transfer syntax, a sub-item twice that may occur once (of two user identities, which was
+    checked?), a maximum length too small for any message. Of the contexts only those of a request count: in a response
+    the requestor knows what it has proposed.
     """
     occurrences = Counter(type(item) for item in (*pdu.items, *pdu.user_information))
     for kind in _AT_MOST_ONCE:
@@ -191,140 +206,62 @@ def pdu_fault(pdu: Pdu, negotiated: Negotiated | None) -> str | None:
 
 
 def acceptance_fault(request: AAssociateRQ, response: AAssociateAC) -> str | None:
-    """Why this acceptance is no answer to the request, None if it is one."""
+    """Why this acceptance of ours is no answer to the request, None if it is one.
+
+    Beside contexts nobody proposed, that is everything that grants or tells more than was asked: an operations window
+    that was not proposed or is larger, a role that was not proposed (PS3.7 D.3.3.4), an extended negotiation of a class
+    that has none in the request, an identity response that nobody wants, or one with a content where there is none to
+    give. A peer may answer like that: all of it has a safe reading, which is Negotiated's, and to abort over it would
+    help nobody.
+    """
     proposed = {context.context_id: context for context in request.presentation_contexts}
     for result in response.presentation_contexts:
         context = proposed.get(result.context_id)
         if context is None:
             return f"presentation context {result.context_id} was not proposed (PS3.8 9.3.3.2)"
-        if result.result == ContextResult.ACCEPTANCE and not _is_proposed(context, result.transfer_syntax):
+        if result.result == ContextResult.ACCEPTANCE and not answers_with_proposed_syntax(context, result):
             return f"presentation context {result.context_id} is accepted with a transfer syntax that was not proposed"
+    return (
+        _window_fault(request.find(AsyncOperationsWindow), response.find(AsyncOperationsWindow))
+        or _roles_fault(roles_by_class(request), roles_by_class(response))
+        or _extended_fault(extended_by_class(request), extended_by_class(response))
+        or _identity_fault(request.find(UserIdentity), response.find(UserIdentityResponse))
+    )
+
+
+def _window_fault(proposed: AsyncOperationsWindow | None, answered: AsyncOperationsWindow | None) -> str | None:
+    if answered is None:
+        return None
+    if proposed is None:
+        return "an asynchronous operations window that was not proposed (PS3.7 D.3.3.3)"
+    for ours, theirs in ((answered.invoked, proposed.invoked), (answered.performed, proposed.performed)):
+        if smaller_window(ours, theirs) != ours:
+            return f"an asynchronous operations window of {ours or 'any number'}, proposed was {theirs} (PS3.7 D.3.3.3)"
     return None
 
 
-def _is_proposed(context: PresentationContext, transfer_syntax: str | None) -> bool:
-    return clean_uid(transfer_syntax or "") in map(clean_uid, context.transfer_syntaxes)
+def _roles_fault(proposed: Mapping[str, RoleSelection], answered: Mapping[str, RoleSelection]) -> str | None:
+    for uid, role in answered.items():
+        if (wanted := proposed.get(uid)) is None:
+            return f"roles for {uid}, which were not proposed (PS3.7 D.3.3.4)"
+        if (role.scu == 1 and wanted.scu != 1) or (role.scp == 1 and wanted.scp != 1):
+            return f"a role for {uid} that was not proposed (PS3.7 D.3.3.4)"
+    return None
 
 
-def granted_roles(proposed: RoleSelection | None, answered: RoleSelection | None) -> tuple[bool, bool]:
-    """Whether the requestor is SCU and whether it is SCP (PS3.7 D.3.3.4); the acceptor has the roles opposite.
-
-    Without a proposal, or without an answer to it, the requestor is SCU and the acceptor SCP. A role answered with 1
-    counts only if it was proposed with 1.
-    """
-    if proposed is None or answered is None:
-        return True, False
-    return proposed.scu == answered.scu == 1, proposed.scp == answered.scp == 1
+def _extended_fault(proposed: Mapping[str, bytes], answered: Mapping[str, bytes]) -> str | None:
+    unasked = next((uid for uid in answered if uid not in proposed), None)
+    return None if unasked is None else f"extended negotiation of {unasked}, which was not proposed (PS3.7 D.3.3.5)"
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedContext:
-    """A presentation context both ends agreed on; the roles are those of our side."""
-
-    context_id: int
-    abstract_syntax: str
-    transfer_syntax: str
-    as_scu: bool
-    as_scp: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedContext:
-    """A proposed context that cannot be used. ``result`` is the peer's answer: 0 if it accepted a transfer syntax that
-    was not proposed, None if it did not answer.
-    """
-
-    context_id: int
-    abstract_syntax: str
-    result: int | None
-
-
-class Negotiated:
-    """The outcome of negotiation as seen from one end, read off the request and the acceptance."""
-
-    __slots__ = (
-        "async_window",
-        "called_ae_title",
-        "calling_ae_title",
-        "contexts",
-        "is_requestor",
-        "own_max_length",
-        "peer_implementation_uid",
-        "peer_implementation_version",
-        "peer_max_length",
-        "refused",
-        "request",
-        "response",
-    )
-
-    def __init__(self, request: AAssociateRQ, response: AAssociateAC, is_requestor: bool) -> None:
-        ours, theirs = (request, response) if is_requestor else (response, request)
-        uid = theirs.find(ImplementationClassUid)
-        version = theirs.find(ImplementationVersionName)
-        self.request = request
-        self.response = response
-        self.is_requestor = is_requestor
-        # The titles of the acceptance are reserved and not tested (PS3.8 9.3.3): those of the request count.
-        self.called_ae_title = clean_title(request.called_ae_title)
-        self.calling_ae_title = clean_title(request.calling_ae_title)
-        self.peer_max_length = theirs.max_length
-        self.own_max_length = ours.max_length
-        self.peer_implementation_uid = clean_uid(uid.uid) if uid else ""
-        self.peer_implementation_version = version.name.strip("\0 ") if version else ""
-        self.async_window = _async_window(request, response)
-        self.contexts, self.refused = _outcome(request, response, is_requestor)
-
-    def __repr__(self) -> str:
-        return (
-            f"Negotiated({self.calling_ae_title!r} -> {self.called_ae_title!r}, "
-            f"contexts={list(self.contexts.values())}, peer_max_length={self.peer_max_length})"
-        )
-
-    def for_abstract_syntax(self, uid: str) -> AcceptedContext | None:
-        """The first accepted context for this abstract syntax, in the order of the request."""
-        return next((context for context in self.contexts.values() if context.abstract_syntax == uid), None)
-
-
-def _async_window(request: AAssociateRQ, response: AAssociateAC) -> tuple[int, int]:
-    """Operations the requestor may have invoked and must be ready to perform at once; (1, 1) unless both ends spoke."""
-    proposed = request.find(AsyncOperationsWindow)
-    answered = response.find(AsyncOperationsWindow)
-    if proposed is None or answered is None:
-        return 1, 1
-    return answered.invoked, answered.performed
-
-
-def roles_by_class(pdu: AAssociateRQ | AAssociateAC) -> dict[str, RoleSelection]:
-    """The role selections of a PDU by SOP class; the first counts (PS3.7 D.3.3.4 allows one)."""
-    roles: dict[str, RoleSelection] = {}
-    for role in pdu.find_all(RoleSelection):
-        roles.setdefault(clean_uid(role.sop_class), role)
-    return roles
-
-
-def _outcome(
-    request: AAssociateRQ, response: AAssociateAC, is_requestor: bool
-) -> tuple[Mapping[int, AcceptedContext], Mapping[int, RefusedContext]]:
-    answers: dict[int, PresentationContextResult] = {}
-    for answer in response.presentation_contexts:
-        answers.setdefault(answer.context_id, answer)
-    proposed, answered = roles_by_class(request), roles_by_class(response)
-    accepted: dict[int, AcceptedContext] = {}
-    refused: dict[int, RefusedContext] = {}
-    for context in request.presentation_contexts:
-        abstract = clean_uid(context.abstract_syntax or "")
-        result = answers.get(context.context_id)
-        if result is None:
-            refused[context.context_id] = RefusedContext(context.context_id, abstract, None)
-            continue
-        if result.result != ContextResult.ACCEPTANCE or not _is_proposed(context, result.transfer_syntax):
-            refused[context.context_id] = RefusedContext(context.context_id, abstract, result.result)
-            continue
-        chosen = clean_uid(result.transfer_syntax or "")
-        scu, scp = granted_roles(proposed.get(abstract), answered.get(abstract))
-        as_scu, as_scp = (scu, scp) if is_requestor else (scp, scu)
-        accepted[context.context_id] = AcceptedContext(context.context_id, abstract, chosen, as_scu, as_scp)
-    return MappingProxyType(accepted), MappingProxyType(refused)
+def _identity_fault(identity: UserIdentity | None, answer: UserIdentityResponse | None) -> str | None:
+    if answer is None:
+        return None
+    if identity is None or not identity.response_requested:
+        return "a user identity response that was not requested (PS3.7 D.3.3.7)"
+    if answer.response and identity.identity_type in (IdentityType.USERNAME, IdentityType.USERNAME_PASSCODE):
+        return f"a user identity response with a content, for identity type {identity.identity_type} (PS3.7 D.3.3.7.2)"
+    return None
 
 
 def checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, fault: str | None = None) -> bytes:

@@ -12,25 +12,29 @@ from typing import Protocol
 
 from dicomnet import uids
 from dicomnet.codes import ContextResult, RejectResult, RejectSource
-from dicomnet.ul.negotiation import (
-    DEFAULT_MAX_LENGTH,
+from dicomnet.ul.negotiated import (
     clean_title,
     clean_uid,
+    common_extended_by_class,
     granted_roles,
     roles_by_class,
-    user_information,
+    smaller_window,
 )
+from dicomnet.ul.negotiation import DEFAULT_MAX_LENGTH, user_information
 from dicomnet.wire.items import (
     ApplicationContext,
+    AsyncOperationsWindow,
     ExtendedNegotiation,
     Item,
     PresentationContext,
     PresentationContextResult,
     RoleSelection,
+    UserIdentity,
+    UserIdentityResponse,
 )
 from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ
 
-__all__ = ["AcceptancePolicy", "Applicant", "PlainPolicy", "SupportedContext"]
+__all__ = ["AcceptancePolicy", "Applicant", "IdentityAnswer", "PlainPolicy", "SupportedContext"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,24 @@ class Applicant:
     certificate: Mapping[str, object] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityAnswer:
+    """Whether a user is let in, and what the peer is told if it wants a response (PS3.7 D.3.3.7.2).
+
+    ``response`` is the server ticket of Kerberos (type 3) or the SAML response (4); a user name or passcode (1, 2) has
+    none, and for a JSON Web Token (5) the standard names none.
+    """
+
+    accepted: bool
+    response: bytes = b""
+
+
 class AcceptancePolicy(Protocol):
-    """Decides about an association request."""
+    """Decides about an association request.
+
+    ``decide`` is called where the server reads and writes, so it must not wait for anything. If it raises, the request
+    is rejected without a reason.
+    """
 
     def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
         """The answer to this request of this applicant."""
@@ -61,45 +81,77 @@ class SupportedContext:
     """An abstract syntax we accept: transfer syntaxes with the preferred first, and the roles we are ready to take.
 
     The default suits an ordinary SCP. A receiver of UPS events is an SCU that does not open the association:
-    ``scu=True`` makes the answer to a proposal of (SCU 0, SCP 1) the same (PS3.4 CC.3.2).
+    ``scu=True`` makes the answer to a proposal of (SCU 0, SCP 1) the same (PS3.4 CC.3.2). ``specialized`` takes classes
+    we do not know, too, whose common extended negotiation names this one as a related general class (PS3.7 D.3.3.6).
     """
 
     abstract_syntax: str
     transfer_syntaxes: tuple[str, ...] = (uids.IMPLICIT_VR_LE,)
     scu: bool = False
     scp: bool = True
+    specialized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PlainPolicy:
-    """Accepts what the lists allow; None for a list of titles allows any.
+    """Accepts what the lists allow; None for a list of titles, or for a number of associations, allows any.
 
-    ``extended`` answers one SOP Class Extended Negotiation sub-item, None to leave it unanswered.
+    - ``async_window``: how many operations at once we want to invoke, and can perform; 0 is any number. The peer gets
+      no more than it proposes, and nothing if it proposes nothing: then it is one each.
+    - ``extended`` answers one SOP Class Extended Negotiation sub-item, None to leave it unanswered.
+    - ``identity`` judges the user identity, or that there is none; who is refused gets no association. Without it an
+      identity is ignored, and the peer is told nothing that sounds like a yes (PS3.7 D.3.3.7).
+    - ``associations``, ``per_address`` and ``per_title`` (the calling one) are how many the server may hold at once;
+      one more is rejected for now. They count in servers that count: see ``Applicant``.
     """
 
     supported: tuple[SupportedContext, ...]
     ae_titles: frozenset[str] | None = None
     calling: frozenset[str] | None = None
     max_length: int = DEFAULT_MAX_LENGTH
+    async_window: tuple[int, int] = (1, 1)
     answer_roles: bool = True
     extended: Callable[[ExtendedNegotiation], bytes | None] | None = None
+    identity: Callable[[UserIdentity | None, Applicant], IdentityAnswer] | None = None
+    associations: int | None = None
+    per_address: int | None = None
+    per_title: int | None = None
     implementation_class_uid: str = uids.IMPLEMENTATION_CLASS_UID
     implementation_version_name: str = uids.IMPLEMENTATION_VERSION_NAME
 
     def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
-        """Reject for a wrong application context or title (PS3.8 9.3.4), else answer each proposed context."""
+        """Reject for a wrong application context, title or user or for too many, else answer each proposed context.
+
+        The codes are those of PS3.8 9.3.4. A user is looked at last: who asks whether a passcode is right has passed
+        everything else.
+        """
         if clean_uid(request.application_context or "") != uids.APPLICATION_CONTEXT:
             return _rejection(2)
         if self.ae_titles is not None and clean_title(request.called_ae_title) not in map(clean_title, self.ae_titles):
             return _rejection(7)
         if self.calling is not None and clean_title(request.calling_ae_title) not in map(clean_title, self.calling):
             return _rejection(3)
-        return self._acceptance(request)
+        if self._is_full(applicant):
+            return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)  # local limit exceeded
+        if self.identity is None:
+            return self._acceptance(request, None)
+        user = request.find(UserIdentity)
+        answer = self.identity(user, applicant)
+        if not answer.accepted:
+            return AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 1)  # PS3.7 D.3.3.7.3
+        wanted = user is not None and user.response_requested
+        return self._acceptance(request, UserIdentityResponse(answer.response) if wanted else None)
 
-    def _acceptance(self, request: AAssociateRQ) -> AAssociateAC:
-        supported: dict[str, SupportedContext] = {}
-        for entry in self.supported:
-            supported.setdefault(entry.abstract_syntax, entry)
+    def _is_full(self, applicant: Applicant) -> bool:
+        counts = (
+            (self.associations, applicant.associations),
+            (self.per_address, applicant.of_address),
+            (self.per_title, applicant.of_title),
+        )
+        return any(limit is not None and count >= limit for limit, count in counts)
+
+    def _acceptance(self, request: AAssociateRQ, identity: UserIdentityResponse | None) -> AAssociateAC:
+        supported = self._supported(request)
         proposed = roles_by_class(request)
         roles = self._answer_roles(proposed, supported)
         results = tuple(
@@ -111,7 +163,12 @@ class PlainPolicy:
             self.max_length,
             self.implementation_class_uid,
             self.implementation_version_name,
-            (*roles.values(), *self._answer_extended(request, supported)),
+            (
+                *self._answer_window(request),
+                *roles.values(),
+                *self._answer_extended(request, supported),
+                *((identity,) if identity is not None else ()),
+            ),
         )
         # The titles and the reserved block go back as they came (PS3.8 9.3.3).
         return AAssociateAC(
@@ -120,6 +177,32 @@ class PlainPolicy:
             items=(ApplicationContext(uids.APPLICATION_CONTEXT), *results, information),
             reserved_block=request.reserved_block,
         )
+
+    def _supported(self, request: AAssociateRQ) -> dict[str, SupportedContext]:
+        """What we accept by its UID; among it, what is known by a related general class only."""
+        listed: dict[str, SupportedContext] = {}
+        for entry in self.supported:
+            listed.setdefault(entry.abstract_syntax, entry)
+        specialized: dict[str, SupportedContext] = {}
+        for uid, item in common_extended_by_class(request).items():
+            entries = (listed.get(clean_uid(related)) for related in item.related)
+            general = next((entry for entry in entries if entry is not None and entry.specialized), None)
+            if general is not None:
+                specialized[uid] = general
+        return specialized | listed
+
+    def _answer_window(self, request: AAssociateRQ) -> list[Item]:
+        """The window in the requestor's terms, in which what it invokes is what we perform (PS3.7 D.3.3.3)."""
+        window = request.find(AsyncOperationsWindow)
+        if window is None:
+            return []
+        invoked, performed = self.async_window
+        return [
+            AsyncOperationsWindow(
+                smaller_window(window.invoked, performed),
+                smaller_window(window.performed, invoked),
+            )
+        ]
 
     def _answer_roles(
         self, proposed: Mapping[str, RoleSelection], supported: Mapping[str, SupportedContext]

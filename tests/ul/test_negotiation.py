@@ -20,13 +20,16 @@ from dicomnet.ul import (
     SupportedContext,
     build_request,
 )
-from dicomnet.ul.negotiation import acceptance_fault, associate_fault, granted_roles
+from dicomnet.ul.negotiated import granted_roles
+from dicomnet.ul.negotiation import acceptance_fault, associate_fault
 from dicomnet.wire import (
     AAssociateAC,
     AAssociateRQ,
     AbstractSyntax,
     ApplicationContext,
     AsyncOperationsWindow,
+    CommonExtendedNegotiation,
+    ExtendedNegotiation,
     ImplementationClassUid,
     ImplementationVersionName,
     Item,
@@ -37,6 +40,7 @@ from dicomnet.wire import (
     TransferSyntax,
     UnknownItem,
     UserIdentity,
+    UserIdentityResponse,
     UserInformation,
     decode_pdu,
     encode_pdu,
@@ -68,12 +72,17 @@ def test_a_built_request_has_nothing_wrong_with_it() -> None:
         ProposedContext(PUSH),
         ProposedContext(EVENT),
         roles=(RoleSelection(EVENT, 0, 1),),
-        extra=(UserIdentity(1, 0, b"user"), AsyncOperationsWindow(1, 1)),
+        async_window=(0, 7),
+        extended=(ExtendedNegotiation(PUSH, b"\1"),),
+        common_extended=(CommonExtendedNegotiation(EVENT, "1.2.3", (PUSH,)),),
+        user_identity=UserIdentity(1, 0, b"user"),
+        extra=(UnknownItem(0x60, b"?"),),
     )
-    assert audit(request) == []
+    assert [finding for finding in audit(request) if finding.severity == "error"] == []
     assert decode_pdu(encode_pdu(request)) == request
     types = [item.item_type for item in request.user_information]
-    assert types == [0x51, 0x52, 0x53, 0x54, 0x55, 0x58]
+    assert types == [0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x60]
+    assert request.find(AsyncOperationsWindow) == AsyncOperationsWindow(0, 7)
 
 
 def test_contexts_without_an_id_get_the_free_odd_numbers() -> None:
@@ -190,21 +199,15 @@ def test_missing_user_information_means_no_limit_and_no_name() -> None:
     assert negotiated.peer_max_length == 0
     assert negotiated.peer_implementation_uid == ""
     assert negotiated.peer_implementation_version == ""
-    assert negotiated.async_window == (1, 1)
+    assert (negotiated.max_invoked, negotiated.max_performed) == (1, 1)
+    assert negotiated.identity_response is None
+    assert negotiated.extended == {}
 
 
 def test_titles_are_compared_without_their_spaces() -> None:
     request = AAssociateRQ("  CALLED ", " CALLING", REQUEST.items)
     negotiated = Negotiated(request, accept_of(), False)
     assert (negotiated.called_ae_title, negotiated.calling_ae_title) == ("CALLED", "CALLING")
-
-
-def test_the_async_window_is_what_the_acceptor_answered() -> None:
-    request = request_of(ProposedContext(PUSH), extra=(AsyncOperationsWindow(0, 4),))
-    answer = UserInformation((MaximumLength(0), AsyncOperationsWindow(7, 1)))
-    assert Negotiated(request, accept_of(answer), True).async_window == (7, 1)
-    assert Negotiated(request, accept_of(), True).async_window == (1, 1)
-    assert Negotiated(REQUEST, accept_of(answer), True).async_window == (1, 1)
 
 
 def test_the_outcome_cannot_be_changed_and_shows_itself() -> None:
@@ -267,7 +270,16 @@ def test_what_occurs_once_may_not_occur_twice(items: tuple[Item, ...]) -> None:
     assert associate_fault(AAssociateRQ("A", "B", (*whole.items, *items))) is not None
 
 
-@pytest.mark.parametrize("kind", [MaximumLength(0), ImplementationClassUid("1.2"), AsyncOperationsWindow(1, 1)])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        MaximumLength(0),
+        ImplementationClassUid("1.2"),
+        AsyncOperationsWindow(1, 1),
+        UserIdentity(1, 0, b"user"),
+        UserIdentityResponse(),
+    ],
+)
 def test_a_sub_item_that_occurs_once_may_not_occur_twice(kind: Item) -> None:
     assert associate_fault(accept_of(UserInformation((kind, kind)))) is not None
 
