@@ -1,4 +1,4 @@
-"""The blocking driver: one socket, no threads, ``select`` with the session's own deadlines.
+"""The blocking driver: one socket, no threads, ``poll`` with the session's own deadlines.
 
 ``connect``, and ``blocking_server`` on the other side, give a ``Link``; ``Link.run`` runs a flow to its end, and while
 it waits, requests of the peer go to the handler. Leave a link by ``with``: it releases, or aborts when an exception
@@ -10,26 +10,28 @@ peer sends meanwhile waits unread in the system, and no deadline may hold that a
 
 from __future__ import annotations
 
+import contextlib
 import select
-import socket
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
-from dicomnet.drivers.sockets import open_connection
-from dicomnet.errors import TimedOut
+from dicomnet.drivers.sockets import OpenSocket, new_transport, open_connection
+from dicomnet.drivers.transport import Transport
+from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
 from dicomnet.ul import RequestOptions, Transcript
 
+if TYPE_CHECKING:
+    import ssl
+
 __all__ = ["Link", "connect"]
 
-_RECEIVE_SIZE = 256 * 1024
-_MAX_BUFFERS = 64
-"""Buffers for one gathered write; every system takes at least 16 and Linux 1024."""
 _READ_AHEAD = 1024 * 1024
 """Bytes taken from a peer that itself reads nothing of what we are writing."""
 
@@ -37,11 +39,14 @@ _READ_AHEAD = 1024 * 1024
 class Link(BlockingLink):
     """An association over a socket. Not thread-safe: one thread at a time."""
 
-    def __init__(self, sock: socket.socket, session: Session, waits: Waits) -> None:
+    def __init__(self, transport: Transport, session: Session, waits: Waits) -> None:
         super().__init__(session)
-        self._socket: socket.socket | None = sock
+        self._transport: Transport | None = transport
         self._waits = waits
-        self._unsent: list[memoryview] = []
+        # poll, not select: a process with more than 1,024 descriptors open still works.
+        self._poller = select.poll()
+        self._awaited = select.POLLIN
+        self._poller.register(transport, self._awaited)
         self._left = time.monotonic()
         self._away = 0.0  # seconds in which nobody drove this link
 
@@ -52,7 +57,7 @@ class Link(BlockingLink):
     @property
     def closed(self) -> bool:
         """Whether the socket is closed."""
-        return self._socket is None
+        return self._transport is None
 
     def establish(self) -> None:
         """Wait until there is an association; ``connect`` and ``Listener.accept`` have done so.
@@ -68,9 +73,29 @@ class Link(BlockingLink):
 
     def close(self) -> None:
         """Close the socket without a word to the peer. ``release`` and ``abort`` are the polite ways."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def _shake_hands(self, endpoint: Endpoint, limit: float) -> None:
+        """Wait until bytes of the user can pass: a TLS handshake is part of connecting (PS3.8 9.1.1)."""
+        transport = self._transport
+        if transport is None or transport.established:
+            return
+        where = f"{endpoint.host}:{endpoint.port}"
+        try:
+            while not self.closed and not transport.established:
+                with contextlib.suppress(OSError):  # reading will tell
+                    transport.flush()
+                remaining = limit - time.monotonic()
+                if remaining <= 0:
+                    raise TimedOut(f"no TLS connection to {where} in time", wait="connect")
+                self._wait(remaining, reading=True, writing=transport.blocked)
+            if self.closed:
+                raise ConnectFailed(f"no connection to {where}: {transport.fault or 'closed by the peer'}")
+        except BaseException:
+            self.close()
+            raise
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
@@ -91,14 +116,14 @@ class Link(BlockingLink):
             self._send()
             if self._session.close_wanted:
                 self._close_transport()
-            over = self._socket is None or (until is not None and now >= until)
+            over = self._transport is None or (until is not None and now >= until)
             if not self._session.runnable and (over or done()):
                 return
             self._receive(until)
 
     def _drive_to_close(self) -> None:
         """Let the last PDUs pass; the peer closes, or ARTIM ends the wait (PS3.8 9.1.5)."""
-        self._drive(lambda: self._socket is None)
+        self._drive(lambda: self.closed)
 
     def _run_calls(self) -> None:
         for run, function in self._session.take_calls():
@@ -111,39 +136,31 @@ class Link(BlockingLink):
 
     def _send(self) -> None:
         """Write everything there is; while the peer does not read, go on reading, so that two writers cannot lock."""
-        self._unsent += [memoryview(part) for part in self._session.data_to_send() if len(part)]
+        parts = self._session.data_to_send()
+        transport = self._transport
+        if transport is not None and (parts or transport.blocked):
+            try:
+                transport.send(parts)
+                if transport.blocked:
+                    self._insist(transport)
+            except OSError:
+                self._read_rest()
+        self._session.flushed()
+
+    def _insist(self, transport: Transport) -> None:
+        """Wait for a peer that reads slower than we write, as long as it takes something now and then."""
         patience = self._waits.send
         limit = None if patience is None else time.monotonic() + patience
         room = _READ_AHEAD
-        while self._unsent and self._socket is not None:
-            try:
-                sent = self._socket.sendmsg(self._unsent[:_MAX_BUFFERS])
-            except BlockingIOError:
-                sent = 0
-            except OSError:  # a reset and an end of file mean the same here (Evt17)
-                self._read_rest()
-                break
-            if sent:
-                self._drop(sent)
+        while transport.blocked and not self.closed:
+            if transport.flush():
                 limit = None if patience is None else time.monotonic() + patience
                 continue
-            if limit is not None and time.monotonic() >= limit:
+            remaining = None if limit is None else limit - time.monotonic()
+            if remaining is not None and remaining <= 0:
                 self._stalled()
-                break
-            remaining = None if limit is None else max(0.0, limit - time.monotonic())
-            room -= self._wait(remaining, reading=room > 0, writing=True)
-        if not self._unsent or self._socket is None:
-            self._unsent.clear()
-            self._session.flushed()
-
-    def _drop(self, sent: int) -> None:
-        while sent:
-            first = self._unsent[0]
-            if sent < len(first):
-                self._unsent[0] = first[sent:]
                 return
-            sent -= len(first)
-            del self._unsent[0]
+            room -= self._wait(remaining, reading=room > 0, writing=True)
 
     def _receive(self, until: float | None) -> None:
         """Wait for bytes until the next deadline; not at all when a flow can go on."""
@@ -151,31 +168,32 @@ class Link(BlockingLink):
         if not self._session.runnable:
             moments = [when for when in (until, self._session.next_deadline()) if when is not None]
             timeout = max(0.0, min(moments) - self._now()) if moments else None
-        self._wait(timeout, reading=not self._session.congested)
+        blocked = self._transport is not None and self._transport.blocked
+        self._wait(timeout, reading=not self._session.congested, writing=blocked)
 
     def _wait(self, timeout: float | None, *, reading: bool, writing: bool = False) -> int:
         """Wait for the socket; read what has come. The number of bytes read."""
-        if self._socket is None:
+        transport = self._transport
+        if transport is None:
             return 0
-        # poll, not select: a process with more than 1,024 descriptors open still works.
-        poller = select.poll()
-        poller.register(self._socket, (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0))
+        awaited = (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0)
+        if awaited != self._awaited:
+            self._poller.modify(transport, awaited)
+            self._awaited = awaited
         # Rounded up, so that a deadline has really passed when poll returns for it.
-        events = poller.poll(None if timeout is None else int(timeout * 1000) + 1 if timeout else 0)
-        return self._read() if any(event & ~select.POLLOUT for _, event in events) else 0
+        events = self._poller.poll(None if timeout is None else int(timeout * 1000) + 1 if timeout else 0)
+        return self._read() if events and events[0][1] & ~select.POLLOUT else 0
 
     def _read(self) -> int:
-        if self._socket is None:
+        transport = self._transport
+        if transport is None:
             return 0
-        try:
-            data = self._socket.recv(_RECEIVE_SIZE)
-        except BlockingIOError:
+        data = transport.recv()
+        if data is None:
             return 0
-        except OSError:
-            data = b""
         if data:
             self._session.receive_data(data, self._now())
-        else:
+        if not data or transport.over:
             self._close_transport()
         return len(data)
 
@@ -193,11 +211,12 @@ class Link(BlockingLink):
         self._close_transport()
 
     def _close_transport(self) -> None:
-        if self._socket is None:
+        if self._transport is None:
             return
+        fault = self._transport.fault
         self.close()
         now = self._now()
-        self._session.receive_eof(now)
+        self._session.receive_eof(now, fault)
         self._session.advance(now)
 
 
@@ -212,14 +231,20 @@ def connect(
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
     record_pdus: bool = False,
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+    open_socket: OpenSocket | None = None,
 ) -> Link:
     """Open an association to ``endpoint``.
 
     An empty called title in ``options`` is taken from the endpoint. ``handler`` serves what the peer asks meanwhile,
-    ``record_pdus`` keeps received PDUs for ``await_pdu``.
+    ``record_pdus`` keeps received PDUs for ``await_pdu``. ``tls`` is a context as ``drivers.tls.client_context`` makes
+    it, ``server_name`` whom its certificate must name if that is not the endpoint's host. ``open_socket`` makes the
+    connection, through a proxy or to a Unix socket, in place of ``socket.create_connection``; it is given the endpoint
+    and ``Waits.connect``, and ``source_host`` is for it to know.
 
     Raises:
-        ConnectFailed: no connection.
+        ConnectFailed: no connection, or no TLS on it.
         TimedOut: ``waits.connect`` or ``waits.associate`` ran out.
         Rejected, Aborted, ConnectionLost: what the peer did instead of accepting.
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
@@ -236,7 +261,9 @@ def connect(
         one_pdv_per_pdu=one_pdv_per_pdu,
         record_pdus=record_pdus,
     )
-    sock = open_connection(endpoint, waits, source_host)
-    link = Link(sock, session, waits)
+    until = None if waits.connect is None else time.monotonic() + waits.connect
+    sock = open_connection(endpoint, waits, source_host, open_socket)
+    link = Link(new_transport(sock, endpoint, tls, server_name), session, waits)
+    link._shake_hands(endpoint, time.monotonic() + waits.request if until is None else until)
     link.establish()
     return link

@@ -12,7 +12,8 @@ from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.blocking import Link
 from dicomnet.drivers.common import Waits
 from dicomnet.drivers.session import Session
-from dicomnet.drivers.sockets import open_listener, prepare
+from dicomnet.drivers.sockets import open_listener, peer_address, prepare
+from dicomnet.drivers.transport import PlainTransport
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
 from dicomnet.ul import AcceptancePolicy, Association, Role
@@ -66,13 +67,13 @@ class Listener:
         association = Association(Role.ACCEPTOR, limits=self._pdu_limits, timeouts=self._waits.timeouts())
         session = Session(
             association,
-            address=str(address[0]),
+            address=peer_address(address),
             handler=self._handler,
             policy=self._policy,
             response_timeout=self._waits.response,
             limits=self._message_limits,
         )
-        link = Link(sock, session, self._waits)
+        link = Link(PlainTransport(sock), session, self._waits)
         link.establish()
         return link
 

@@ -80,6 +80,7 @@ class Session:
         """Why there is no association (any more); None while it lives and after an orderly release."""
         self.released = False
         self._released_by_peer = False
+        self._lost: DicomNetError | None = None  # why the transport failed, if it said so
         self._desk = Desk(handler or handle_by_type({}), self.exchange, self.id)
         self._policy = policy
         self._flows = Stepper(association, self.exchange, self._why_ended, response_timeout=response_timeout)
@@ -168,9 +169,10 @@ class Session:
         """Bytes from the peer; raises nothing for what they are."""
         self.association.receive_data(data, now)
 
-    def receive_eof(self, now: float) -> None:
-        """The transport connection is closed, by the peer or by us."""
-        self.association.receive_eof(now)
+    def receive_eof(self, now: float, error: DicomNetError | None = None) -> None:
+        """The transport connection is closed, by the peer or by us; ``error`` may say more about it (such as TLS)."""
+        self._lost = error
+        self.association.receive_eof(now, error)
 
     def flushed(self) -> None:
         """All of ``data_to_send`` has been handed to the transport: whoever waited for that goes on."""
@@ -228,7 +230,8 @@ class Session:
     def _settle(self, now: float) -> None:
         """What is left to do when every flow waits: notice the end, or bring it about."""
         if self.association.is_over and not self.ended:  # ARTIM in Sta2 ends it without an indication
-            self._end(self.association.error or ConnectionLost("the connection closed before there was an association"))
+            lost = self._lost or ConnectionLost("the connection closed before there was an association")
+            self._end(self.association.error or lost)
         if self.busy or self.ended:
             return
         if self._release_wanted and self.association.state is State.STA6:

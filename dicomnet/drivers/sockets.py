@@ -5,15 +5,35 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
 from dicomnet.errors import ConnectFailed, TimedOut
 
-__all__ = ["open_connection", "open_listener", "prepare", "reason_of", "why_not"]
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = [
+    "OpenSocket",
+    "new_transport",
+    "open_connection",
+    "open_listener",
+    "peer_address",
+    "prepare",
+    "reason_of",
+    "why_not",
+]
+
+OpenSocket: TypeAlias = Callable[[Endpoint, float | None], socket.socket]
+"""Makes a connected stream socket, within so many seconds if given; may raise OSError."""
 
 
-def open_connection(endpoint: Endpoint, waits: Waits, source_host: str | None) -> socket.socket:
-    """A connection to the endpoint.
+def open_connection(
+    endpoint: Endpoint, waits: Waits, source_host: str | None, open_socket: OpenSocket | None = None
+) -> socket.socket:
+    """A connection to the endpoint, made by ``open_socket`` if that is given.
 
     Raises:
         ConnectFailed: there is none to be had.
@@ -22,7 +42,10 @@ def open_connection(endpoint: Endpoint, waits: Waits, source_host: str | None) -
     where = f"{endpoint.host}:{endpoint.port}"
     source = None if source_host is None else (source_host, 0)
     try:
-        sock = socket.create_connection((endpoint.host, endpoint.port), waits.connect, source)
+        if open_socket is not None:
+            sock = open_socket(endpoint, waits.connect)
+        else:
+            sock = socket.create_connection((endpoint.host, endpoint.port), waits.connect, source)
     except TimeoutError as error:
         if waits.connect is None:
             raise ConnectFailed(f"no connection to {where}: timed out") from error
@@ -31,6 +54,28 @@ def open_connection(endpoint: Endpoint, waits: Waits, source_host: str | None) -
         raise ConnectFailed(why_not(endpoint, source_host, error)) from error
     prepare(sock)
     return sock
+
+
+def new_transport(
+    sock: socket.socket, endpoint: Endpoint, tls: ssl.SSLContext | None, server_name: str | None
+) -> Transport:
+    """The transport of a requestor over a connected socket, which is closed if there can be none.
+
+    Raises:
+        ConnectFailed: the TLS context has no use for the name of the server.
+    """
+    if tls is None:
+        return PlainTransport(sock)
+    try:
+        return TlsTransport(sock, tls, server_side=False, server_name=server_name or endpoint.host)
+    except (OSError, ValueError) as error:
+        sock.close()
+        raise ConnectFailed(f"no TLS connection to {endpoint.host}:{endpoint.port}: {error}") from error
+
+
+def peer_address(address: object) -> str:
+    """Who is at the other end, of what ``accept`` says; ``local`` for sockets that have no addresses."""
+    return str(address[0]) if isinstance(address, tuple) else "local"
 
 
 def open_listener(host: str, port: int) -> socket.socket:

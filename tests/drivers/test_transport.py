@@ -1,0 +1,115 @@
+"""Transports: bytes in and out of a socket pair without waiting, partial writes, ends."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from dicomnet.drivers.transport import PlainTransport
+
+Pair = tuple[PlainTransport, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.settimeout(10)
+    transport = PlainTransport(ours)
+    yield transport, theirs
+    transport.close()
+    theirs.close()
+
+
+def test_nothing_has_come(pair: Pair) -> None:
+    transport, _ = pair
+    assert transport.recv() is None
+    assert transport.established
+    assert transport.certificate is None
+
+
+def test_what_comes_and_then_the_end(pair: Pair) -> None:
+    transport, theirs = pair
+    theirs.sendall(b"one")
+    assert transport.recv() == b"one"
+    theirs.close()
+    assert transport.recv() == b""
+    assert transport.recv() == b""
+    assert transport.fault is None
+
+
+def test_a_reset_is_an_end() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    ours.sendall(b"unread")
+    theirs.close()  # with a reset, since something was not read
+    transport = PlainTransport(ours)
+    assert transport.recv() == b""
+    with pytest.raises(BrokenPipeError):
+        transport.send([b"x"])
+    transport.close()
+
+
+def test_many_buffers_leave_in_order_whole_or_in_parts(pair: Pair) -> None:
+    """More than one gathered write takes, of sizes that end anywhere, and none of them empty or copied."""
+    transport, theirs = pair
+    numbers = count()
+    parts = [b"", *(memoryview(bytes([next(numbers) % 251]) * size) for size in (1, 0, 3, 70_000, 5) * 300)]
+    wanted = b"".join(parts)
+    sent = transport.send(parts)
+    assert transport.blocked
+    assert 0 < sent < len(wanted)
+    assert transport.unsent == len(wanted) - sent
+    received = bytearray()
+    while transport.blocked:
+        assert transport.flush() == 0
+        received += theirs.recv(1 << 20)
+        transport.flush()
+        assert transport.unsent + sent <= len(wanted)
+    transport.send([])
+    transport.close()
+    while data := theirs.recv(1 << 20):
+        received += data
+    assert received == wanted
+
+
+def test_one_call_does_not_write_without_end(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader as fast as we are must not keep an event loop from everybody else."""
+    monkeypatch.setattr("dicomnet.drivers.transport._TURN", 1000)
+    transport, theirs = pair
+    assert transport.send([bytes(600)] * 3 + [bytes(600)] * 300) < 600 * 303
+    assert transport.blocked
+    while transport.blocked:
+        transport.flush()
+        theirs.recv(1 << 20)
+
+
+def test_what_waits_is_lost_when_it_closes(pair: Pair) -> None:
+    transport, _ = pair
+    transport.send([bytes(8_000_000)])
+    assert transport.blocked
+    transport.close()
+    assert not transport.blocked
+    assert transport.fileno() == -1
+
+
+def test_reads_grow_with_what_comes(pair: Pair) -> None:
+    transport, theirs = pair
+    sizes = []
+    for _ in range(3):
+        theirs.setblocking(False)
+        sent = 0
+        while True:
+            try:
+                sent += theirs.send(bytes(65536))
+            except BlockingIOError:
+                break
+        while data := transport.recv():
+            sizes.append(len(data))
+            sent -= len(data)
+        assert sent == 0
+    assert max(sizes) > 65536
