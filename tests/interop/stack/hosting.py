@@ -1,0 +1,120 @@
+"""Our side as acceptor: an asyncio server in a thread of its own, for peers that are programs or block their caller."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydicom.dataset import Dataset
+
+from dicomnet import flows
+from dicomnet.dimse import status as statuses
+from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.messages import (
+    NActionRequest,
+    NCreateRequest,
+    NDeleteRequest,
+    NEventReportRequest,
+    NGetRequest,
+    NSetRequest,
+    Request,
+)
+from dicomnet.drivers.aio_server import Server, serve
+from dicomnet.flows import Flow
+from dicomnet.handlers import Handler, Peer, handle_by_type
+from dicomnet.uids import new_uid
+from dicomnet.ul import AcceptancePolicy
+from dicomnet.wire import PduLimits
+
+from ..processes import PATIENCE
+from .peers import HOST
+
+
+class Hosted:
+    """Serves associations while it is a context. What goes wrong in its thread is raised at the end."""
+
+    def __init__(self, policy: AcceptancePolicy, handler: Handler, *, max_length: int = 16384, **more: Any) -> None:
+        self._arguments = (HOST, 0, policy)
+        self._more = {"handler": handler, "pdu_limits": PduLimits(p_data=max_length), **more}
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.server: Server | None = None
+        self.port = 0
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failure:  # noqa: BLE001 - kept for the thread that waits
+            self._failure = failure
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        async with await serve(*self._arguments, **self._more) as self.server:
+            self.port = self.server.port
+            self._ready.set()
+            await self._over.wait()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(PATIENCE)
+        self._raise()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._loop is not None
+        assert self._over is not None
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(PATIENCE)
+        self._raise()
+        assert not self._thread.is_alive(), "the server has not come to its end"
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+class NormalizedServices:
+    """Serves the six N- services on instances that it keeps; ``asked`` are the requests as they came."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Any] = {}
+        self.asked: list[Request] = []
+
+    @property
+    def handlers(self) -> Mapping[type[Request], Handler]:
+        served = (NCreateRequest, NSetRequest, NGetRequest, NActionRequest, NEventReportRequest, NDeleteRequest)
+        return dict.fromkeys(served, self.handle)
+
+    @property
+    def handler(self) -> Handler:
+        return handle_by_type(self.handlers)
+
+    def handle(self, request: Any, peer: Peer) -> Flow[None]:
+        self.asked.append(request)
+        if isinstance(request, NCreateRequest):
+            instance = request.instance or new_uid()
+            self.held[instance] = request.dataset()
+            yield from flows.send(reply(request, instance=instance, data_set=self.held[instance]))
+        elif request.instance not in self.held:
+            yield from flows.send(reply(request, statuses.NO_SUCH_SOP_INSTANCE))
+        elif isinstance(request, NSetRequest):
+            self.held[request.instance].update(request.dataset())
+            yield from flows.send(reply(request, data_set=self.held[request.instance]))
+        elif isinstance(request, NGetRequest):
+            held, found = self.held[request.instance], Dataset()
+            for tag in request.attributes or tuple(held.keys()):
+                if tag in held:
+                    found[tag] = held[tag]
+            yield from flows.send(reply(request, data_set=found))
+        elif isinstance(request, NDeleteRequest):
+            del self.held[request.instance]
+            yield from flows.send(reply(request))
+        else:  # N-ACTION and N-EVENT-REPORT: what came goes back
+            yield from flows.send(reply(request, data_set=request.dataset()))
