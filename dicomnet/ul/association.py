@@ -253,10 +253,12 @@ class Association:
         now: float,
         *,
         one_pdv_per_pdu: bool = False,
+        last: bool = True,
     ) -> None:
         """Send a message, or the part of it that is not None (Evt9), in PDUs the peer can take.
 
-        The buffers are not copied: leave them alone until ``data_to_send`` is sent.
+        The buffers are not copied: leave them alone until ``data_to_send`` is sent. Unless ``last``, more of the data
+        set follows.
 
         Raises:
             LocalProtocolError: the state does not allow it, the context is not accepted, or both parts are None.
@@ -267,7 +269,7 @@ class Association:
         if command is None and data is None:
             raise LocalProtocolError("neither a command nor a data set to send")
         limit = self.negotiated.peer_max_length
-        output = fragment_message(context_id, command, data, limit, one_pdv_per_pdu=one_pdv_per_pdu)
+        output = fragment_message(context_id, command, data, limit, one_pdv_per_pdu=one_pdv_per_pdu, last=last)
         self._machine.timers.restart(Wait.IDLE, now)
         self._machine.fire(Event.EVT9, Occasion(now, output=output))
 

@@ -73,11 +73,13 @@ def fragment_message(
     max_length: int,
     *,
     one_pdv_per_pdu: bool = False,
+    last: bool = True,
 ) -> list[bytes | memoryview]:
     """A message, or the part of it that is not None, as P-DATA-TF PDUs in buffers to be sent one after the other.
 
     ``max_length`` is what the peer announced, 0 for no limit. Command and data set share a PDU if both fit into one,
-    unless ``one_pdv_per_pdu``. The payload is not copied: leave it alone until it is sent.
+    unless ``one_pdv_per_pdu``. The payload is not copied: leave it alone until it is sent. Unless ``last``, more of the
+    data set follows, with neither command nor another message in between (PS3.8 E.1).
 
     Raises:
         EncodeError: a field cannot hold its value, or the peer takes no fragment at all.
@@ -86,7 +88,7 @@ def fragment_message(
     if command is not None and data is not None and not one_pdv_per_pdu:
         both = (
             Pdv(context_id, memoryview(command).cast("B"), _COMMAND | _LAST),
-            Pdv(context_id, memoryview(data).cast("B"), _LAST),
+            Pdv(context_id, memoryview(data).cast("B"), _LAST if last else 0),
         )
         length = sum(6 + len(pdv.payload) for pdv in both)
         if length <= limit:
@@ -96,7 +98,7 @@ def fragment_message(
     if command is not None:
         buffers += pack_p_data_tf(context_id, _COMMAND, command, limit)
     if data is not None:
-        buffers += pack_p_data_tf(context_id, 0, data, limit)
+        buffers += pack_p_data_tf(context_id, 0, data, limit, last)
     return buffers
 
 

@@ -51,6 +51,12 @@ def test_parts_that_are_none_are_not_sent() -> None:
     assert fragment_message(1, None, None, 100) == []
 
 
+def test_a_data_set_in_parts_has_its_last_fragment_in_the_last() -> None:
+    parts = [*fragment_message(1, b"cmd!", b"data", 20, last=False), *fragment_message(1, None, bytes(20), 20)]
+    controls = [pdv.control for pdu in pdus_of(parts) for pdv in pdu.pdvs]
+    assert controls == [3, 0, 0, 2]
+
+
 def test_no_limit_of_the_peer_leaves_ours() -> None:
     for maximum in (0, 0xFFFF_FFFF):
         pdus = pdus_of(fragment_message(1, b"cmd!", bytes(3 << 20), maximum))
