@@ -27,7 +27,7 @@ from tests.bench.candidates import COLUMNS, Case, Work
 from tests.bench.datasets import SAMPLES, Sample, elements_in, shrunk
 from tests.bench.timing import Goal, Row, at_least, at_most, interleaved, lines
 
-__all__ = ["main"]
+__all__ = ["main", "processor"]
 
 _SMALL = ("a", "b")
 _SLOW = ("d", "f")  # seconds a call: what is not the question is left out in the second encoding
@@ -53,23 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in _head(peer, missing):
             print(line)
         for sample in samples:
-            for line in _measure(sample, kernels, peer, options.rounds, options.seconds):
+            for line in _measure(sample, kernels, peer, options.rounds, options.seconds, not options.quick):
                 print(line, flush=True)
         if "c" in options.samples:
-            for line in memory.report(samples[options.samples.index("c")], kernels):
+            for line in memory.report(samples[options.samples.index("c")], kernels, not options.quick):
                 print(line, flush=True)
     return 0
 
 
 def _head(peer: dcmtk.Dcmtk | None, missing: str) -> Iterator[str]:
-    yield f"{_processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
+    yield f"{processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
     yield f"Python {platform.python_version()}, pydicom {pydicom.__version__}, dicomnet {dicomnet.__version__}"
     yield f"DCMTK {peer.version}" if peer else "DCMTK is not measured: no g++ that finds its headers (libdcmtk-dev)"
     if missing:
         yield f"cython is not measured: {missing}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What this machine calculates with."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -78,7 +79,7 @@ def _processor() -> str:
 
 
 def _measure(
-    sample: Sample, kernels: dict[str, ModuleType], peer: dcmtk.Dcmtk | None, rounds: int, seconds: float
+    sample: Sample, kernels: dict[str, ModuleType], peer: dcmtk.Dcmtk | None, rounds: int, seconds: float, judged: bool
 ) -> Iterator[str]:
     dataset: Dataset | None = sample.dataset()
     assert dataset is not None
@@ -107,7 +108,7 @@ def _measure(
         found[work] = explicit, implicit
         rows.append(Row(work.value, explicit, list(_goals(sample.name, work, explicit, found))))
         rows.append(Row("    implicit VR", implicit, list(_implicit_goals(explicit, implicit))))
-    yield from lines(rows, COLUMNS, base="pydicom")
+    yield from lines(rows, COLUMNS, base="pydicom", judged=judged)
 
 
 def _goals(sample: str, work: Work, now: _Figures, found: Mapping[Work, tuple[_Figures, _Figures]]) -> Iterator[Goal]:

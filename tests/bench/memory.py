@@ -25,7 +25,7 @@ _LIMIT = 2.0
 _KEPT = 32  # data sets, of which the resident size is taken
 
 
-def report(sample: Sample, kernels: dict[str, ModuleType]) -> Iterator[str]:
+def report(sample: Sample, kernels: dict[str, ModuleType], judged: bool) -> Iterator[str]:
     """The lines of a table."""
     case = Case(sample, sample.dataset(), False, kernels, None)
     yield ""
@@ -35,7 +35,7 @@ def report(sample: Sample, kernels: dict[str, ModuleType]) -> Iterator[str]:
         peaks = [traced(case, name, read) for read in (False, True)]
         resident = [_fresh(sample, name, read) for read in (False, True)]
         cells = "".join("-".rjust(16) if cell is None else f"{cell:16.2f}" for cell in [*peaks, *resident])
-        missed = name == "cython" and any(cell is not None and cell > _LIMIT for cell in [*peaks, *resident])
+        missed = judged and name == "cython" and any(cell is not None and cell > _LIMIT for cell in [*peaks, *resident])
         yield f"{name:10}{cells}{'  MISSED' if missed else ''}"
 
 

@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *_associate_rows(bodies, rounds, seconds),
         *_command_rows(rounds, seconds),
     ]
-    print("\n".join(lines(rows, _COLUMNS, base="pynetdicom")))
+    print("\n".join(lines(rows, _COLUMNS, base="pynetdicom", judged=not options.quick)))
     return 0
 
 

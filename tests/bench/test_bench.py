@@ -13,17 +13,21 @@ import pytest
 
 from fuzz.kernel.bodies import all_bodies
 from tests.bench import dcmtk
-from tests.bench.candidates import COLUMNS, Work
+from tests.bench.candidates import COLUMNS
+from tests.bench.candidates import Work as CodecWork
 from tests.bench.datasets import SAMPLES, elements_in
+from tests.bench.net import tools
+from tests.bench.net.work import Work
 from tests.bench.timing import Row, at_least, at_most, interleaved, lines, medians, short_time
 
 ROOT = Path(__file__).parents[2]
 
 
-def run(module: str) -> str:
-    command = [sys.executable, "-m", module, "--quick"]
+def run(module: str, *words: str) -> str:
+    command = [sys.executable, "-m", module, "--quick", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
     assert (done.returncode, done.stderr) == (0, "")
+    assert not re.search("reached|MISSED", done.stdout)  # what was not measured is not judged
     return done.stdout
 
 
@@ -33,17 +37,36 @@ def test_the_codec_table_is_complete(missing: Callable[[str], NoReturn]) -> None
     assert [table.split(":")[0] for table in tables[1:]] == [*SAMPLES, "c"]
     expected = {*COLUMNS} - ({"DCMTK"} - {"DCMTK" if dcmtk.is_there() else ""}) - ({"cython"} - {*all_bodies()[0]})
     for table, sample in zip(tables[1:], SAMPLES.values(), strict=False):
-        rows = [line for line in table.splitlines() if re.match(r"(?!    reached|    MISSED)", line)][2:]
-        names = [work.value for work in Work if work is Work.ENCODE or not sample.encode_only]
+        rows = [line for line in table.splitlines() if re.match(r"(?!    unjudged)", line)][2:]
+        names = [work.value for work in CodecWork if work is CodecWork.ENCODE or not sample.encode_only]
         assert [row.split("  ")[0] for row in rows[::2]] == names
         assert [row.strip().split("  ")[0] for row in rows[1::2]] == ["implicit VR"] * len(names)
         for work, row in zip(names, rows[::2], strict=True):
             figures = re.findall(r"[0-9.]+ [mun]?s\b", row)
-            assert len(figures) == len(expected - ({"DCMTK"} if work == Work.AGAIN.value else set())), row
+            assert len(figures) == len(expected - ({"DCMTK"} if work == CodecWork.AGAIN.value else set())), row
     assert re.search(r"^python( +[0-9.]+){2}", tables[-1], re.MULTILINE)
     if not dcmtk.is_there():
         missing("the headers of DCMTK are not here (libdcmtk-dev, g++)")
     assert re.search(r"^DCMTK 3\.", tables[0], re.MULTILINE)
+
+
+@pytest.mark.parametrize("table", ["exchanges", "stores"])
+def test_the_net_tables_are_complete(table: str, missing: Callable[[str], NoReturn]) -> None:
+    head, printed, _ = run("tests.bench.net", "--only", table).split("\n\n")
+    assert re.search(r"all clients on CPU \d+, all servers on CPU \d+", head)
+    _, *rows = (line for line in printed.splitlines() if not line.startswith("    unjudged"))
+    there = tools.are_there()
+    if table == "exchanges":
+        names = [work.value for work in Work if work is not Work.STORE]
+        peers = {Work.ECHO.value: there, Work.ASSOCIATE.value: there and dcmtk.is_there()}
+        expected = [4 + peers.get(name, False) for name in names]
+    else:
+        names = [f"C-STORE {what}, {size} KiB PDUs" for size in (128, 16) for what in ("1 x 1 MiB", "2 x 64 KiB")]
+        expected = [4 + 3 * there] * 4
+    assert [row.split("  ")[0] for row in rows] == names
+    assert [len(re.findall(r"[0-9.]+ [mun]?s\b", row)) for row in rows] == expected, printed
+    if not there or not dcmtk.is_there():
+        missing("DCMTK or its headers are not here (dcmtk, libdcmtk-dev, g++)")
 
 
 @pytest.mark.parametrize(("name", "elements"), [("a", 61), ("b", 40), ("c", 120)])
@@ -82,6 +105,7 @@ def test_a_missed_goal_is_marked() -> None:
         "copy  1 ms  2 us     500x     -",
         "    reached  500x old (goal 400x)",
     ]
+    assert lines([row], ["old"], judged=False)[2] == "    unjudged  500x old (goal 400x)"
     missed = Row("copy", {}, [at_least(3, 2.0, 1.0, "old", bound=1.0), at_most(1e-3, 2e-3, "2x memcpy")])
     assert lines([missed], ["old"])[2:] == [
         "    MISSED   2x old (goal 3x; a bare copy of the bytes: 2x)",

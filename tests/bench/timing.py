@@ -78,7 +78,7 @@ def at_least(factor: float, slow: float, fast: float, than: str, bound: float | 
 
     ``bound`` is the time of a bare copy: where even that misses the goal, the line says what it reaches.
     """
-    text = f"{_ratio(slow / fast)} {than} (goal {factor:g}x"
+    text = f"{_ratio(slow / fast)} {than} (goal {factor:.3g}x"
     if bound is not None and slow < factor * bound:
         text += f"; a bare copy of the bytes: {_ratio(slow / bound)}"
     return Goal(f"{text})", slow >= factor * fast)
@@ -110,11 +110,15 @@ def _ratio(value: float) -> str:
     return f"{value:.3g}x" if value < 1000 else f"{value:,.0f}x"
 
 
-def lines(rows: Sequence[Row], columns: Sequence[str], *, base: str | None = None) -> list[str]:
+def lines(rows: Sequence[Row], columns: Sequence[str], *, base: str | None = None, judged: bool = True) -> list[str]:
     """The table: a line for each row, under it its goals, ``MISSED`` before one that is not reached.
 
-    With ``base`` every figure is followed by how many times as fast as that column it is.
+    With ``base`` every figure is followed by how many times as fast as that column it is. Without ``judged``, for
+    figures that measure nothing, no goal is called reached or missed.
     """
+
+    def verdict(goal: Goal) -> str:
+        return "unjudged" if not judged else "reached" if goal.reached else "MISSED "
 
     def cell(row: Row, column: str) -> str:
         seconds, compared = row.seconds.get(column), row.seconds.get(base) if base else None
@@ -134,5 +138,5 @@ def lines(rows: Sequence[Row], columns: Sequence[str], *, base: str | None = Non
         text.append("  ".join(cells).rstrip())
         if index:
             goals = rows[index - 1].goals
-            text += [f"    {'reached' if goal.reached else 'MISSED '}  {goal.text}" for goal in goals]
+            text += [f"    {verdict(goal)}  {goal.text}" for goal in goals]
     return text

@@ -1,0 +1,136 @@
+"""Our own candidates, what they have in common: what is proposed and accepted, and both sides of each work as flows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+from dicomnet import flows
+from dicomnet.dataset import DataSetLimits
+from dicomnet.dimse import status
+from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.exchange import MessageLimits
+from dicomnet.dimse.messages import (
+    CFindRequest,
+    CFindResponse,
+    CStoreRequest,
+    CStoreResponse,
+    EncodedDataSet,
+    NCreateRequest,
+    NCreateResponse,
+    NGetRequest,
+    NGetResponse,
+    Request,
+)
+from dicomnet.drivers.common import Endpoint
+from dicomnet.flows import Flow
+from dicomnet.handlers import Handler, Peer, handle_by_type
+from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext, Transcript
+from tests.bench.net.work import (
+    CLASSES,
+    CT,
+    EXPLICIT,
+    INSTANCE,
+    MATCHES,
+    SYNTAXES,
+    TITLE,
+    UPS_PULL,
+    UPS_PUSH,
+    Work,
+    identifier,
+    workitem,
+)
+
+__all__ = ["LIMITS", "endpoint", "handler", "operation", "options", "policy", "sizes"]
+
+
+LIMITS = MessageLimits(data_set=DataSetLimits(max_bytes=1 << 28))
+"""Of a server: the objects of C-STORE are received whole."""
+
+
+def endpoint(port: int) -> Endpoint:
+    """Where the server is."""
+    return Endpoint(TITLE, "127.0.0.1", port)
+
+
+def options(work: str, max_length: int) -> RequestOptions:
+    """What a client proposes."""
+    classes = CLASSES[:1] if work == Work.ASSOCIATE else CLASSES
+    contexts = tuple(ProposedContext(uid, SYNTAXES) for uid in classes)
+    return RequestOptions(TITLE, TITLE, contexts, max_length=max_length)
+
+
+def policy(max_length: int) -> PlainPolicy:
+    """What a server accepts."""
+    return PlainPolicy(tuple(SupportedContext(uid, SYNTAXES) for uid in CLASSES), max_length=max_length)
+
+
+def handler() -> Handler:
+    """What a server answers."""
+    held, match = workitem(), identifier()
+
+    def create(request: Request, _: Peer) -> Flow[None]:
+        yield from flows.send(reply(request))
+
+    def get(request: Request, _: Peer) -> Flow[None]:
+        yield from flows.send(reply(request, data_set=held))
+
+    def find(request: Request, _: Peer) -> Flow[None]:
+        for _match in range(MATCHES):
+            yield from flows.send(reply(request, status.PENDING, data_set=match))
+        yield from flows.send(reply(request))
+
+    def store(request: Request, _: Peer) -> Flow[None]:
+        yield from flows.send(reply(request))
+
+    return handle_by_type({NCreateRequest: create, NGetRequest: get, CFindRequest: find, CStoreRequest: store})
+
+
+def operation(work: str, path: str) -> Callable[[], Flow[None]]:
+    """One operation of a client, its response looked at."""
+    held, match = workitem(), identifier()
+
+    def echo() -> Flow[None]:
+        (yield from flows.c_echo()).raise_for_status()
+
+    def create() -> Flow[None]:
+        request = NCreateRequest(sop_class=UPS_PUSH, instance=INSTANCE, data_set=held)
+        (yield from flows.ask(request, expect=NCreateResponse)).raise_for_status()
+
+    def get() -> Flow[None]:
+        request = NGetRequest(sop_class=UPS_PUSH, instance=INSTANCE)
+        response = (yield from flows.ask(request, expect=NGetResponse)).raise_for_status()
+        assert response.dataset() is not None
+
+    def find() -> Flow[None]:
+        message_id = yield from flows.send(CFindRequest(sop_class=UPS_PULL, data_set=match))
+        for _ in range(MATCHES):
+            response = yield from flows.await_reply(message_id)
+            assert isinstance(response, CFindResponse)
+            assert response.dataset() is not None
+        (yield from flows.await_reply(message_id)).raise_for_status()
+
+    def store() -> Flow[None]:
+        request = CStoreRequest(sop_class=CT, instance=INSTANCE, data_set=_read(path))
+        (yield from flows.ask(request, expect=CStoreResponse)).raise_for_status()
+
+    return {Work.ECHO: echo, Work.CREATE: create, Work.GET: get, Work.FIND: find, Work.STORE: store}[Work(work)]
+
+
+def _read(path: str) -> EncodedDataSet:
+    """The data set of a Part 10 file, behind the preamble and the group 0002 (PS3.10 7.1)."""
+    data = Path(path).read_bytes()
+    start = 144 + int.from_bytes(data[140:144], "little")
+    return EncodedDataSet(data[start:], EXPLICIT)
+
+
+def sizes(transcript: Transcript) -> list[tuple[int, int]]:
+    """How many bytes were sent, and then received, in each of the turns of an association: request, ..., release."""
+    turns: list[list[int]] = []
+    seen = [(str(entry.direction), len(entry.data)) for entry in transcript.octets]
+    for (before, _), (direction, size) in pairwise([("", 0), *seen]):
+        if direction == "sent" != before:
+            turns.append([0, 0])
+        turns[-1][direction != "sent"] += size
+    return [(sent, received) for sent, received in turns]
