@@ -13,6 +13,8 @@ from dicomnet import flows
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import (
+    CStoreRequest,
+    EncodedDataSet,
     NActionRequest,
     NCreateRequest,
     NDeleteRequest,
@@ -118,3 +120,27 @@ class NormalizedServices:
             yield from flows.send(reply(request))
         else:  # N-ACTION and N-EVENT-REPORT: what came goes back
             yield from flows.send(reply(request, data_set=request.dataset()))
+
+
+class Recorder:
+    """Takes whatever is stored: ``requests`` as they came, their data sets in memory."""
+
+    def __init__(self) -> None:
+        self.requests: list[CStoreRequest] = []
+
+    @property
+    def handler(self) -> Handler:
+        return handle_by_type({CStoreRequest: self.store})
+
+    def store(self, request: Any, peer: Peer) -> Flow[None]:
+        self.requests.append(request)
+        yield from flows.send(reply(request))
+
+    @property
+    def received(self) -> dict[str, tuple[bytes, str]]:
+        """Data sets and their transfer syntaxes by instance."""
+        found = {}
+        for request in self.requests:
+            assert isinstance(request.data_set, EncodedDataSet)
+            found[request.instance] = bytes(request.data_set.data), request.data_set.transfer_syntax
+        return found

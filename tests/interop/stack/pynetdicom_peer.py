@@ -57,9 +57,7 @@ class Stored:
 class Scp:
     """Serves C- and N- services while it is a context. ``instances`` are what C-FIND, C-GET and C-MOVE find."""
 
-    def __init__(
-        self, title: str = "PYNETDICOM", *, max_length: int = 16384, handlers: Sequence[tuple[Any, Any]] = ()
-    ) -> None:
+    def __init__(self, title: str = "PYNETDICOM", *, handlers: Sequence[tuple[Any, Any]] = ()) -> None:
         self.title = title
         self.instances: list[Dataset] = []
         self.stored: list[Stored] = []
@@ -69,7 +67,6 @@ class Scp:
         self.hold_for_cancel = False
         self._more = list(handlers)
         self._ae = AE(title)
-        self._ae.maximum_pdu_size = max_length
         self._ae.network_timeout = self._ae.acse_timeout = self._ae.dimse_timeout = PATIENCE
         for uid in STORAGE:
             self._ae.add_supported_context(uid, ALL_TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
@@ -96,6 +93,10 @@ class Scp:
 
     def __exit__(self, *_: object) -> None:
         self._ae.shutdown()
+
+    def announce(self, max_length: int) -> None:
+        """The maximum length of PDUs to tell requestors from now on."""
+        self._ae.maximum_pdu_size = max_length
 
     # -- C- services -------------------------------------------------------------------------------------------------
 
