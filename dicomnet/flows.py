@@ -13,7 +13,9 @@ Data sets that are read while they are sent, and those that a streaming handler 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -27,7 +29,7 @@ from dicomnet.dimse.messages import (
     Response,
 )
 from dicomnet.dimse.outgoing import SourceReader
-from dicomnet.dimse.payloads import DataSetSource, EncodedDataSet, IncomingDataSet
+from dicomnet.dimse.payloads import DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.steps import (
     AwaitPdu,
@@ -107,10 +109,14 @@ Flow = Generator[Step, Any, T]
 def send(message: Message, *, via: str | None = None) -> Flow[int]:
     """Send a message and return its message id; raises what ``Exchange.send`` raises.
 
-    A data set that is a source is read while it is sent. Where the context has another transfer syntax, it
-    is converted in memory (its limits hold); with encapsulated pixel data that is an EncodeError, and nothing was sent.
+    A data set that is a source, or a path to a Part 10 file, is read while it is sent. Where the context has another
+    transfer syntax, it is converted in memory (its limits hold); with encapsulated pixel data that is an EncodeError,
+    and nothing was sent.
     """
     source = message.data_set
+    if isinstance(source, os.PathLike):
+        source = yield Call(partial(FileDataSet.of, source))
+        message = replace(message, data_set=source)
     if isinstance(source, DataSetSource):
         return (yield from _send_from(message, source, via))
     message_id: int = yield SendMessage(message, via)

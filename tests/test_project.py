@@ -56,6 +56,8 @@ LIGHT = [
     "dicomnet.wire",
     "dicomnet.ul",
     "dicomnet.dataset",
+    "dicomnet.dataset.part10",
+    "dicomnet.dimse.payloads",
     "dicomnet.dimse.exchange",
     "dicomnet.flows",
     "dicomnet.handlers",

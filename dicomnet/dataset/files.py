@@ -5,8 +5,8 @@ Reads bytes that somebody else read; opens nothing. File meta information (group
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
+from io import BytesIO
 from typing import NoReturn
 
 from pydicom.dataset import Dataset
@@ -14,13 +14,13 @@ from pydicom.tag import BaseTag
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits, codec
+from dicomnet.dataset.part10 import header, meta_start, read_meta
 from dicomnet.errors import DecodeError, Fault
-from dicomnet.kernel._vr import LONG, VRS
+from dicomnet.kernel._vr import VRS
 
 __all__ = ["Loaded", "load", "part10"]
 
 _WIDE_XML = (b"\xff\xfe<\0", b"\xfe\xff\0<", b"<\0?\0", b"\0<\0?")  # UTF-16
-_MAX_META = 1024 * 1024
 _NAMES = {
     uids.IMPLICIT_VR_LE: "bare implicit VR little endian",
     uids.EXPLICIT_VR_LE: "bare explicit VR little endian",
@@ -51,9 +51,8 @@ def load(data: bytes, name: str = "", *, limits: DataSetLimits | None = None) ->
         raise DecodeError(f"{_prefix(name)}the file is longer than {limits.max_bytes} bytes", code=Fault.LIMIT)
     if not data:
         raise DecodeError(f"{_prefix(name)}the file is empty", code=Fault.TRUNCATED)
-    start = _start_of_meta(data)
-    if start is not None:
-        return _load_part10(data, start, name, limits)
+    if meta_start(data[:132]) is not None:
+        return _load_part10(data, name, limits)
     first = data[:200].removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
     if first[:1] == b"<" or data[:4] in _WIDE_XML:
         from dicomnet.dataset import native_xml  # lxml only where there is XML
@@ -82,21 +81,13 @@ def _prefix(name: str) -> str:
 # --- Part 10 ---------------------------------------------------------------------------------------------------------
 
 
-def _start_of_meta(data: bytes) -> int | None:
-    """Where file meta information begins; None when this is no Part 10 file. Some lack the preamble (PS3.10 7.1)."""
-    if data[128:132] == b"DICM":
-        return 132
-    if data[:4] == b"DICM":
-        return 4
-    return 0 if data[:2] == b"\x02\0" and data[4:6] in VRS else None
-
-
-def _load_part10(data: bytes, start: int, name: str, limits: DataSetLimits) -> Loaded:
+def _load_part10(data: bytes, name: str, limits: DataSetLimits) -> Loaded:
     warnings = []
     try:
-        end, transfer_syntax = _read_meta(data, start)
+        meta = read_meta(BytesIO(data))
     except DecodeError as error:
-        _fail(name, error, "file meta information: ")
+        _fail(name, error)
+    end, transfer_syntax = meta.offset, meta.transfer_syntax
     body = data[end:]
     if not transfer_syntax and not body:
         text = f"{_prefix(name)}file meta information: cut before the transfer syntax"
@@ -113,40 +104,6 @@ def _load_part10(data: bytes, start: int, name: str, limits: DataSetLimits) -> L
     return Loaded(dataset, "Part 10", tuple(warnings), transfer_syntax)
 
 
-def _read_meta(data: bytes, pos: int) -> tuple[int, str]:
-    """Where the data set begins, and its transfer syntax (PS3.10 7.1: always explicit VR little endian).
-
-    The group length decides nothing, because writers get it wrong: the group ends where another begins. But one that
-    reaches past the file's end tells that the file was cut between two elements.
-    """
-    if data[pos : pos + 8] == b"\x02\0\0\0UL\x04\0" and _number(data, pos + 8) > len(data) - pos - 12:
-        raise DecodeError("the group length reaches past the end", code=Fault.TRUNCATED, offset=pos)
-    start, transfer_syntax = pos, ""
-    while data[pos : pos + 2] == b"\x02\0":
-        if len(data) - pos < 8:
-            raise DecodeError("an element is cut", code=Fault.TRUNCATED, offset=pos)
-        vr = VRS.get(data[pos + 4 : pos + 6])
-        if vr is None:
-            raise DecodeError("an element has no VR", code=Fault.BAD_VR, offset=pos + 4)
-        long = vr in LONG
-        header = 12 if long else 8
-        if len(data) - pos < header:
-            raise DecodeError("an element is cut", code=Fault.TRUNCATED, offset=pos)
-        length = _number(data, pos + 8) if long else int.from_bytes(data[pos + 6 : pos + 8], "little")
-        if length > len(data) - pos - header:
-            raise DecodeError(f"{length} bytes announced, fewer are left", code=Fault.TRUNCATED, offset=pos)
-        if data[pos + 2 : pos + 4] == b"\x10\0":
-            transfer_syntax = data[pos + header : pos + header + length].decode("latin-1").strip(" \0")
-        pos += header + length
-        if pos - start > _MAX_META:
-            raise DecodeError(f"longer than {_MAX_META} bytes", code=Fault.LIMIT, offset=pos)
-    return pos, transfer_syntax
-
-
-def _number(data: bytes, pos: int) -> int:
-    return int.from_bytes(data[pos : pos + 4], "little")
-
-
 def _drop_meta(dataset: Dataset) -> None:
     for tag in [tag for tag in dataset._dict if tag >> 16 == 2]:
         del dataset._dict[tag]
@@ -159,32 +116,14 @@ def part10(dataset: Dataset, transfer_syntax: str, *, sop_class: str = "", sop_i
         EncodeError: the data set cannot be expressed in the transfer syntax.
     """
     body = codec.encode(dataset, transfer_syntax)
-    elements = [
-        (0x0001, b"OB", b"\0\x01"),
-        (0x0002, b"UI", _uid(dataset, 0x00080016, sop_class)),
-        (0x0003, b"UI", _uid(dataset, 0x00080018, sop_instance)),
-        (0x0010, b"UI", transfer_syntax.encode("ascii")),
-        (0x0012, b"UI", uids.IMPLEMENTATION_CLASS_UID.encode("ascii")),
-        (0x0013, b"SH", uids.IMPLEMENTATION_VERSION_NAME.encode("ascii")),
-    ]
-    meta = bytearray()
-    for number, vr, value in elements:
-        if not value:
-            continue  # no SOP UID known: better absent than made up
-        value += (b" " if vr == b"SH" else b"\0") * (len(value) % 2)
-        if vr == b"OB":
-            meta += struct.pack("<HH2sHI", 2, number, vr, 0, len(value)) + value
-        else:
-            meta += struct.pack("<HH2sH", 2, number, vr, len(value)) + value
-    return b"\0" * 128 + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta)) + bytes(meta) + body
+    return header(_uid(dataset, 0x00080016, sop_class), _uid(dataset, 0x00080018, sop_instance), transfer_syntax) + body
 
 
-def _uid(dataset: Dataset, tag: int, given: str) -> bytes:
+def _uid(dataset: Dataset, tag: int, given: str) -> str:
     element = dataset._dict.get(BaseTag(tag))
     value = given or (element.value if element is not None else "") or ""
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    text = text.strip(" \0")
-    return text.encode("ascii") if uids.is_uid(text) else b""
+    return text.strip(" \0")
 
 
 # --- bare data sets --------------------------------------------------------------------------------------------------

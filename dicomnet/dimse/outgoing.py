@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import threading
 from io import BytesIO
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse.payloads import DataSet, DataSetSource, EncodedDataSet
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 __all__ = ["PLAIN", "SourceReader", "check_convertible", "encoded"]
 
@@ -21,6 +24,8 @@ PLAIN: Final = frozenset(
     (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE),
 )
 """The transfer syntaxes that differ in how elements are written only: each can be made of each other."""
+
+_PIXEL_DATA = 0x7FE00010
 
 
 def check_convertible(own: str, wanted: str) -> None:
@@ -52,12 +57,30 @@ def encoded(data_set: DataSet, transfer_syntax: str) -> bytes | bytearray | memo
 
     if isinstance(data_set, EncodedDataSet):
         if data_set.transfer_syntax == transfer_syntax:
-            return data_set.data or None
+            return data_set.data if len(data_set.data) else None
         check_convertible(data_set.transfer_syntax, transfer_syntax)
         return dataset.encode(data_set.decode(), transfer_syntax) or None
     if not hasattr(data_set, "walk"):  # pydicom's, which is not to be imported for the question
         raise LocalProtocolError(f"a {type(data_set).__name__} is sent in parts: use flows.send")
-    return dataset.encode(data_set, transfer_syntax) or None  # type: ignore[arg-type]
+    whole = cast("Dataset", data_set)
+    _check_pixel_data(whole, transfer_syntax)
+    return dataset.encode(whole, transfer_syntax) or None
+
+
+def _check_pixel_data(data_set: Dataset, wanted: str) -> None:
+    """See that pixel data is as the transfer syntax has it: in fragments, or not, and of the compression it came in."""
+    if _PIXEL_DATA not in data_set:
+        return
+    own = str(getattr(getattr(data_set, "file_meta", None), "TransferSyntaxUID", ""))  # when it was read from a file
+    if own:
+        check_convertible(own, wanted)
+    elif data_set.get_item(_PIXEL_DATA).is_undefined_length is (wanted in PLAIN):
+        raise EncodeError(
+            f"pixel data {'as it is' if wanted not in PLAIN else 'in fragments'} does not go out in {wanted}",
+            code=Fault.UNSUPPORTED,
+            path="(7FE0,0010)",
+            clause="PS3.5 A.4",
+        )
 
 
 class SourceReader:

@@ -1,30 +1,49 @@
 """The ways a data set can travel behind a command set.
 
-Data sets stay what they are: from our own side a ``pydicom.Dataset``, bytes, or a source that is read while it is sent;
-from the peer an ``EncodedDataSet``, decoded only when somebody asks, or an ``IncomingDataSet`` that is read while it
-arrives. Knows neither messages nor associations.
+In memory a data set stays what it is: a ``pydicom.Dataset`` or bytes from our own side, an ``EncodedDataSet`` from the
+peer, decoded only when somebody asks. One that need not lie in memory is a ``DataSetSource`` to be sent (a path stands
+for the Part 10 file there), or an ``IncomingDataSet`` while it arrives. Sources are read part by part by whoever sends
+them; that blocks, so flows do it in a ``Call``. Knows neither messages nor associations.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeAlias, cast
 
 from dicomnet.dataset import DataSetLimits
+from dicomnet.dataset.part10 import read_meta
+from dicomnet.errors import DecodeError, Fault, LocalProtocolError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["DataSet", "DataSetSource", "EncodedDataSet", "IncomingDataSet"]
+__all__ = [
+    "Buffer",
+    "DataSet",
+    "DataSetSource",
+    "EncodedDataSet",
+    "FileDataSet",
+    "IncomingDataSet",
+    "StreamedDataSet",
+]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedDataSet:
-    """A data set as it travelled: its bytes and their transfer syntax, and what decoding it may cost."""
+    """A data set in its bytes, with their transfer syntax and what decoding them may cost.
 
-    data: bytes = field(repr=False)
+    From the peer the bytes are ``bytes``; from our own side anything like bytes, which is to be left alone until sent.
+    """
+
+    data: Buffer = field(repr=False)
     transfer_syntax: str
     limits: DataSetLimits = field(default=DataSetLimits(), repr=False, compare=False)
 
@@ -36,24 +55,190 @@ class EncodedDataSet:
         """
         from dicomnet import dataset
 
-        return dataset.decode(self.data, self.transfer_syntax, limits=self.limits)
+        return dataset.decode(bytes(self.data), self.transfer_syntax, limits=self.limits)
 
 
 class DataSetSource(ABC):
-    """A data set of our own side that is read in pieces while it is sent, and never held as a whole."""
+    """A data set that is somewhere else than in memory, to be read while it is sent."""
 
     @property
     @abstractmethod
     def transfer_syntax(self) -> str:
-        """What the bytes are in."""
+        """The transfer syntax of its bytes."""
 
     @abstractmethod
     def open(self) -> BinaryIO:
-        """A stream positioned at the first byte of the data set, anew for each time it is sent; it may block.
+        """A stream that stands at the data set and ends with it; opened anew for each time the data set is sent.
+
+        ``read(size)`` gives fewer bytes only at the end, and is the only thing besides ``close`` that is called.
+        Blocks, as reading does. A data set that turns out to be incomplete raises, and never just ends.
 
         Raises:
             OSError: it cannot be read.
+            DicomNetError: it is not what it was.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class FileDataSet(DataSetSource):
+    """The data set in a file, from ``offset`` to the file's end."""
+
+    path: Path
+    transfer_syntax: str
+    offset: int = 0
+    sop_class: str = field(default="", kw_only=True)
+    """Of the file meta information (0002,0002); empty when nobody told."""
+    sop_instance: str = field(default="", kw_only=True)
+    """Of the file meta information (0002,0003); empty when nobody told."""
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Self:
+        """The data set of a Part 10 file; only the file meta information is read. Blocks.
+
+        Raises:
+            OSError: the file cannot be read.
+            DecodeError: this is no Part 10 file, or its file meta information is damaged or names no transfer syntax.
+        """
+        with open(path, "rb") as file:
+            meta = read_meta(file)
+        if not meta.transfer_syntax:
+            text = "the file meta information names no transfer syntax"
+            raise DecodeError(text, code=Fault.MISSING, path="(0002,0010)", clause="PS3.10 7.1")
+        return cls(
+            Path(path), meta.transfer_syntax, meta.offset, sop_class=meta.sop_class, sop_instance=meta.sop_instance
+        )
+
+    def open(self) -> BinaryIO:
+        """The file at its data set; one that ends earlier than it did now is a DecodeError when that is read."""
+        file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - the reader closes it
+        try:
+            length = os.fstat(file.fileno()).st_size - self.offset
+            if length < 0:
+                raise DecodeError("the file ends before its data set", code=Fault.TRUNCATED, offset=self.offset)
+            file.seek(self.offset)
+        except BaseException:
+            file.close()
+            raise
+        return _Reader(file.read, file.close, length)
+
+
+class StreamedDataSet(DataSetSource):
+    """A data set that a stream or an iterable of bytes gives; the stream stays open, its owner closes it.
+
+    Sent a second time it is read again from where it was at first. A stream that cannot seek, or an iterator, can be
+    sent once.
+    """
+
+    def __init__(self, source: BinaryIO | Iterable[Buffer], transfer_syntax: str) -> None:
+        self._source = source
+        self._transfer_syntax = transfer_syntax
+        self._start: int | None = None
+        self._used = False
+
+    def __repr__(self) -> str:
+        return f"StreamedDataSet({type(self._source).__name__}, {self._transfer_syntax!r})"
+
+    @property
+    def transfer_syntax(self) -> str:
+        """The transfer syntax of its bytes."""
+        return self._transfer_syntax
+
+    def open(self) -> BinaryIO:
+        """The stream from where it was at first.
+
+        Raises:
+            LocalProtocolError: it was read already and cannot be read again.
+            OSError: the stream cannot be read.
+        """
+        read = self._begin_stream() if hasattr(self._source, "read") else self._begin_pieces()
+        self._used = True
+        return _Reader(read)
+
+    def _begin_stream(self) -> Callable[[int], Buffer | None]:
+        stream = cast(BinaryIO, self._source)
+        if not self._used:
+            self._start = stream.tell() if stream.seekable() else None
+        elif self._start is None:
+            raise _once()
+        else:
+            stream.seek(self._start)
+        return stream.read
+
+    def _begin_pieces(self) -> Callable[[int], Buffer]:
+        pieces = iter(self._source)
+        if self._used and pieces is self._source:
+            raise _once()
+        return _Pieces(pieces).read
+
+
+def _once() -> LocalProtocolError:
+    return LocalProtocolError("the stream was read already, and gives its data set only once")
+
+
+class _Pieces:
+    """``read`` for pieces of any size, the empty ones left out."""
+
+    def __init__(self, pieces: Iterator[Buffer]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> Buffer:
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._rest = memoryview(piece).cast("B")
+        part, self._rest = self._rest[:size], self._rest[size:]
+        return part
+
+
+class _Reader(io.RawIOBase, BinaryIO):
+    """Reads as much as it is asked for unless the end has come, and knows an end that came too early."""
+
+    def __init__(
+        self,
+        read: Callable[[int], Buffer | None],
+        close: Callable[[], None] | None = None,
+        length: int | None = None,
+    ) -> None:
+        super().__init__()
+        self._read = read
+        self._close = close
+        self._left = length
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, fewer only at the end; all that are left for a negative number."""
+        parts: list[Buffer] = []
+        wanted = size
+        while wanted:
+            part = self._read(wanted if wanted > 0 else 1 << 20)
+            if part is None:
+                raise LocalProtocolError("the stream has nothing to give now: one that blocks is needed")
+            if not len(part):
+                break
+            parts.append(part)
+            if wanted > 0:
+                wanted -= len(part)
+        whole = parts[0] if len(parts) == 1 and isinstance(parts[0], bytes) else b"".join(parts)
+        self._count(whole, size)
+        return whole
+
+    def _count(self, whole: bytes, size: int) -> None:
+        if self._left is None:
+            return
+        self._left -= len(whole)
+        if self._left > 0 and (size < 0 or len(whole) < size):
+            raise DecodeError(f"the file ends {self._left} bytes before its end", code=Fault.TRUNCATED)
+
+    def close(self) -> None:
+        """Close the file underneath, unless it belongs to somebody else."""
+        if not self.closed and self._close is not None:
+            self._close()
+        super().close()
 
 
 class IncomingDataSet:

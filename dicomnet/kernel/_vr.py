@@ -11,18 +11,9 @@ from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom._private_dict import private_dictionaries
 from pydicom.datadict import private_dictionary_VR
 
+from dicomnet.kernel._vr_forms import LONG, SHORT, VRS
+
 __all__ = ["AMBIGUOUS", "FRAGMENTED", "LONG", "NUMBERS", "SHORT", "TEXT", "UNITS", "VRS", "private_vr", "public_vr"]
-
-LONG = frozenset(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"])
-"""VRs with a length field of 32 bits in explicit encodings (PS3.5 Table 7.1-1)."""
-
-SHORT = frozenset(
-    ["AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO",
-     "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"]
-)  # fmt: skip
-"""VRs with a length field of 16 bits in explicit encodings (PS3.5 Table 7.1-2)."""
-
-VRS = {vr.encode(): vr for vr in LONG | SHORT}
 
 TEXT = frozenset(["LO", "LT", "PN", "SH", "ST", "UC", "UT"])
 """VRs whose characters (0008,0005) governs."""

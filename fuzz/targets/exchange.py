@@ -50,7 +50,7 @@ def _message_pdvs(draw: st.DrawFn) -> list[Pdv]:
     context = draw(st.sampled_from([1, 1, 3, 5]))
     data_set = message.data_set
     data = (
-        data_set.data
+        bytes(data_set.data)
         if isinstance(data_set, EncodedDataSet)
         else draw(st.none() | st.just(b"") | st.binary(max_size=80))
     )

@@ -1,0 +1,268 @@
+"""Payloads: sources that can be sent again, ends that come too early, and what is written anew in another syntax."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+
+from dicomnet import dataset, uids
+from dicomnet.dataset.files import part10
+from dicomnet.dimse.messages import CStoreRequest
+from dicomnet.dimse.outgoing import SourceReader, encoded
+from dicomnet.dimse.payloads import EncodedDataSet, FileDataSet, IncomingDataSet, StreamedDataSet
+from dicomnet.errors import DecodeError, EncodeError, Fault, LocalProtocolError
+
+PLAIN = [uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE]
+JPEG = "1.2.840.10008.1.2.4.50"
+
+
+def sample() -> Dataset:
+    content = Dataset()
+    content.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    content.SOPInstanceUID = "2.25.77"
+    content.PatientID = "x"
+    return content
+
+
+def with_pixels(fragments: bool) -> Dataset:
+    content = sample()
+    content.add_new("PixelData", "OB", encapsulate([b"pixels"]) if fragments else b"pixels")
+    content["PixelData"].is_undefined_length = fragments
+    return content
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "image.dcm"
+    file.write_bytes(part10(sample(), uids.EXPLICIT_VR_LE))
+    return file
+
+
+# Files.
+
+
+def test_a_part_10_file_is_known_without_decoding(path: Path) -> None:
+    source = FileDataSet.of(path)
+    assert (source.transfer_syntax, source.sop_class, source.sop_instance) == (
+        uids.EXPLICIT_VR_LE,
+        "1.2.840.10008.5.1.4.1.1.7",
+        "2.25.77",
+    )
+    for _ in range(2):
+        with source.open() as stream:
+            assert stream.read(1 << 20) == dataset.encode(sample(), uids.EXPLICIT_VR_LE)
+            assert stream.read(1) == b""
+
+
+def test_a_bare_file_can_be_described(tmp_path: Path) -> None:
+    file = tmp_path / "bare"
+    file.write_bytes(b"----" + dataset.encode(sample(), uids.IMPLICIT_VR_LE))
+    with FileDataSet(file, uids.IMPLICIT_VR_LE, 4).open() as stream:
+        assert dataset.decode(stream.read(), uids.IMPLICIT_VR_LE) == sample()
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", part10(sample(), uids.IMPLICIT_VR_LE)[:150]])
+def test_a_file_that_is_no_part_10_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "bad"
+    file.write_bytes(content)
+    with pytest.raises(DecodeError):
+        FileDataSet.of(file)
+
+
+def test_a_file_without_transfer_syntax_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "bad"
+    file.write_bytes(bytes(128) + b"DICM\x02\0\x03\0UI\x04\x001.2\0" + dataset.encode(sample(), uids.IMPLICIT_VR_LE))
+    with pytest.raises(DecodeError) as caught:
+        FileDataSet.of(file)
+    assert caught.value.code is Fault.MISSING
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        FileDataSet.of(tmp_path / "no")
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_no_whole_data_set(path: Path) -> None:
+    source = FileDataSet.of(path)
+    with source.open() as stream:
+        stream.read(4)
+        with path.open("r+b") as other:
+            other.truncate(source.offset + 10)
+        with pytest.raises(DecodeError) as caught:
+            stream.read(1 << 20)
+    assert caught.value.code is Fault.TRUNCATED
+    with path.open("r+b") as other:
+        other.truncate(source.offset - 1)
+    with pytest.raises(DecodeError):
+        source.open()
+
+
+def test_the_file_is_closed_with_the_stream(path: Path) -> None:
+    stream = FileDataSet.of(path).open()
+    stream.close()
+    with pytest.raises(ValueError, match="closed"):
+        stream.read(1)
+
+
+# Streams.
+
+
+class Slow(io.RawIOBase):
+    """Gives one byte at a time, and cannot seek."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        part, self.data = self.data[:1], self.data[1:]
+        return part
+
+
+def test_reading_joins_what_comes_in_pieces() -> None:
+    for source in (Slow(b"abcdef"), [b"", b"a", bytearray(b"bc"), memoryview(b"def"), b""]):
+        with StreamedDataSet(cast(BinaryIO, source), uids.IMPLICIT_VR_LE).open() as stream:
+            assert [stream.read(4), stream.read(4), stream.read(4)] == [b"abcd", b"ef", b""]
+
+
+def test_a_stream_is_read_again_from_where_it_was() -> None:
+    stream = io.BytesIO(b"head" + b"body")
+    stream.seek(4)
+    source = StreamedDataSet(stream, uids.IMPLICIT_VR_LE)
+    for _ in range(2):
+        with source.open() as opened:
+            assert opened.read() == b"body"
+    assert not stream.closed
+
+
+def test_any_object_that_reads_will_do() -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"body")
+        file.seek(0)
+        with StreamedDataSet(cast(BinaryIO, file), uids.IMPLICIT_VR_LE).open() as opened:
+            assert opened.read(100) == b"body"
+
+
+def test_pieces_in_a_list_are_given_again() -> None:
+    source = StreamedDataSet([b"ab", b"c"], uids.IMPLICIT_VR_LE)
+    for _ in range(2):
+        with source.open() as stream:
+            assert stream.read() == b"abc"
+
+
+@pytest.mark.parametrize("once", [Slow(b"abc"), iter([b"abc"])])
+def test_what_can_be_read_once_is_sent_once(once: object) -> None:
+    source = StreamedDataSet(cast(BinaryIO, once), uids.IMPLICIT_VR_LE)
+    with source.open() as stream:
+        assert stream.read() == b"abc"
+    with pytest.raises(LocalProtocolError):
+        source.open()
+
+
+def test_a_stream_that_has_nothing_now_is_not_at_its_end() -> None:
+    class Empty(Slow):
+        def read(self, size: int = -1, /) -> bytes:
+            return None  # type: ignore[return-value]
+
+    with (
+        StreamedDataSet(cast(BinaryIO, Empty(b"")), uids.IMPLICIT_VR_LE).open() as stream,
+        pytest.raises(LocalProtocolError),
+    ):
+        stream.read(1)
+
+
+# Transfer syntaxes.
+
+
+def read_from(source: FileDataSet, wanted: str) -> bytes:
+    reader = SourceReader(source, wanted, 1 << 20)
+    data, last = reader.read()
+    reader.close()
+    assert last
+    return bytes(data)
+
+
+@pytest.mark.parametrize("wanted", PLAIN)
+@pytest.mark.parametrize("given", PLAIN)
+def test_plain_ones_are_written_anew(given: str, wanted: str, tmp_path: Path) -> None:
+    data = dataset.encode(sample(), given)
+    for form in (sample(), EncodedDataSet(data, given), EncodedDataSet(memoryview(data), given)):
+        assert dataset.decode(bytes(encoded(form, wanted) or b""), wanted) == sample()
+    file = tmp_path / "file"
+    file.write_bytes(part10(sample(), given))
+    assert dataset.decode(read_from(FileDataSet.of(file), wanted), wanted) == sample()
+
+
+def test_bytes_in_the_right_syntax_are_not_looked_at() -> None:
+    data = bytearray(b"no data set")
+    assert encoded(EncodedDataSet(data, JPEG), JPEG) is data
+
+
+def test_no_data_set_and_an_empty_one_are_the_same() -> None:
+    assert encoded(None, JPEG) is None
+    assert encoded(Dataset(), uids.IMPLICIT_VR_LE) is None
+    assert encoded(EncodedDataSet(b"", uids.EXPLICIT_VR_LE), uids.IMPLICIT_VR_LE) is None
+    assert encoded(EncodedDataSet(b"", JPEG), JPEG) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"), [(JPEG, uids.EXPLICIT_VR_LE), (uids.EXPLICIT_VR_LE, JPEG), (JPEG, "1.2.840.10008.1.2.5")]
+)
+def test_pixel_data_is_never_converted(given: str, wanted: str, tmp_path: Path) -> None:
+    content = with_pixels(given == JPEG)
+    data = dataset.encode(content, given)
+    file = tmp_path / "file"
+    file.write_bytes(part10(content, given))
+    with pytest.raises(EncodeError) as caught:
+        encoded(EncodedDataSet(data, given), wanted)
+    assert caught.value.code is Fault.UNSUPPORTED
+    with pytest.raises(EncodeError):
+        read_from(FileDataSet.of(file), wanted)
+    with pytest.raises(EncodeError):
+        encoded(pydicom.dcmread(file), wanted)
+    assert encoded(pydicom.dcmread(file), given) == data
+
+
+@pytest.mark.parametrize("fragments", [True, False])
+def test_a_data_set_made_here_goes_where_its_pixels_fit(fragments: bool) -> None:
+    fits, other = (JPEG, uids.EXPLICIT_VR_LE) if fragments else (uids.EXPLICIT_VR_LE, JPEG)
+    assert encoded(with_pixels(fragments), fits)
+    with pytest.raises(EncodeError):
+        encoded(with_pixels(fragments), other)
+
+
+def test_the_limits_hold_when_a_data_set_is_written_anew() -> None:
+    data = dataset.encode(sample(), uids.EXPLICIT_VR_LE)
+    for most in (len(data), len(data) - 1):
+        form = EncodedDataSet(data, uids.EXPLICIT_VR_LE, dataset.DataSetLimits(max_bytes=most))
+        if most == len(data):
+            assert encoded(form, uids.IMPLICIT_VR_LE)
+        else:
+            with pytest.raises(DecodeError):
+                encoded(form, uids.IMPLICIT_VR_LE)
+
+
+# What is not in memory.
+
+
+def test_what_is_not_in_memory_is_neither_encoded_nor_read_by_the_way(path: Path) -> None:
+    for away in (path, FileDataSet.of(path), IncomingDataSet(uids.IMPLICIT_VR_LE)):
+        with pytest.raises(LocalProtocolError):
+            encoded(away, uids.IMPLICIT_VR_LE)
+        with pytest.raises(LocalProtocolError):
+            CStoreRequest(sop_class="1.2", instance="1.2", data_set=away).dataset()
+
+
+def test_two_arriving_data_sets_are_never_the_same() -> None:
+    one, other = IncomingDataSet(uids.IMPLICIT_VR_LE), IncomingDataSet(uids.IMPLICIT_VR_LE)
+    assert one != other
+    assert len({one, other}) == 2
