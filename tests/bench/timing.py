@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Protocol, TypeVar
 
-__all__ = ["Goal", "Measure", "Row", "at_least", "at_most", "calls", "interleaved", "lines", "medians", "short_time"]
+__all__ = [
+    "Goal",
+    "Measure",
+    "Row",
+    "at_least",
+    "at_most",
+    "calls",
+    "interleaved",
+    "lines",
+    "medians",
+    "short_time",
+    "told",
+]
 
 
 Name = TypeVar("Name")
@@ -98,6 +110,12 @@ class Row:
     goals: Sequence[Goal] = ()
 
 
+def told(goal: Goal, judged: bool) -> str:
+    """A line under the figures: the goal, and the word for it."""
+    word = "unjudged" if not judged else "reached" if goal.reached else "MISSED "
+    return f"    {word}  {goal.text}"
+
+
 def short_time(seconds: float) -> str:
     """Three digits and a unit: ``12.3 us``."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
@@ -117,9 +135,6 @@ def lines(rows: Sequence[Row], columns: Sequence[str], *, base: str | None = Non
     figures that measure nothing, no goal is called reached or missed.
     """
 
-    def verdict(goal: Goal) -> str:
-        return "unjudged" if not judged else "reached" if goal.reached else "MISSED "
-
     def cell(row: Row, column: str) -> str:
         seconds, compared = row.seconds.get(column), row.seconds.get(base) if base else None
         if seconds is None:
@@ -138,5 +153,5 @@ def lines(rows: Sequence[Row], columns: Sequence[str], *, base: str | None = Non
         text.append("  ".join(cells).rstrip())
         if index:
             goals = rows[index - 1].goals
-            text += [f"    {verdict(goal)}  {goal.text}" for goal in goals]
+            text += [told(goal, judged) for goal in goals]
     return text

@@ -12,7 +12,7 @@ import pynetdicom
 
 import dicomnet
 from tests.bench.codec import processor
-from tests.bench.net import rows, tools
+from tests.bench.net import idle, rows, tools
 from tests.bench.net.children import CLIENTS, SERVERS
 from tests.bench.timing import lines
 
@@ -21,11 +21,13 @@ __all__ = ["main"]
 _QUICK = rows.Plan(rounds=1, seconds=0.0, large=(1 << 20, 1), small=(64 << 10, 2))
 _TABLES = {"exchanges": (rows.exchanges, rows.EXCHANGE_COLUMNS), "stores": (rows.stores, rows.STORE_COLUMNS)}
 
+_NAMES = (*_TABLES, "idle")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; 0, also when goals are missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.net")
-    parser.add_argument("--only", choices=_TABLES, nargs="*", default=[*_TABLES], help="which tables (default: all)")
+    parser.add_argument("--only", choices=_NAMES, nargs="*", default=_NAMES, help="which tables (default: all)")
     parser.add_argument("--rounds", type=int, default=rows.Plan().rounds, help="interleaved rounds (default 5)")
     parser.add_argument("--seconds", type=float, default=rows.Plan().seconds, help="how long a candidate works in one")
     parser.add_argument(
@@ -41,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name in options.only:
         print()
+        if name == "idle":
+            count, seconds = (20, 0.2) if options.quick else (5000, 10.0)
+            print("\n".join(idle.measured(count, seconds, not options.quick)), flush=True)
+            continue
         measured, columns = _TABLES[name]
         table = lines(list(measured(plan)), columns, base="pynetdicom", judged=not options.quick)
         print("\n".join(table), flush=True)

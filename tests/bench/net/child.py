@@ -16,7 +16,13 @@ from typing import Any
 
 __all__ = ["main"]
 
-_ROLES = {"blocking": "ours_blocking", "asyncio": "ours_asyncio", "pynetdicom": "peer", "socket": "plain"}
+_ROLES = {
+    "blocking": "ours_blocking",
+    "asyncio": "ours_asyncio",
+    "pynetdicom": "peer",
+    "socket": "plain",
+    "idle": "idle",
+}
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -26,7 +26,8 @@ from dicomnet.dimse.messages import (
 from dicomnet.drivers.common import Endpoint
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
-from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext, Transcript
+from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext, Transcript, build_request
+from dicomnet.wire import AAssociateRQ
 from tests.bench.net.work import (
     CLASSES,
     CT,
@@ -42,7 +43,7 @@ from tests.bench.net.work import (
     workitem,
 )
 
-__all__ = ["LIMITS", "endpoint", "handler", "operation", "options", "policy", "sizes"]
+__all__ = ["LIMITS", "endpoint", "handler", "operation", "options", "policy", "request", "sizes"]
 
 
 LIMITS = MessageLimits(data_set=DataSetLimits(max_bytes=1 << 28))
@@ -59,6 +60,11 @@ def options(work: str, max_length: int) -> RequestOptions:
     classes = CLASSES[:1] if work == Work.ASSOCIATE else CLASSES
     contexts = tuple(ProposedContext(uid, SYNTAXES) for uid in classes)
     return RequestOptions(TITLE, TITLE, contexts, max_length=max_length)
+
+
+def request(work: str, max_length: int) -> AAssociateRQ:
+    """The PDU of these options."""
+    return build_request(options(work, max_length))
 
 
 def policy(max_length: int) -> PlainPolicy:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from dicomnet.drivers import aio, aio_server
-from dicomnet.drivers.common import Waits
 from dicomnet.wire import PduLimits
 from tests.bench.net import ours
 from tests.bench.net.work import Work
@@ -35,7 +34,6 @@ async def _serve(say: Callable[[int], None], size: int) -> None:
         message_limits=ours.LIMITS,
         pdu_limits=PduLimits(p_data=size),
         limits=limits,
-        waits=Waits(idle=None),
     )
     say(server.port)
     await asyncio.Event().wait()
