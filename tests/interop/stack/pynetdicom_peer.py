@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -57,7 +57,7 @@ class Stored:
 class Scp:
     """Serves C- and N- services while it is a context. ``instances`` are what C-FIND, C-GET and C-MOVE find."""
 
-    def __init__(self, title: str = "PYNETDICOM", *, handlers: Sequence[tuple[Any, Any]] = ()) -> None:
+    def __init__(self, title: str = "PYNETDICOM") -> None:
         self.title = title
         self.instances: list[Dataset] = []
         self.stored: list[Stored] = []
@@ -65,7 +65,6 @@ class Scp:
         self.held: dict[str, Dataset] = {}
         self.destinations: dict[str, int] = {}
         self.hold_for_cancel = False
-        self._more = list(handlers)
         self._ae = AE(title)
         self._ae.network_timeout = self._ae.acse_timeout = self._ae.dimse_timeout = PATIENCE
         for uid in STORAGE:
@@ -85,7 +84,10 @@ class Scp:
             (evt.EVT_N_ACTION, self._action),
             (evt.EVT_N_EVENT_REPORT, self._event_report),
             (evt.EVT_N_DELETE, self._delete),
-            *self._more,
+            (evt.EVT_ASYNC_OPS, self._async_operations),
+            (evt.EVT_SOP_EXTENDED, lambda event: event.app_info),
+            (evt.EVT_SOP_COMMON, self._common_extended),
+            (evt.EVT_USER_ID, self._user),
         ]
         self._server = self._ae.start_server((HOST, 0), block=False, evt_handlers=handlers)
         self.port: int = self._server.server_address[1]
@@ -97,6 +99,20 @@ class Scp:
     def announce(self, max_length: int) -> None:
         """The maximum length of PDUs to tell requestors from now on."""
         self._ae.maximum_pdu_size = max_length
+
+    # -- negotiation -------------------------------------------------------------------------------------------------
+
+    def _async_operations(self, event: evt.Event) -> tuple[int, int]:
+        self.asked.append(("window", (event.nr_invoked, event.nr_performed)))
+        return event.nr_invoked, event.nr_performed  # whatever is said here, it answers 1, 1
+
+    def _common_extended(self, event: evt.Event) -> dict[str, Any]:
+        self.asked.append(("common extended", {str(uid): item for uid, item in event.items.items()}))
+        return event.items
+
+    def _user(self, event: evt.Event) -> tuple[bool, bytes]:
+        self.asked.append(("user", (event.user_id_type, event.primary_field, event.secondary_field)))
+        return event.primary_field != b"stranger", b"server ticket"
 
     # -- C- services -------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dicomnet import flows
+from dicomnet.codes import IdentityType
 from dicomnet.dimse.messages import (
     NActionRequest,
     NActionResponse,
@@ -21,11 +22,13 @@ from dicomnet.dimse.messages import (
     NSetRequest,
     NSetResponse,
 )
+from dicomnet.errors import Rejected
 from dicomnet.uids import VERIFICATION, new_uid
+from dicomnet.wire import CommonExtendedNegotiation, ExtendedNegotiation, RoleSelection, UserIdentity
 
 from ..workitems import dataset
 from .callers import DRIVERS, conversation, options
-from .pynetdicom_peer import FILM_SESSION, Scp
+from .pynetdicom_peer import FILM_SESSION, PATIENT_ROOT, STORAGE, Scp
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +72,64 @@ def test_normalized_services(scp: Scp, driver: str) -> None:
         *("N-CREATE", "N-CREATE", "N-SET", "N-GET", "N-GET"),
         *("N-ACTION 7", "N-EVENT-REPORT 3", "N-DELETE", "N-DELETE"),
     ]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_negotiation(scp: Scp, driver: str) -> None:
+    find, storage = str(PATIENT_ROOT[0]), [str(uid) for uid in STORAGE]
+    proposal = options(
+        VERIFICATION,
+        find,
+        *storage,
+        called=scp.title,
+        max_length=0,
+        async_window=(4, 3),
+        roles=(RoleSelection(storage[0], 0, 1), RoleSelection(storage[1], 1, 1), RoleSelection(find, 1, 1)),
+        extended=(ExtendedNegotiation(find, b"\1\0\1"), ExtendedNegotiation(storage[0], b"\2")),
+        common_extended=(CommonExtendedNegotiation(storage[1], "1.2.840.10008.4.2", (storage[0],)),),
+        user_identity=UserIdentity(IdentityType.KERBEROS, 1, b"ticket"),
+    )
+    scp.asked.clear()
+    with conversation(driver, scp.port, proposal) as link:
+        assert link.run(flows.c_echo()).status == 0x0000
+        found = link.negotiated
+    assert (found.max_invoked, found.max_performed) == (1, 1)  # pynetdicom has no more to offer
+    roles = {context.abstract_syntax: (context.as_scu, context.as_scp) for context in found.contexts.values()}
+    assert [roles[uid] for uid in (VERIFICATION, find, *storage)] == [
+        (True, False),
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
+    assert found.extended == {find: b"\1\0\1", storage[0]: b"\2"}
+    assert found.identity_response == b"server ticket"
+    asked = dict(scp.asked)
+    assert asked["window"] == (4, 3)
+    assert asked["user"] == (3, b"ticket", b"")
+    assert asked["common extended"][storage[1]].service_class_uid == "1.2.840.10008.4.2"
+    assert asked["common extended"][storage[1]].related_general_sop_class_identification == [storage[0]]
+
+
+IDENTITIES = (
+    UserIdentity(IdentityType.USERNAME, 0, b"somebody"),
+    UserIdentity(IdentityType.USERNAME_PASSCODE, 0, b"somebody", b"secret"),
+    UserIdentity(IdentityType.SAML, 1, b"<assertion/>"),
+    UserIdentity(IdentityType.JWT, 1, b"a.b.c"),
+)
+
+
+@pytest.mark.parametrize("identity", IDENTITIES, ids=lambda identity: identity.identity_type.name)
+def test_user_identity(scp: Scp, identity: UserIdentity) -> None:
+    scp.asked.clear()
+    with conversation("blocking", scp.port, options(VERIFICATION, called=scp.title, user_identity=identity)) as link:
+        assert link.run(flows.c_echo()).status == 0x0000
+        assert link.negotiated.identity_response == (b"server ticket" if identity.response_requested else None)
+    assert dict(scp.asked)["user"][1:] == (identity.primary, identity.secondary)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_user_is_refused(scp: Scp, driver: str) -> None:
+    stranger = options(VERIFICATION, called=scp.title, user_identity=UserIdentity(1, 0, b"stranger"))
+    with pytest.raises(Rejected) as caught, conversation(driver, scp.port, stranger):
+        pass
+    assert (caught.value.result, caught.value.source, caught.value.reason) == (2, 2, 1)
