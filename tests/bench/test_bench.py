@@ -69,6 +69,15 @@ def test_the_net_tables_are_complete(table: str, missing: Callable[[str], NoRetu
         missing("DCMTK or its headers are not here (dcmtk, libdcmtk-dev, g++)")
 
 
+def test_idle_associations_are_counted() -> None:
+    printed = run("tests.bench.net", "--only", "idle").split("\n\n")[1]
+    pattern = r"""20 idle associations in one asyncio server
+    unjudged  [0-9.-]+ KiB each .*
+    unjudged  [0-9.]+ % of a CPU .*
+    C-ECHO on one more: median [0-9.]+ [mu]s, with no other [0-9.]+ [mu]s"""
+    assert re.fullmatch(pattern, printed)
+
+
 @pytest.mark.parametrize(("name", "elements"), [("a", 61), ("b", 40), ("c", 120)])
 def test_the_data_is_what_the_issue_names(name: str, elements: int) -> None:
     first, second = SAMPLES[name].dataset(), SAMPLES[name].dataset()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import resource
 import sys
 import threading
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ _ROLES = {
 def main(arguments: Sequence[str]) -> None:
     """Be what the arguments say."""
     role, side, *words = arguments
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # there may be thousands of associations
     module = importlib.import_module(f"tests.bench.net.{_ROLES[role]}")
     if side == "server":
         threading.Thread(target=_end_with_parent, daemon=True).start()
