@@ -6,11 +6,15 @@ Imports go down to the wire only; nothing here knows DIMSE or what a SOP class i
 from __future__ import annotations
 
 from dicomnet.ul.association import Association, Role
+from dicomnet.ul.counters import Counters
 from dicomnet.ul.events import (
     AbortIndication,
     AssociateConfirmation,
     AssociateIndication,
     PDataIndication,
+    PDataRequest,
+    Primitive,
+    PrimitiveKind,
     ProviderAbortIndication,
     ReleaseConfirmation,
     ReleaseIndication,
@@ -34,6 +38,7 @@ __all__ = [
     "AssociateConfirmation",
     "AssociateIndication",
     "Association",
+    "Counters",
     "Direction",
     "Effect",
     "Event",
@@ -41,7 +46,10 @@ __all__ = [
     "Negotiated",
     "Octets",
     "PDataIndication",
+    "PDataRequest",
     "PlainPolicy",
+    "Primitive",
+    "PrimitiveKind",
     "ProposedContext",
     "ProviderAbortIndication",
     "RefusedContext",

@@ -1,7 +1,7 @@
 """Association: one end of an association, without sockets, clocks or threads (PS3.8 clauses 7 and 9).
 
 Theory of operation. Whatever happens is an Event for the Machine, which runs Table 9-10. Around it stand the
-translations: bytes into PDUs into events, commands into events, deadlines into events.
+translations: bytes into PDUs into events (in the Receiver), commands into events, deadlines into events.
 
 A driver feeds what the transport says (``transport_connected``, ``receive_data``, ``receive_eof``), calls
 ``handle_timeout`` when ``next_deadline()`` has come, and after each call takes what there is to do: ``next_event()``
@@ -15,58 +15,37 @@ it is back in Sta1 it is over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Callable
 
 from dicomnet.codes import AbortReason, AbortSource
 from dicomnet.errors import (
-    Aborted,
     ConnectionLost,
-    DecodeError,
     DicomNetError,
-    Fault,
     LocalProtocolError,
     TimedOut,
 )
-from dicomnet.ul.events import ProviderAbortIndication, UlEvent
-from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, Role, objection
+from dicomnet.ul.counters import Counters
+from dicomnet.ul.events import PDataRequest, Primitive, PrimitiveKind, ProviderAbortIndication, UlEvent
+from dicomnet.ul.machine import Machine, Occasion, Role
 from dicomnet.ul.negotiated import Negotiated
-from dicomnet.ul.negotiation import acceptance_fault, associate_fault, checked, pdu_fault
+from dicomnet.ul.negotiation import acceptance_fault, associate_fault, checked
+from dicomnet.ul.receiving import Receiver
 from dicomnet.ul.states import Action, Event, State
-from dicomnet.ul.timers import OVERDUE, SUPERVISED, Timeouts, Wait
-from dicomnet.ul.transcript import Direction, Transcript
-from dicomnet.wire.buffer import PduLimits, ReceiveBuffer
+from dicomnet.ul.timers import OVERDUE, Timeouts, Wait
+from dicomnet.ul.transcript import Transcript
+from dicomnet.wire.buffer import PduLimits
 from dicomnet.wire.pdata import Buffer, fragment_message
 from dicomnet.wire.pdu import (
-    AAbort,
     AAssociateAC,
     AAssociateRJ,
     AAssociateRQ,
     AReleaseRP,
     AReleaseRQ,
-    PDataTF,
     Pdu,
-    decode_pdu,
     encode_pdu,
 )
 
 __all__ = ["Association", "Role"]
-
-_PDU_EVENTS: Final[Mapping[type[Pdu], Event]] = MappingProxyType(
-    {
-        AAssociateAC: Event.EVT3,
-        AAssociateRJ: Event.EVT4,
-        AAssociateRQ: Event.EVT6,
-        PDataTF: Event.EVT10,
-        AReleaseRQ: Event.EVT12,
-        AReleaseRP: Event.EVT13,
-        AAbort: Event.EVT16,
-    }
-)
-_TRUSTING: Final = frozenset({Action.AE_3, Action.AE_6, Action.DT_2, Action.AR_6})  # hand a PDU on for what it says
-_PROTESTING: Final = frozenset({Action.AA_1, Action.AA_7, Action.AA_8})  # the PDU should not have come
 
 
 class Association:
@@ -81,12 +60,9 @@ class Association:
         transcript: Transcript | None = None,
     ) -> None:
         self.transcript = transcript
-        self.on_pdu: Callable[[Pdu], None] | None = None
-        """Shown every whole PDU that arrives, readable or not: for research, not for protocol."""
         self._machine = Machine(role, timeouts or Timeouts(), transcript)
-        self._buffer = ReceiveBuffer(limits)
+        self._receiver = Receiver(self._machine, limits, transcript)
         self._connected = False
-        self._deaf = False  # the stream cannot be read any further
         self._request = b""
 
     def __repr__(self) -> str:
@@ -118,6 +94,34 @@ class Association:
     def error(self) -> DicomNetError | None:
         """Why there is no association any more; None as long as all is well, or if only our own user ended it."""
         return self._machine.error
+
+    @property
+    def counters(self) -> Counters:
+        """How much has gone over it so far; the object goes on counting."""
+        return self._machine.counters
+
+    @property
+    def on_pdu(self) -> Callable[[Pdu], None] | None:
+        """Shown every whole PDU that arrives, readable or not: for research, not for protocol."""
+        return self._receiver.on_pdu
+
+    @on_pdu.setter
+    def on_pdu(self, hook: Callable[[Pdu], None] | None) -> None:
+        self._receiver.on_pdu = hook
+
+    @property
+    def on_primitive(self) -> Callable[[Primitive], None] | None:
+        """Shown every service primitive of PS3.8 clause 7, of the user and of the provider, in their order.
+
+        A command that is refused was none. Indications and confirmations are shown when they come to be, before
+        ``next_event`` gives them. It should only look: what it raises, the caller of the command or of ``receive_data``
+        gets.
+        """
+        return self._machine.on_primitive
+
+    @on_primitive.setter
+    def on_primitive(self, hook: Callable[[Primitive], None] | None) -> None:
+        self._machine.on_primitive = hook
 
     @property
     def connect_wanted(self) -> bool:
@@ -154,25 +158,14 @@ class Association:
 
     def receive_data(self, data: Buffer, now: float) -> None:
         """Bytes of the peer, cut anywhere. What comes after the end is ignored."""
-        if self.is_over or not self._connected or not data:
-            return
-        if self._deaf:
-            self._note(now, bytes(data))
-            return
-        timers = self._machine.timers
-        timers.restart(Wait.IDLE, now)
-        self._buffer.feed(data)
-        complete = self._receive_pdus(now)
-        if self._deaf or not self._buffer.pending or Wait.PDU not in SUPERVISED[self.state]:
-            timers.stop(Wait.PDU)
-        elif complete or not timers.is_running(Wait.PDU):
-            timers.start(Wait.PDU, now)
+        if data and self._connected and not self.is_over:
+            self._receiver.receive(data, now)
 
     def receive_eof(self, now: float, error: DicomNetError | None = None) -> None:
         """The transport is closed, or never came up; ``error`` may say more about it than ConnectionLost would."""
         if self._machine.cell(Event.EVT17) is None:
             return
-        self._note(now, self._buffer.take_rest())
+        self._receiver.end(now)
         self._connected = False
         self._machine.output.clear()
         lost = error or ConnectionLost(f"the transport closed in {self.state}, {self.state.meaning}")
@@ -195,8 +188,9 @@ class Association:
                 machine.fire(Event.EVT18, Occasion(now))
                 continue
             # ARTIM is not for these (PS3.8 9.1.4): we act as a user who lost patience, and tell the real one.
+            machine.tell("A-ABORT", PrimitiveKind.REQUEST)
             machine.fire(Event.EVT15, Occasion(now))
-            machine.events.append(ProviderAbortIndication(AbortSource.SERVICE_USER, AbortReason.NOT_SPECIFIED, error))
+            machine.indicate(ProviderAbortIndication(AbortSource.SERVICE_USER, AbortReason.NOT_SPECIFIED, error))
 
     def postpone(self, now: float) -> None:
         """Give the peer its time anew to complete a PDU and to break its silence: it is us who do not read."""
@@ -218,7 +212,8 @@ class Association:
         self._require(Event.EVT1, self.role is Role.REQUESTOR)
         self._request = checked(request, associate_fault(request))
         self._machine.request = request
-        self._announce(request.max_length)
+        self._receiver.announce(request.max_length)
+        self._machine.tell("A-ASSOCIATE", PrimitiveKind.REQUEST, request)
         self._machine.fire(Event.EVT1, Occasion(now))
 
     def associate_accept(self, response: AAssociateAC, now: float) -> None:
@@ -233,7 +228,8 @@ class Association:
             raise LocalProtocolError("there is no request to accept")
         output = checked(response, associate_fault(response) or acceptance_fault(request, response))
         self._machine.negotiated = Negotiated(request, response, is_requestor=False)
-        self._announce(response.max_length)
+        self._receiver.announce(response.max_length)
+        self._machine.tell("A-ASSOCIATE", PrimitiveKind.RESPONSE, response)
         self._machine.fire(Event.EVT7, Occasion(now, output=(output,)))
 
     def associate_reject(self, result: int, source: int, reason: int, now: float) -> None:
@@ -243,7 +239,10 @@ class Association:
             LocalProtocolError: the state does not allow it, or the codes are not those of PS3.8 9.3.4.
         """
         self._require(Event.EVT8)
-        self._machine.fire(Event.EVT8, Occasion(now, output=(checked(AAssociateRJ(result, source, reason)),)))
+        response = AAssociateRJ(result, source, reason)
+        output = checked(response)
+        self._machine.tell("A-ASSOCIATE", PrimitiveKind.RESPONSE, response)
+        self._machine.fire(Event.EVT8, Occasion(now, output=(output,)))
 
     def send_p_data(
         self,
@@ -270,8 +269,12 @@ class Association:
             raise LocalProtocolError("neither a command nor a data set to send")
         limit = self.negotiated.peer_max_length
         output = fragment_message(context_id, command, data, limit, one_pdv_per_pdu=one_pdv_per_pdu, last=last)
+        if self._machine.on_primitive is not None:
+            self._machine.tell("P-DATA", PrimitiveKind.REQUEST, PDataRequest(context_id, command, data, last))
         self._machine.timers.restart(Wait.IDLE, now)
-        self._machine.fire(Event.EVT9, Occasion(now, output=output))
+        # They go out in pairs of headers and payload, but for two PDVs in one PDU: there the second's are shorter.
+        pdus = 1 if len(output) == 4 and len(output[2]) < len(output[0]) else len(output) // 2
+        self._machine.fire(Event.EVT9, Occasion(now, output=output, pdus=pdus))
 
     def release_request(self, now: float) -> None:
         """Ask for release (Evt11); ReleaseConfirmation follows.
@@ -280,6 +283,7 @@ class Association:
             LocalProtocolError: outside Sta6.
         """
         self._require(Event.EVT11)
+        self._machine.tell("A-RELEASE", PrimitiveKind.REQUEST)
         self._machine.fire(Event.EVT11, Occasion(now, output=(encode_pdu(AReleaseRQ()),)))
 
     def release_response(self, now: float) -> None:
@@ -289,6 +293,7 @@ class Association:
             LocalProtocolError: it is not our turn to answer.
         """
         self._require(Event.EVT14)
+        self._machine.tell("A-RELEASE", PrimitiveKind.RESPONSE)
         self._machine.fire(Event.EVT14, Occasion(now, output=(encode_pdu(AReleaseRP()),)))
 
     def abort(self, now: float) -> None:
@@ -298,6 +303,8 @@ class Association:
         one to send an A-ABORT to: in Sta1 and Sta13 nothing is left to do, and in Sta2, where the peer has not asked
         for anything yet, we stop waiting for it: Evt18 come early, which closes the transport (AA-2).
         """
+        if self._machine.cell(Event.EVT15) is not None:
+            self._machine.tell("A-ABORT", PrimitiveKind.REQUEST)
         self._machine.fire(Event.EVT18 if self.state is State.STA2 else Event.EVT15, Occasion(now))
 
     def provider_abort(self, reason: int, now: float, error: DicomNetError) -> None:
@@ -334,70 +341,3 @@ class Association:
         if not allowed or self._machine.cell(event) is None:
             where = "the association is over" if self.is_over else f"{self.state}, {self.state.meaning}"
             raise LocalProtocolError(f"{event.meaning} is not possible for the {self.role}: {where}")
-
-    def _announce(self, max_length: int) -> None:
-        """From now on take P-DATA-TF up to what the peer is told."""
-        self._buffer.limits = replace(self._buffer.limits, p_data=max_length)
-
-    def _note(self, now: float, data: bytes) -> None:
-        if self.transcript is not None:
-            self.transcript.note_octets(now, Direction.RECEIVED, data)
-
-    def _receive_pdus(self, now: float) -> bool:
-        """Every whole PDU as an event; whether there was one."""
-        complete = False
-        while not (self.is_over or self._deaf):
-            if self._receive_p_data(now):
-                complete = True
-                continue
-            try:
-                raw = self._buffer.next_pdu()
-                if raw is None:
-                    break
-                complete = True
-                self._note(now, raw)
-                if self.on_pdu is not None:
-                    self.on_pdu(decode_pdu(raw, lenient=True))
-                pdu = decode_pdu(raw, max_pdvs=self._buffer.limits.max_pdvs)
-            except DecodeError as error:
-                unknown = error.code is Fault.UNKNOWN_TYPE
-                reason = AbortReason.UNRECOGNIZED_PDU if unknown else AbortReason.INVALID_PDU_PARAMETER_VALUE
-                self._invalid(str(error), reason, now, error)
-            else:
-                self._receive_pdu(pdu, now)
-        return complete
-
-    def _receive_p_data(self, now: float) -> bool:
-        """The data that can be had without a look at the bytes of each PDU; whether there was any."""
-        pdus = self._buffer.next_p_data() if self.transcript is None and self.on_pdu is None else []
-        for pdu in pdus:
-            if not (self.is_over or self._deaf):
-                self._receive_pdu(pdu, now)
-        return bool(pdus)
-
-    def _receive_pdu(self, pdu: Pdu, now: float) -> None:
-        event = _PDU_EVENTS[type(pdu)]
-        cell = self._machine.cell(event)
-        if cell is None:
-            return
-        if cell.action in _TRUSTING and (fault := pdu_fault(pdu, self.negotiated)) is not None:
-            self._invalid(fault, AbortReason.INVALID_PDU_PARAMETER_VALUE, now)
-        elif cell.action in _PROTESTING:
-            message = f"{event.meaning} in {self.state}, {self.state.meaning}"
-            self._machine.fire(event, objection(cell.action, message, AbortReason.UNEXPECTED_PDU, now))
-        elif isinstance(pdu, AAbort):
-            text = f"the peer aborted the association (source {int(pdu.source)}, reason {int(pdu.reason)})"
-            error = Aborted(text, source=pdu.source, reason=pdu.reason)
-            self._machine.fire(event, Occasion(now, pdu, source=pdu.source, reason=pdu.reason, error=error))
-        else:
-            # A request brings along the rejection that AE-6 sends if it does not like the version.
-            output = (VERSION_REJECTION,) if event is Event.EVT6 else ()
-            self._machine.fire(event, Occasion(now, pdu, output))
-
-    def _invalid(self, message: str, reason: AbortReason, now: float, cause: Exception | None = None) -> None:
-        """Evt19. Nothing is read any more: where the next PDU would begin is anyone's guess."""
-        cell = self._machine.cell(Event.EVT19)
-        if cell is not None:
-            self._machine.fire(Event.EVT19, objection(cell.action, message, reason, now, cause))
-        self._deaf = True
-        self._note(now, self._buffer.take_rest())

@@ -1,27 +1,35 @@
 """What an Association tells its user: the indications and confirmations of PS3.8 clause 7.
 
-Each is a fact of the past and needs no answer to be true; its docstring names the call that may follow. Knows PDUs as
-values, not their bytes.
+Each is a fact of the past and needs no answer to be true; its docstring names the call that may follow. A Primitive is
+one of them, or a request or response of the user, for who wants to see both. Knows PDUs as values, not their bytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from dicomnet.errors import DicomNetError
-from dicomnet.wire.pdata import Pdv
+from dicomnet.wire.pdata import Buffer, Pdv
 from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ
 
 __all__ = [
     "AbortIndication",
     "AssociateConfirmation",
     "AssociateIndication",
+    "Detail",
     "PDataIndication",
+    "PDataRequest",
+    "Primitive",
+    "PrimitiveKind",
     "ProviderAbortIndication",
     "ReleaseConfirmation",
     "ReleaseIndication",
     "UlEvent",
+    "primitive_of",
 ]
 
 
@@ -93,3 +101,58 @@ UlEvent: TypeAlias = (
     | AbortIndication
     | ProviderAbortIndication
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PDataRequest:
+    """A message, or the part of it that is not None; unless ``last``, more of its data set follows."""
+
+    context_id: int
+    command: Buffer | None
+    data: Buffer | None
+    last: bool = True
+
+
+Detail: TypeAlias = UlEvent | AAssociateRQ | AAssociateAC | AAssociateRJ | PDataRequest
+
+
+class PrimitiveKind(StrEnum):
+    """The kinds of service primitives; requests and responses are the user's, the others the provider's."""
+
+    REQUEST = "request"
+    INDICATION = "indication"
+    RESPONSE = "response"
+    CONFIRMATION = "confirmation"
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """A service primitive of PS3.8 clause 7, such as A-ASSOCIATE indication.
+
+    ``detail`` is the event, the PDU or the data; None for those without parameters of the user's.
+    """
+
+    name: str
+    kind: PrimitiveKind
+    detail: Detail | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.kind}"
+
+
+_PRIMITIVES: Final[Mapping[type[UlEvent], tuple[str, PrimitiveKind]]] = MappingProxyType(
+    {
+        AssociateIndication: ("A-ASSOCIATE", PrimitiveKind.INDICATION),
+        AssociateConfirmation: ("A-ASSOCIATE", PrimitiveKind.CONFIRMATION),
+        PDataIndication: ("P-DATA", PrimitiveKind.INDICATION),
+        ReleaseIndication: ("A-RELEASE", PrimitiveKind.INDICATION),
+        ReleaseConfirmation: ("A-RELEASE", PrimitiveKind.CONFIRMATION),
+        AbortIndication: ("A-ABORT", PrimitiveKind.INDICATION),
+        ProviderAbortIndication: ("A-P-ABORT", PrimitiveKind.INDICATION),
+    }
+)
+
+
+def primitive_of(event: UlEvent) -> Primitive:
+    """The primitive that an event is."""
+    return Primitive(*_PRIMITIVES[type(event)], event)

@@ -17,15 +17,20 @@ from typing import Final
 
 from dicomnet.codes import AbortReason, AbortSource, RejectResult, RejectSource, reject_reason_text
 from dicomnet.errors import DicomNetError, Rejected, RemoteProtocolError
+from dicomnet.ul.counters import Counters
 from dicomnet.ul.events import (
     AbortIndication,
     AssociateConfirmation,
     AssociateIndication,
+    Detail,
     PDataIndication,
+    Primitive,
+    PrimitiveKind,
     ProviderAbortIndication,
     ReleaseConfirmation,
     ReleaseIndication,
     UlEvent,
+    primitive_of,
 )
 from dicomnet.ul.negotiated import Negotiated
 from dicomnet.ul.negotiation import speaks_version_1
@@ -54,6 +59,7 @@ class Occasion:
     source: int = AbortSource.SERVICE_PROVIDER
     reason: int = AbortReason.NOT_SPECIFIED
     error: DicomNetError | None = None
+    pdus: int = 1  # in ``output``, if there is any
 
 
 def objection(
@@ -86,6 +92,8 @@ class Machine:
         self.request: AAssociateRQ | None = None
         self.negotiated: Negotiated | None = None
         self.error: DicomNetError | None = None
+        self.counters = Counters()
+        self.on_primitive: Callable[[Primitive], None] | None = None
         self._transcript = transcript
 
     def cell(self, event: Event) -> Transition | None:
@@ -103,6 +111,7 @@ class Machine:
             yes = _GUARDS[cell.action](self, occasion)
             effects += guard.yes if yes else guard.no
             after = after if yes else cell.next_states[-1]
+        known = len(self.events)
         for effect in effects:
             _EFFECTS[effect](self, occasion)
         before, self.state = self.state, after
@@ -110,10 +119,26 @@ class Machine:
         self.over = after is State.STA1
         if self._transcript is not None:
             self._transcript.note_step(Step(occasion.now, before, event, cell.action, after))
+        if self.on_primitive is not None:  # now that the state is the new one
+            for happened in [self.events[place] for place in range(known, len(self.events))]:
+                self.on_primitive(primitive_of(happened))
 
-    def send(self, output: Sequence[bytes | memoryview], now: float) -> None:
+    def indicate(self, event: UlEvent) -> None:
+        """Give the user an indication that is no effect of an action."""
+        self.events.append(event)
+        if self.on_primitive is not None:
+            self.on_primitive(primitive_of(event))
+
+    def tell(self, name: str, kind: PrimitiveKind, detail: Detail | None = None) -> None:
+        """Show a request or response of the user to who wants to see it."""
+        if self.on_primitive is not None:
+            self.on_primitive(Primitive(name, kind, detail))
+
+    def send(self, output: Sequence[bytes | memoryview], now: float, pdus: int = 1) -> None:
         """Queue whole PDUs."""
         self.output += output
+        self.counters.octets_out += sum(map(len, output))
+        self.counters.pdus_out += pdus
         if self._transcript is not None:
             self._transcript.note_octets(now, Direction.SENT, b"".join(output))
 
@@ -129,7 +154,7 @@ class Machine:
         self.close_wanted = True
 
     def _send(self, occasion: Occasion) -> None:
-        self.send(occasion.output, occasion.now)
+        self.send(occasion.output, occasion.now, occasion.pdus)
 
     def _send_user_abort(self, occasion: Occasion) -> None:
         self.fail(occasion.error)

@@ -1,0 +1,149 @@
+"""Receiver: bytes of the peer, cut anywhere, into PDUs and those into events for the Machine.
+
+What the peer does wrong becomes an event, too (PS3.8 9.2: Evt19, or a PDU in a state that does not expect it); nothing
+is raised. Knows no commands and no transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from dicomnet.codes import AbortReason
+from dicomnet.errors import Aborted, DecodeError, Fault
+from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, objection
+from dicomnet.ul.negotiation import pdu_fault
+from dicomnet.ul.states import Action, Event
+from dicomnet.ul.timers import SUPERVISED, Wait
+from dicomnet.ul.transcript import Direction, Transcript
+from dicomnet.wire.buffer import PduLimits, ReceiveBuffer
+from dicomnet.wire.pdata import Buffer
+from dicomnet.wire.pdu import (
+    AAbort,
+    AAssociateAC,
+    AAssociateRJ,
+    AAssociateRQ,
+    AReleaseRP,
+    AReleaseRQ,
+    PDataTF,
+    Pdu,
+    decode_pdu,
+)
+
+__all__ = ["Receiver"]
+
+_PDU_EVENTS: Final[Mapping[type[Pdu], Event]] = MappingProxyType(
+    {
+        AAssociateAC: Event.EVT3,
+        AAssociateRJ: Event.EVT4,
+        AAssociateRQ: Event.EVT6,
+        PDataTF: Event.EVT10,
+        AReleaseRQ: Event.EVT12,
+        AReleaseRP: Event.EVT13,
+        AAbort: Event.EVT16,
+    }
+)
+_TRUSTING: Final = frozenset({Action.AE_3, Action.AE_6, Action.DT_2, Action.AR_6})  # hand a PDU on for what it says
+_PROTESTING: Final = frozenset({Action.AA_1, Action.AA_7, Action.AA_8})  # the PDU should not have come
+
+
+class Receiver:
+    """The receiving half of an association."""
+
+    def __init__(self, machine: Machine, limits: PduLimits | None, transcript: Transcript | None) -> None:
+        self.on_pdu: Callable[[Pdu], None] | None = None
+        self._machine = machine
+        self._transcript = transcript
+        self._buffer = ReceiveBuffer(limits)
+        self._deaf = False  # the stream cannot be read any further
+
+    def announce(self, max_length: int) -> None:
+        """From now on take P-DATA-TF up to what the peer is told."""
+        self._buffer.limits = replace(self._buffer.limits, p_data=max_length)
+
+    def receive(self, data: Buffer, now: float) -> None:
+        """Bytes of the peer."""
+        if self._deaf:
+            self._note(now, bytes(data))
+            return
+        machine = self._machine
+        machine.counters.octets_in += len(data)
+        machine.timers.restart(Wait.IDLE, now)
+        self._buffer.feed(data)
+        complete = self._receive_pdus(now)
+        if self._deaf or not self._buffer.pending or Wait.PDU not in SUPERVISED[machine.state]:
+            machine.timers.stop(Wait.PDU)
+        elif complete or not machine.timers.is_running(Wait.PDU):
+            machine.timers.start(Wait.PDU, now)
+
+    def end(self, now: float) -> None:
+        """No more will come: what no PDU was made of is noted."""
+        self._note(now, self._buffer.take_rest())
+
+    def _note(self, now: float, data: bytes) -> None:
+        if self._transcript is not None:
+            self._transcript.note_octets(now, Direction.RECEIVED, data)
+
+    def _receive_pdus(self, now: float) -> bool:
+        """Every whole PDU as an event; whether there was one."""
+        complete = False
+        while not (self._machine.over or self._deaf):
+            if self._receive_p_data(now):
+                complete = True
+                continue
+            try:
+                raw = self._buffer.next_pdu()
+                if raw is None:
+                    break
+                complete = True
+                self._machine.counters.pdus_in += 1
+                self._note(now, raw)
+                if self.on_pdu is not None:
+                    self.on_pdu(decode_pdu(raw, lenient=True))
+                pdu = decode_pdu(raw, max_pdvs=self._buffer.limits.max_pdvs)
+            except DecodeError as error:
+                unknown = error.code is Fault.UNKNOWN_TYPE
+                reason = AbortReason.UNRECOGNIZED_PDU if unknown else AbortReason.INVALID_PDU_PARAMETER_VALUE
+                self._invalid(str(error), reason, now, error)
+            else:
+                self._receive_pdu(pdu, now)
+        return complete
+
+    def _receive_p_data(self, now: float) -> bool:
+        """The data that can be had without a look at the bytes of each PDU; whether there was any."""
+        pdus = self._buffer.next_p_data() if self._transcript is None and self.on_pdu is None else []
+        self._machine.counters.pdus_in += len(pdus)
+        for pdu in pdus:
+            if not (self._machine.over or self._deaf):
+                self._receive_pdu(pdu, now)
+        return bool(pdus)
+
+    def _receive_pdu(self, pdu: Pdu, now: float) -> None:
+        machine = self._machine
+        event = _PDU_EVENTS[type(pdu)]
+        cell = machine.cell(event)
+        if cell is None:
+            return
+        if cell.action in _TRUSTING and (fault := pdu_fault(pdu, machine.negotiated)) is not None:
+            self._invalid(fault, AbortReason.INVALID_PDU_PARAMETER_VALUE, now)
+        elif cell.action in _PROTESTING:
+            message = f"{event.meaning} in {machine.state}, {machine.state.meaning}"
+            machine.fire(event, objection(cell.action, message, AbortReason.UNEXPECTED_PDU, now))
+        elif isinstance(pdu, AAbort):
+            text = f"the peer aborted the association (source {int(pdu.source)}, reason {int(pdu.reason)})"
+            error = Aborted(text, source=pdu.source, reason=pdu.reason)
+            machine.fire(event, Occasion(now, pdu, source=pdu.source, reason=pdu.reason, error=error))
+        else:
+            # A request brings along the rejection that AE-6 sends if it does not like the version.
+            output = (VERSION_REJECTION,) if event is Event.EVT6 else ()
+            machine.fire(event, Occasion(now, pdu, output))
+
+    def _invalid(self, message: str, reason: AbortReason, now: float, cause: Exception | None = None) -> None:
+        """Evt19. Nothing is read any more: where the next PDU would begin is anyone's guess."""
+        cell = self._machine.cell(Event.EVT19)
+        if cell is not None:
+            self._machine.fire(Event.EVT19, objection(cell.action, message, reason, now, cause))
+        self._deaf = True
+        self.end(now)
