@@ -1,4 +1,4 @@
-"""Serving on asyncio: a listening socket, a limit on how many may come, an orderly end.
+"""Serving on asyncio: listening sockets, a limit on how many may come, an orderly end.
 
 ``serve`` is the way in. What the associations do is the handler's business, whom to accept the policy's.
 """
@@ -7,41 +7,66 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
+import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dicomnet.codes import RejectResult, RejectSource
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio import Link
+from dicomnet.drivers.aio_sockets import listening_sockets
 from dicomnet.drivers.common import Waits
 from dicomnet.drivers.session import Session
-from dicomnet.drivers.sockets import reason_of
-from dicomnet.errors import ConnectFailed
+from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, reason_of
+from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
+from dicomnet.errors import ConnectFailed, Rejected
 from dicomnet.handlers import Handler
-from dicomnet.ul import AcceptancePolicy, Applicant, Association, Role
+from dicomnet.ul import AcceptancePolicy, Applicant, Association, Role, Transcript
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, PduLimits
 
-__all__ = ["Server", "ServerLimits", "serve"]
+if TYPE_CHECKING:
+    import ssl
 
-_ATTEMPTS = 32
-"""To find a port that is free at every address of a name."""
+__all__ = ["Server", "ServerCounters", "ServerLimits", "serve"]
+
+_log = logging.getLogger("dicomnet.aio")
+
+_AT_ONCE = 64
+"""Connections taken before others get their turn."""
+_REST = 1.0
+"""Seconds until accepting is tried again when the system had no room, unless a connection of ours ends before."""
+_THEIRS = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH})
+"""What ``accept`` says of one connection and not of itself: the peer had gone, or the way to it (accept(2))."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
     """How many associations at once, in all and from one address: more are rejected for now.
 
-    Connections without an association are counted apart (``half_open``): the oldest of an address that has too many of
-    them, or of all, is closed, so that who only connects keeps nobody out.
+    Connections without an association are counted apart (``half_open``), in a TLS handshake or after it: the oldest of
+    an address that has too many of them, or of all, is closed, so that who only connects keeps nobody out.
     """
 
     associations: int = 1000
     per_address: int = 64
     half_open: int = 1000
     half_open_per_address: int = 64
+
+
+@dataclass(slots=True)
+class ServerCounters:
+    """What a server has seen since it began. A connection that is in none of the last three is open, or never asked."""
+
+    connections: int = 0
+    associations: int = 0
+    rejected: int = 0
+    released: int = 0
+    aborted: int = 0
+    """Associations that ended other than by release: A-ABORT of either side, a deadline, a connection that was lost."""
 
 
 class Server:
@@ -56,7 +81,10 @@ class Server:
         message_limits: MessageLimits | None,
         limits: ServerLimits,
         executor: Executor | None,
+        tls: ssl.SSLContext | None,
+        transcript: Callable[[], Transcript] | None,
     ) -> None:
+        self.counters = ServerCounters()
         self._policy = policy
         self._handler = handler
         self._waits = waits
@@ -64,12 +92,15 @@ class Server:
         self._message_limits = message_limits
         self._limits = limits
         self._executor = executor
+        self._tls = tls
+        self._transcript = transcript
         self._links: set[_ServedLink] = set()
         self._addresses: Counter[str] = Counter()  # of associations
         self._titles: Counter[str] = Counter()  # likewise
         self._half_open: dict[_ServedLink, None] = {}  # in the order they came
         self._half_open_addresses: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
+        self._listeners: list[socket.socket] = []
+        self._resting: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -78,7 +109,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port it listens on, or did."""
+        """The port it listens on, or did; 0 for a socket that has none."""
         return self._port
 
     @property
@@ -91,9 +122,7 @@ class Server:
 
         Each is aborted when its last request is answered, and whatever is left after ``seconds``.
         """
-        self._draining = True
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
         for link in list(self._links):
             self._idle(link)
         try:
@@ -102,16 +131,9 @@ class Server:
         except TimeoutError:
             await self.close()
 
-    def _idle(self, link: Link) -> None:
-        """When draining, nobody waits for an association that has nothing to do."""
-        if self._draining and not link.session.busy:
-            link.abort_now()
-
     async def close(self) -> None:
         """Take no more connections and abort those there are."""
-        self._draining = True
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
         for link in list(self._links):
             link.abort_now()
             link.drop()
@@ -123,19 +145,93 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _new_link(self) -> Link:
-        association = Association(Role.ACCEPTOR, limits=self._pdu_limits, timeouts=self._waits.timeouts())
+    # -- listening ---------------------------------------------------------------------------------------------------
+
+    def _listen(self, listeners: list[socket.socket]) -> None:
+        self._listeners = listeners
+        address = listeners[0].getsockname()
+        self._port = address[1] if isinstance(address, tuple) else 0
+        self._resume()
+
+    def _resume(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        for listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _rest(self) -> None:
+        """The system has no room (such as descriptors): accepting more would only fail again."""
+        for listener in self._listeners:
+            self._loop.remove_reader(listener)
+        if self._resting is None:
+            self._resting = self._loop.call_later(_REST, self._resume)
+
+    def _stop_listening(self) -> None:
+        self._draining = True
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        for listener in self._listeners:
+            self._loop.remove_reader(listener)
+            listener.close()
+        self._listeners.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _THEIRS:
+                    continue
+                _log.error("no connection can be accepted for %g s: %s", _REST, reason_of(error))
+                self._rest()
+                return
+            try:
+                self._serve(sock, peer_address(address))
+            except Exception as error:  # noqa: BLE001 - one connection must not end the accepting of others
+                _log.error("a connection could not be served: %s", type(error).__name__)
+                _log.debug("the failure", exc_info=error)
+                sock.close()
+            if self._draining:
+                return
+
+    def _serve(self, sock: socket.socket, address: str) -> None:
+        prepare(sock)
+        transport: Transport = (
+            PlainTransport(sock) if self._tls is None else TlsTransport(sock, self._tls, server_side=True)
+        )
         gate = _Gate(self, self._policy)
         session = Session(
-            association,
-            address="",
+            Association(
+                Role.ACCEPTOR,
+                limits=self._pdu_limits,
+                timeouts=self._waits.timeouts(),
+                transcript=self._transcript() if self._transcript is not None else None,
+            ),
+            address=address,
             handler=self._handler,
             policy=gate,
             response_timeout=self._waits.response,
             limits=self._message_limits,
         )
-        gate.link = _ServedLink(session, self._waits, self, self._executor)
-        return gate.link
+        gate.link = link = _ServedLink(session, transport, self._waits, self, self._executor)
+        self.counters.connections += 1
+        self._opened(link)
+        try:
+            link.begin()
+        except Exception:
+            link.drop()
+            raise
+
+    # -- counting ----------------------------------------------------------------------------------------------------
+
+    def _idle(self, link: Link) -> None:
+        """When draining, nobody waits for an association that has nothing to do."""
+        if self._draining and not link.session.busy:
+            link.abort_now()
 
     def _opened(self, link: _ServedLink) -> None:
         self._links.add(link)
@@ -148,7 +244,7 @@ class Server:
             self._turn_out(next(iter(self._half_open)))
 
     def _turn_out(self, link: _ServedLink) -> None:
-        """Close it, and count it no more: its end comes later than the next of those who connect all at once."""
+        """Close it, and count it no more from now on."""
         self._leave(link)
         link.drop()
 
@@ -156,6 +252,7 @@ class Server:
         """It counts as an association from here to its end."""
         self._leave(link)
         link.counted_as = title
+        self.counters.associations += 1
         self._addresses[link.session.address] += 1
         self._titles[title] += 1
 
@@ -164,14 +261,21 @@ class Server:
             del self._half_open[link]
             _count_down(self._half_open_addresses, link.session.address)
 
-    def _ended(self, link: Link) -> None:
-        if not isinstance(link, _ServedLink):
-            return
+    def _ended(self, link: _ServedLink) -> None:
         self._links.discard(link)
         self._leave(link)
+        session = link.session
         if link.counted_as is not None:
-            _count_down(self._addresses, link.session.address)
+            _count_down(self._addresses, session.address)
             _count_down(self._titles, link.counted_as)
+            if session.released:
+                self.counters.released += 1
+            else:
+                self.counters.aborted += 1
+        elif isinstance(session.error, Rejected):
+            self.counters.rejected += 1
+        if self._resting is not None:
+            self._resume()
         if not self._links:
             self._empty.set()
 
@@ -191,31 +295,34 @@ class Server:
         )
 
 
-def _count_down(counter: Counter[str], address: str) -> None:
-    counter[address] -= 1
-    if not counter[address]:
-        del counter[address]
+def _count_down(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 class _ServedLink(Link):
     """A link that a server counts."""
 
-    def __init__(self, session: Session, waits: Waits, server: Server, executor: Executor | None) -> None:
-        super().__init__(session, waits, executor=executor, on_close=server._ended)
+    def __init__(
+        self, session: Session, transport: Transport, waits: Waits, server: Server, executor: Executor | None
+    ) -> None:
+        super().__init__(session, transport, waits, executor=executor)
         self._server = server
         self.counted_as: str | None = None
         """The calling AE title of an association that the server counts."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A peer has connected."""
-        peer = transport.get_extra_info("peername")
-        self.session.applicant = Applicant(str(peer[0]) if isinstance(peer, tuple) else "local")
-        super().connection_made(transport)
-        self._server._opened(self)
+    def _greet(self) -> None:
+        super()._greet()
+        self.session.applicant = replace(self.session.applicant, certificate=self._transport.certificate)
+
+    def _gone(self) -> None:
+        self._server._ended(self)
 
     def _advance(self) -> None:
         super()._advance()
-        self._server._idle(self)
+        if self._server._draining:
+            self._server._idle(self)
 
 
 class _Gate:
@@ -249,11 +356,18 @@ async def serve(
     message_limits: MessageLimits | None = None,
     limits: ServerLimits | None = None,
     executor: Executor | None = None,
+    tls: ssl.SSLContext | None = None,
+    sock: socket.socket | None = None,
+    transcript: Callable[[], Transcript] | None = None,
 ) -> Server:
     """Listen for associations; ``host`` None is every interface, port 0 a free one.
 
+    ``tls`` is a context as ``drivers.tls.server_context`` makes it: then every connection shakes hands first, within
+    ARTIM's time (``Waits.request``). ``sock`` is a bound socket to listen on, such as a Unix one, in place of host and
+    port; the server closes it. ``transcript`` makes the record for each association (``Session.association``).
+
     Raises:
-        ConnectFailed: the address cannot be used.
+        ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
     """
     server = Server(
         policy,
@@ -263,29 +377,15 @@ async def serve(
         message_limits,
         limits or ServerLimits(),
         executor,
+        tls,
+        transcript,
     )
+    check_server_tls(tls)
     try:
-        server._server = await _listen(server._new_link, host, port)
-        server._port = server._server.sockets[0].getsockname()[1]
+        if sock is not None:
+            sock.setblocking(False)
+            sock.listen()
+        server._listen([sock] if sock is not None else await listening_sockets(host, port))
     except (OSError, ValueError, OverflowError) as error:
         raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {reason_of(error)}") from error
     return server
-
-
-async def _listen(factory: Callable[[], asyncio.Protocol], host: str | None, port: int) -> asyncio.Server:
-    """Listen on every address of the host, on one port: left alone, each would get a free one of its own."""
-    loop = asyncio.get_running_loop()
-    opened = await loop.create_server(factory, host, port)
-    for _ in range(_ATTEMPTS):
-        port, *others = (sock.getsockname()[1] for sock in opened.sockets)
-        if all(other == port for other in others):
-            return opened
-        opened.close()
-        try:
-            opened = await loop.create_server(factory, host, port)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            opened = await loop.create_server(factory, host, 0)  # free there, not here
-    opened.close()
-    raise OSError(errno.EADDRINUSE, "no port is free at all of its addresses")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OpenSocket",
+    "check_server_tls",
     "new_transport",
     "open_connection",
     "open_listener",
@@ -71,6 +72,22 @@ def new_transport(
     except (OSError, ValueError) as error:
         sock.close()
         raise ConnectFailed(f"no TLS connection to {endpoint.host}:{endpoint.port}: {error}") from error
+
+
+def check_server_tls(tls: ssl.SSLContext | None) -> None:
+    """Find out now, and not at the first connection, whether a context can serve.
+
+    Raises:
+        ConnectFailed: it cannot.
+    """
+    if tls is None:
+        return
+    import ssl
+
+    try:
+        tls.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    except (OSError, ValueError) as error:
+        raise ConnectFailed(f"no TLS server can be made of this context: {error}") from error
 
 
 def peer_address(address: object) -> str:

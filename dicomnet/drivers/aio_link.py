@@ -1,0 +1,309 @@
+"""A session driven by an event loop: callbacks on a socket of our own, one timer, no tasks and no polling.
+
+What the user of an association calls is in ``aio``. Every method here must be called in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from dicomnet.drivers.common import Waits
+from dicomnet.drivers.link import SessionLink
+from dicomnet.drivers.runs import Run
+from dicomnet.drivers.session import Session
+from dicomnet.drivers.transport import Transport
+from dicomnet.errors import ConnectionLost, DicomNetError, TimedOut
+from dicomnet.ul import Role
+
+__all__ = ["DrivenLink", "settle"]
+
+_log = logging.getLogger("dicomnet.aio")
+
+_TURNS = 16
+"""How often the flows of a link may go on before others get their turn."""
+_READ_AHEAD = 1024 * 1024
+"""Bytes taken from a peer that itself reads nothing of what we are writing: two that only write would wait for ever."""
+
+
+class DrivenLink(SessionLink):
+    """An association over a socket, driven by an event loop."""
+
+    def __init__(
+        self,
+        session: Session,
+        transport: Transport,
+        waits: Waits,
+        *,
+        executor: Executor | None = None,
+    ) -> None:
+        super().__init__(session)
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
+        self._waits = waits
+        self._executor = executor
+        self._fd = transport.fileno()
+        self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.Handle | None = None
+        self._reading = self._writing = False  # what the loop watches for
+        self._patience: float | None = None  # until when the peer must have read something, or we close
+        self._room = _READ_AHEAD
+        self._waiters: set[asyncio.Future[None]] | None = None
+        self._calls: set[asyncio.Future[object]] | None = None
+        self._greeted = False
+        self._advancing = False
+        self._closing = False
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the socket is closed."""
+        return self._closed
+
+    def abort_now(self, error: DicomNetError | None = None) -> None:
+        """Send A-ABORT without waiting for the transport to close; ``error`` is what waiting flows are told."""
+        if not self._session.ended:
+            self._session.abort(self._loop.time(), error)
+            self._advance()
+
+    def drop(self) -> None:
+        """Close the transport without a word to the peer and without sending what waits to be sent."""
+        if self._advancing:  # by a flow of ours, which cannot go on inside itself
+            self._loop.call_soon(self._end)
+        else:
+            self._end()
+
+    # -- what the loop calls -----------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The socket is connected; whoever made the link calls this once."""
+        if self._session.association.role is Role.ACCEPTOR:  # ARTIM runs from here, a TLS handshake included
+            self._session.transport_connected(self._loop.time())
+        self._advance()
+
+    def _greet(self) -> None:
+        """Bytes of the user can pass: for the requestor, the connection is made now and not before (PS3.8 9.1.1)."""
+        self._greeted = True
+        if self._session.association.role is Role.REQUESTOR:
+            self._session.transport_connected(self._loop.time())
+
+    def _readable(self) -> None:
+        try:
+            data = self._transport.recv()
+            if not self._greeted and self._transport.established:
+                self._greet()
+            if data:
+                self._room -= len(data)
+                self._session.receive_data(data, self._loop.time())
+            if data == b"" or self._transport.over:
+                self._end()
+            else:
+                self._advance()
+        except Exception as error:  # noqa: BLE001 - a fault of ours or of a hook must not be met again for ever
+            self._fail(error)
+
+    def _writable(self) -> None:
+        try:
+            if self._transport.flush():
+                self._patience = None
+            self._advance()
+        except OSError:
+            self._read_rest()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        try:
+            if self._patience is not None and self._loop.time() >= self._patience:
+                self._give_in()
+            else:
+                self._advance()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
+
+    # -- moving on ---------------------------------------------------------------------------------------------------
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        if self._waiters is None:
+            self._waiters = set()
+        while not done():
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._waiters.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.discard(waiter)
+
+    def _wake(self) -> None:
+        for waiter in self._waiters or ():
+            settle(waiter)
+
+    def _advance_soon(self) -> None:
+        """Go on at the next turn of the loop, so that bytes that have arrived are seen between two steps."""
+        if self._soon is None:
+            self._soon = self._loop.call_soon(self._advance)
+
+    def _advance(self) -> None:
+        """Move the session as far as it goes, send what it has, and see to what it waits for."""
+        self._soon = None
+        if self._advancing:  # a flow of ours has aborted its own association
+            return
+        self._advancing = True
+        try:
+            taken = self._move()
+        finally:
+            self._advancing = False
+        if self._closed:
+            self._wake()
+            return
+        if not taken:
+            self._read_rest()
+            return
+        if self._closing and not self._transport.blocked:
+            self._end()
+            return
+        self._watch()
+        self._set_timer()
+        if self._waiters:
+            self._wake()
+
+    def _move(self) -> bool:
+        """Steps and bytes; False if the connection takes nothing more."""
+        session, transport = self._session, self._transport
+        if not self._greeted and transport.established:
+            self._greet()
+        for _ in range(_TURNS):
+            session.advance(self._loop.time())
+            if calls := session.take_calls():
+                self._start_calls(calls)
+            parts = session.data_to_send()
+            if not self._closed and (parts or not self._greeted):
+                try:
+                    transport.send(parts)
+                except OSError:
+                    return False
+            if self._closed or not transport.blocked:
+                session.flushed()
+            if not session.runnable:
+                break
+        else:
+            self._advance_soon()
+        if session.close_wanted and not self._closing:
+            self._closing = True
+            self._patience = None
+        return True
+
+    def _watch(self) -> None:
+        """Tell the loop what to watch for."""
+        blocked = self._transport.blocked
+        if not blocked:
+            self._patience = None
+            self._room = _READ_AHEAD
+        elif self._patience is None:
+            seconds = self._waits.close if self._closing else self._waits.send
+            self._patience = None if seconds is None else self._loop.time() + seconds
+        reading = not self._closing and self._room > 0 and not self._session.congested
+        if reading != self._reading:
+            self._reading = reading
+            if reading:
+                self._loop.add_reader(self._fd, self._readable)
+            else:
+                self._loop.remove_reader(self._fd)
+        if blocked != self._writing:
+            self._writing = blocked
+            if blocked:
+                self._loop.add_writer(self._fd, self._writable)
+            else:
+                self._loop.remove_writer(self._fd)
+
+    def _set_timer(self) -> None:
+        """Wake us at the next deadline. A timer that has become too early stays: it costs one look when it comes."""
+        deadline = self._session.next_deadline()
+        if self._patience is not None and (deadline is None or self._patience < deadline):
+            deadline = self._patience
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._on_time)
+
+    def _start_calls(self, calls: list[tuple[Run[Any], Callable[[], object]]]) -> None:
+        if self._calls is None:
+            self._calls = set()
+        for run, function in calls:
+            future = self._loop.run_in_executor(self._executor, function)
+            self._calls.add(future)
+            future.add_done_callback(functools.partial(self._called, run))
+
+    def _called(self, run: Run[Any], future: asyncio.Future[object]) -> None:
+        if self._calls is not None:
+            self._calls.discard(future)
+        if run.done:
+            return
+        if future.cancelled():
+            run.resume(error=ConnectionLost("the call was cancelled"))
+        elif (error := future.exception()) is not None:
+            run.resume(error=error)
+        else:
+            run.resume(future.result())
+        self._advance()
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def _give_in(self) -> None:
+        """The peer has read nothing for too long."""
+        if not self._closing:
+            error = TimedOut(f"the peer read nothing for {self._waits.send:g} s", wait="send")
+            if not self._session.ended:
+                self._session.abort(self._loop.time(), error)
+        self._end()
+
+    def _read_rest(self) -> None:
+        """The connection takes nothing more; what the peer said before, such as A-ABORT, may still be here."""
+        room = _READ_AHEAD
+        while not self._closed and room > 0 and (data := self._transport.recv()):
+            room -= len(data)
+            self._session.receive_data(data, self._loop.time())
+        self._end()
+
+    def _fail(self, error: Exception) -> None:
+        """Nobody else is harmed by what should not have happened here."""
+        _log.error("association %d: the driver failed: %s", self._session.id, type(error).__name__)
+        _log.debug("association %d: the failure", self._session.id, exc_info=error)
+        self._end()
+
+    def _end(self) -> None:
+        """Close the socket, and let everybody know."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._reading:
+            self._loop.remove_reader(self._fd)
+        if self._writing:
+            self._loop.remove_writer(self._fd)
+        self._reading = self._writing = False
+        for handle in (self._timer, self._soon):
+            if handle is not None:
+                handle.cancel()
+        self._timer = self._soon = None
+        fault = self._transport.fault
+        self._transport.close()
+        self._session.receive_eof(self._loop.time(), fault)
+        self._advance()
+        self._gone()
+
+    def _gone(self) -> None:
+        """The socket is closed: for who counts."""
+
+
+def settle(future: asyncio.Future[None]) -> None:
+    """Tell whoever waits, once."""
+    if not future.done():
+        future.set_result(None)
