@@ -148,13 +148,26 @@ def ask(request: Request, *, expect: type[R], via: str | None = None, timeout: f
     return _expected(expect, (yield AwaitReply(message_id, timeout)))
 
 
-def ask_many(request: Request, *, expect: type[R], via: str | None = None, timeout: float | None = None) -> Flow[R]:
-    """Send a request, deliver each pending response, return the final one; the timeout counts anew from each."""
+def ask_many(
+    request: Request,
+    *,
+    expect: type[R],
+    via: str | None = None,
+    timeout: float | None = None,
+    enough: Callable[[R], bool] | None = None,
+) -> Flow[R]:
+    """Send a request, deliver each pending response, return the final one; the timeout counts anew from each.
+
+    ``enough`` is asked about each of them; once it says so, the peer is asked to cancel (C-CANCEL).
+    """
     message_id = yield from send(request, via=via)
     while True:
         response = _expected(expect, (yield AwaitReply(message_id, timeout)))
         if response.status_class != "pending":
             return response
+        if enough is not None and enough(response):
+            enough = None
+            yield from cancel(message_id, via=via or request.context_class)
         yield Deliver(response)
 
 
