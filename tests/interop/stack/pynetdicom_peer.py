@@ -94,6 +94,9 @@ class Scp:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Its shutdown aborts what it finds, and fails on an association that is over and only waits for its close.
+        for assoc in self._server.active_associations:
+            assoc.join(PATIENCE)
         self._ae.shutdown()
 
     def announce(self, max_length: int) -> None:
