@@ -10,6 +10,7 @@ import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 from dicomnet.drivers.common import Waits
@@ -88,6 +89,8 @@ class DrivenLink(SessionLink):
     def _greet(self) -> None:
         """Bytes of the user can pass: for the requestor, the connection is made now and not before (PS3.8 9.1.1)."""
         self._greeted = True
+        if (certificate := self._transport.certificate) is not None:
+            self._session.applicant = replace(self._session.applicant, certificate=certificate)
         if self._session.association.role is Role.REQUESTOR:
             self._session.transport_connected(self._loop.time())
 

@@ -312,10 +312,6 @@ class _ServedLink(Link):
         self.counted_as: str | None = None
         """The calling AE title of an association that the server counts."""
 
-    def _greet(self) -> None:
-        super()._greet()
-        self.session.applicant = replace(self.session.applicant, certificate=self._transport.certificate)
-
     def _gone(self) -> None:
         self._server._ended(self)
 

@@ -14,6 +14,7 @@ import contextlib
 import select
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.exchange import MessageLimits
@@ -47,6 +48,7 @@ class Link(BlockingLink):
         self._poller = select.poll()
         self._awaited = select.POLLIN
         self._poller.register(transport, self._awaited)
+        self._greeted = transport.established
         self._left = time.monotonic()
         self._away = 0.0  # seconds in which nobody drove this link
 
@@ -189,6 +191,10 @@ class Link(BlockingLink):
         if transport is None:
             return 0
         data = transport.recv()
+        if not self._greeted and transport.established:
+            self._greeted = True
+            certificate = transport.certificate
+            self._session.applicant = replace(self._session.applicant, certificate=certificate)
         if data is None:
             return 0
         if data:

@@ -6,18 +6,22 @@ For tools and tests that expect one peer. To serve many use ``aio_server``.
 from __future__ import annotations
 
 import socket
-from typing import Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.blocking import Link
 from dicomnet.drivers.common import Waits
 from dicomnet.drivers.session import Session
-from dicomnet.drivers.sockets import open_listener, peer_address, prepare
-from dicomnet.drivers.transport import PlainTransport
+from dicomnet.drivers.sockets import check_server_tls, open_listener, peer_address, prepare, reason_of
+from dicomnet.drivers.transport import PlainTransport, TlsTransport
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
-from dicomnet.ul import AcceptancePolicy, Association, Role
+from dicomnet.ul import AcceptancePolicy, Association, Role, Transcript
 from dicomnet.wire import PduLimits
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Listener", "listen"]
 
@@ -33,6 +37,8 @@ class Listener:
         waits: Waits,
         pdu_limits: PduLimits,
         message_limits: MessageLimits | None,
+        tls: ssl.SSLContext | None,
+        transcript: Callable[[], Transcript] | None,
     ) -> None:
         self._socket = sock
         self._policy = policy
@@ -40,12 +46,14 @@ class Listener:
         self._waits = waits
         self._pdu_limits = pdu_limits
         self._message_limits = message_limits
+        self._tls = tls
+        self._transcript = transcript
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
-        port: int = self._socket.getsockname()[1]
-        return port
+        """The port it listens on; 0 for a socket that has none."""
+        address = self._socket.getsockname()
+        return address[1] if isinstance(address, tuple) else 0
 
     def accept(self, seconds: float | None = None) -> Link:
         """Wait for a connection and its association request, and answer it by the policy.
@@ -64,7 +72,12 @@ class Listener:
         except OSError as error:  # such as no descriptor left, or a listener that was closed
             raise ConnectFailed(f"cannot accept a connection: {error.strerror or error}") from error
         prepare(sock)
-        association = Association(Role.ACCEPTOR, limits=self._pdu_limits, timeouts=self._waits.timeouts())
+        association = Association(
+            Role.ACCEPTOR,
+            limits=self._pdu_limits,
+            timeouts=self._waits.timeouts(),
+            transcript=self._transcript() if self._transcript is not None else None,
+        )
         session = Session(
             association,
             address=peer_address(address),
@@ -73,7 +86,8 @@ class Listener:
             response_timeout=self._waits.response,
             limits=self._message_limits,
         )
-        link = Link(PlainTransport(sock), session, self._waits)
+        transport = PlainTransport(sock) if self._tls is None else TlsTransport(sock, self._tls, server_side=True)
+        link = Link(transport, session, self._waits)
         link.establish()
         return link
 
@@ -97,11 +111,24 @@ def listen(
     waits: Waits | None = None,
     pdu_limits: PduLimits | None = None,
     message_limits: MessageLimits | None = None,
+    tls: ssl.SSLContext | None = None,
+    sock: socket.socket | None = None,
+    transcript: Callable[[], Transcript] | None = None,
 ) -> Listener:
     """Listen on an address; port 0 picks a free one.
 
+    ``tls`` is a context as ``drivers.tls.server_context`` makes it. ``sock`` is a bound socket to listen on, such as a
+    Unix one, in place of host and port; the listener closes it. ``transcript`` makes the record for each association.
+
     Raises:
-        ConnectFailed: the address cannot be used.
+        ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
     """
-    sock = open_listener(host, port)
-    return Listener(sock, policy, handler, waits or Waits(), pdu_limits or PduLimits(), message_limits)
+    check_server_tls(tls)
+    if sock is None:
+        sock = open_listener(host, port)
+    else:
+        try:
+            sock.listen()
+        except OSError as error:
+            raise ConnectFailed(f"cannot listen on the socket given: {reason_of(error)}") from error
+    return Listener(sock, policy, handler, waits or Waits(), pdu_limits or PduLimits(), message_limits, tls, transcript)

@@ -65,7 +65,7 @@ class Transport(ABC):
 
     @property
     def certificate(self) -> Mapping[str, object] | None:
-        """What the peer proved to be (``getpeercert``); None without TLS and before ``established``."""
+        """What the peer proved to be (``getpeercert``), empty if nothing; None without TLS or before its handshake."""
         return None
 
     @property
@@ -194,13 +194,13 @@ class TlsTransport(Transport):
     @property
     def certificate(self) -> Mapping[str, object] | None:
         """The peer's certificate as ``getpeercert`` gives it."""
-        return self._tls.getpeercert() if self._established else None
+        return (self._tls.getpeercert() or {}) if self._established else None
 
     @property
     def version(self) -> str:
         """The protocol and the cipher suite in use, for a log; empty before ``established``."""
         cipher = self._tls.cipher() if self._established else None
-        return f"{cipher[1]} {cipher[0]}" if cipher else ""
+        return f"{self._tls.version()} {cipher[0]}" if cipher else ""
 
     @property
     def blocked(self) -> bool:
