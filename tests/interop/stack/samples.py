@@ -7,6 +7,7 @@ of defined length. What is left to a sender's choice is how hard it deflates.
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 
+from dicomnet.dataset import decode
 from dicomnet.uids import new_uid
 
 PLAIN = (
@@ -88,6 +90,16 @@ def body(path: Path) -> tuple[bytes, str]:
     assert content[128:138] == b"DICM\x02\x00\x00\x00UL", path
     start = 144 + int.from_bytes(content[140:144], "little")
     return content[start:], str(dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID)
+
+
+def values(data: bytes, transfer_syntax: str) -> tuple[Dataset, bytes]:
+    """What a data set says: without its pixel data, and that in little endian, since pydicom leaves it as it came."""
+    dataset = decode(data, transfer_syntax)
+    pixels = array("H" if dataset["PixelData"].VR == "OW" else "B", dataset.PixelData)
+    if transfer_syntax == uid.ExplicitVRBigEndian:
+        pixels.byteswap()
+    del dataset.PixelData
+    return dataset, pixels.tobytes()
 
 
 def make_samples(folder: Path, syntaxes: Iterable[str] = ALL_SYNTAXES) -> dict[str, Sample]:
