@@ -74,6 +74,7 @@ _TEXT: Mapping[int, bytes] = {
 _TAGS = (CommandElement.OFFENDING_ELEMENT, CommandElement.ATTRIBUTE_IDENTIFIER_LIST)
 
 _HEADER = struct.Struct("<HHI")
+_NUMBER = struct.Struct("<HHIH")
 
 
 def encode_command(values: Mapping[int, CommandValue], *, group_length: int | None = None) -> bytes:
@@ -82,7 +83,7 @@ def encode_command(values: Mapping[int, CommandValue], *, group_length: int | No
     Raises:
         EncodeError: a value does not fit its element.
     """
-    body = b"".join(_encode_element(element, values[element]) for element in sorted(values) if element != 0)
+    body = b"".join([_encode_element(element, values[element]) for element in sorted(values) if element != 0])
     length = len(body) if group_length is None else group_length
     if not 0 <= length <= 0xFFFF_FFFF:
         raise EncodeError(f"{length} does not fit", code=Fault.BAD_VALUE, path=_name(0))
@@ -91,21 +92,23 @@ def encode_command(values: Mapping[int, CommandValue], *, group_length: int | No
 
 def _encode_element(element: int, value: CommandValue) -> bytes:
     try:
+        if isinstance(value, int):
+            return _NUMBER.pack(0, element, 2, value)
         encoded = _encode_value(element, value)
         return _HEADER.pack(0, element, len(encoded)) + encoded
     except (struct.error, UnicodeEncodeError, TypeError) as error:
         raise EncodeError(f"{value!r} does not fit", code=Fault.BAD_VALUE, path=_name(element)) from error
 
 
-def _encode_value(element: int, value: CommandValue) -> bytes:
-    if isinstance(value, bytes):
-        return value
+def _encode_value(element: int, value: str | tuple[int, ...] | bytes) -> bytes:
     if isinstance(value, str):
         encoded = value.encode("latin-1")
         return encoded + _TEXT.get(element, b" ") if len(encoded) % 2 else encoded
-    if isinstance(value, tuple):
-        return b"".join(struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in value)
-    return struct.pack("<H", value)
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, tuple):
+        raise TypeError(type(value).__name__)
+    return b"".join([struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in value])
 
 
 def decode_command(data: bytes) -> CommandSet:
@@ -115,37 +118,39 @@ def decode_command(data: bytes) -> CommandSet:
         DecodeError: the bytes are not a command set.
     """
     values: CommandSet = {}
-    offset = 0
-    while offset < len(data):
-        if len(data) - offset < _HEADER.size:
+    offset, size = 0, len(data)
+    while offset < size:
+        start = offset + 8
+        if start > size:
             raise _fault("the command set ends inside an element header", Fault.TRUNCATED, offset)
         group, element, length = _HEADER.unpack_from(data, offset)
         if group != 0:
             raise _fault(f"({group:04X},{element:04X}) is not of group 0000", Fault.BAD_VALUE, offset)
-        start = offset + _HEADER.size
-        if length > len(data) - start:
+        if length > size - start:
             message = f"length {length} reaches past the end of the command set"
             raise _fault(message, Fault.TRUNCATED, offset, element)
         if element in values:
             raise _fault("the element is repeated", Fault.DUPLICATE, offset, element)
-        values[element] = _decode_value(element, data[start : start + length], offset)
-        offset = start + length
-    values.pop(CommandElement.COMMAND_GROUP_LENGTH, None)
+        end = start + length
+        if length == 2 and element in _NUMBERS:
+            values[element] = data[start] | data[start + 1] << 8
+        elif element in _TEXT:
+            values[element] = data[start:end].decode("latin-1").rstrip("\0 ")
+        else:
+            values[element] = _decode_value(element, data[start:end], offset)
+        offset = end
+    values.pop(0, None)  # the group length
     return values
 
 
 def _decode_value(element: int, raw: bytes, offset: int) -> CommandValue:
-    if element in _TEXT:
-        return raw.decode("latin-1").rstrip("\0 ")
     if element in _TAGS:
         if len(raw) % 4:
             raise _fault(f"length {len(raw)} is not a multiple of 4", Fault.BAD_LENGTH, offset, element)
         return tuple(group << 16 | number for group, number in struct.iter_unpack("<HH", raw))
     if element == CommandElement.COMMAND_GROUP_LENGTH or element not in _NUMBERS:
         return raw
-    if len(raw) != 2:
-        raise _fault(f"length {len(raw)} where 2 is due", Fault.BAD_LENGTH, offset, element)
-    return int.from_bytes(raw, "little")
+    raise _fault(f"length {len(raw)} where 2 is due", Fault.BAD_LENGTH, offset, element)
 
 
 _NUMBERS = frozenset(CommandElement) - frozenset(_TEXT) - frozenset(_TAGS) - {CommandElement.COMMAND_GROUP_LENGTH}

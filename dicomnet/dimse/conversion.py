@@ -103,6 +103,12 @@ _RESPONSES: dict[type[Request], type[Response]] = {
     NDeleteRequest: NDeleteResponse,
 }
 
+_COPIED: dict[type[Response], tuple[str, ...]] = {
+    kind: tuple(name for name, _, _ in _LAYOUT[kind] if name in ("sop_class", "instance", "event_type", "action_type"))
+    for kind in (*_RESPONSES.values(), OtherResponse)
+}
+"""For each response: the fields it repeats of its request."""
+
 
 def response_type(request: Request) -> type[Response]:
     """The class of the answer to ``request``."""
@@ -115,11 +121,8 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
     ``values`` are further fields of the response and win over what is copied.
     """
     kind = response_type(request)
-    names = {name for name, _, _ in _LAYOUT[kind]}
     copied: dict[str, Any] = {
-        name: value
-        for name in ("sop_class", "instance", "event_type", "action_type")
-        if name in names and (value := getattr(request, name, None)) is not None
+        name: value for name in _COPIED[kind] if (value := getattr(request, name, None)) is not None
     }
     if isinstance(request, OtherRequest):
         copied["answers"] = command_code(request)

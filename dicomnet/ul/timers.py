@@ -46,14 +46,8 @@ class Timeouts:
 
     def of(self, wait: Wait) -> float | None:
         """The duration of this wait."""
-        return {
-            Wait.REQUEST: self.artim,
-            Wait.CLOSE: self.close,
-            Wait.ASSOCIATE: self.associate,
-            Wait.RELEASE: self.release,
-            Wait.PDU: self.pdu,
-            Wait.IDLE: self.idle,
-        }[wait]
+        seconds: float | None = getattr(self, wait)  # the fields have the names of the waits
+        return seconds
 
 
 SUPERVISED: Final[Mapping[State, frozenset[Wait]]] = MappingProxyType(
@@ -128,6 +122,8 @@ class Timers:
 
     def enter(self, before: State, after: State, now: float) -> None:
         """Stop the waits the new state does not have, start those the old one did not have."""
+        if before is after:
+            return
         for wait in SUPERVISED[before] - SUPERVISED[after]:
             self.stop(wait)
         for wait in (SUPERVISED[after] - SUPERVISED[before]) & _BY_STATE:
@@ -139,5 +135,7 @@ class Timers:
 
     def expired(self, now: float) -> Wait | None:
         """The earliest deadline that is due, None if none is."""
-        wait = min(self._deadlines, key=self._deadlines.__getitem__, default=None)
-        return wait if wait is not None and self._deadlines[wait] <= now else None
+        for when in self._deadlines.values():
+            if when <= now:
+                return min(self._deadlines, key=self._deadlines.__getitem__)
+        return None

@@ -48,16 +48,20 @@ class ReceiveBuffer:
         self._needed = 0  # bytes of the PDU at _start; 0 as long as its header is not checked
 
     def feed(self, data: Buffer) -> None:
-        """Add what arrived. ``bytes`` are not copied unless they are few."""
-        if type(data) is bytes and len(data) >= _KEPT_FROM:
-            self._chunks.append(data)
+        """Add what arrived. ``bytes`` are not copied, unless they are few and more of them wait."""
+        chunks = self._chunks
+        if type(data) is bytes and (len(data) >= _KEPT_FROM or (data and not chunks)):
+            chunks.append(data)
             self._left += len(data)
         elif size := memoryview(data).nbytes:
-            last = self._chunks[-1] if self._chunks else b""
+            last = chunks[-1] if chunks else None
+            if isinstance(last, bytes) and len(last) < _KEPT_FROM:  # the only one, and it came first
+                last = chunks[0] = bytearray(last[self._start :])
+                self._start = 0
             if isinstance(last, bytearray):
                 last += data
             else:
-                self._chunks.append(bytearray(data))
+                chunks.append(bytearray(data))
             self._left += size
 
     @property

@@ -5,6 +5,7 @@ What a command or a data set means is not known here; that the command comes fir
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TypeAlias
@@ -23,6 +24,9 @@ OWN_MAX_LENGTH = 1 << 20  # of the PDUs we send where the peer sets no limit, or
 
 _COMMAND = 1
 _LAST = 2
+_P_DATA_TF = int(PduType.P_DATA_TF)
+_HEADERS = struct.Struct(">BBIIBB")  # of a PDU and its first PDV
+_PDV_HEADER = struct.Struct(">IBB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +90,23 @@ def fragment_message(
     """
     limit = min(max_length or OWN_MAX_LENGTH, OWN_MAX_LENGTH)
     if command is not None and data is not None and not one_pdv_per_pdu:
-        both = (
-            Pdv(context_id, memoryview(command).cast("B"), _COMMAND | _LAST),
-            Pdv(context_id, memoryview(data).cast("B"), _LAST if last else 0),
-        )
-        length = sum(6 + len(pdv.payload) for pdv in both)
+        first, second = _octets(command), _octets(data)
+        length = 12 + len(first) + len(second)
         if length <= limit:
-            start = u8(PduType.P_DATA_TF, "pdu_type") + u8(0, "reserved") + u32(length, "length")
-            return [start + both[0].header(), both[0].payload, both[1].header(), both[1].payload]
+            id_ = u8(context_id, "context_id")[0]
+            start = _HEADERS.pack(_P_DATA_TF, 0, length, 2 + len(first), id_, _COMMAND | _LAST)
+            return [start, first, _PDV_HEADER.pack(2 + len(second), id_, _LAST if last else 0), second]
     buffers: list[bytes | memoryview] = []
     if command is not None:
         buffers += pack_p_data_tf(context_id, _COMMAND, command, limit)
     if data is not None:
         buffers += pack_p_data_tf(context_id, 0, data, limit, last)
     return buffers
+
+
+def _octets(payload: Buffer) -> bytes | memoryview:
+    """One item for each byte of it."""
+    return payload if isinstance(payload, bytes) else memoryview(payload).cast("B")
 
 
 @dataclass(frozen=True, slots=True)
