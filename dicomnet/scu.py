@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from dicomnet import flows
 from dicomnet.codes import Priority
@@ -42,12 +42,9 @@ from dicomnet.dimse.messages import (
     NSetResponse,
     Response,
 )
-from dicomnet.dimse.payloads import DataSet, DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
+from dicomnet.dimse.payloads import DataSet, FileDataSet, identity
 from dicomnet.errors import LocalProtocolError
 from dicomnet.flows import Flow, c_echo
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 __all__ = [
     "c_echo",
@@ -89,7 +86,7 @@ def c_store(
     if isinstance(data_set, os.PathLike):
         data_set = yield from flows.call(partial(FileDataSet.of, data_set))
     if sop_class is None or instance is None:
-        found = yield from _identity(data_set)
+        found = yield from flows.call(partial(identity, data_set))
         sop_class, instance = sop_class or found[0], instance or found[1]
     if not sop_class or not instance:
         raise LocalProtocolError(
@@ -104,20 +101,6 @@ def c_store(
         data_set=data_set,
     )
     return (yield from flows.ask(request, expect=CStoreResponse, via=via, timeout=timeout))
-
-
-def _identity(data_set: DataSet) -> Flow[tuple[str, str]]:
-    """SOP class and instance UID as far as they can be known."""
-    if isinstance(data_set, FileDataSet):
-        return data_set.sop_class, data_set.sop_instance
-    if data_set is None or isinstance(data_set, DataSetSource | IncomingDataSet | os.PathLike):
-        return "", ""
-    content: Dataset
-    if isinstance(data_set, EncodedDataSet):
-        content = yield from flows.call(data_set.decode)
-    else:
-        content = data_set
-    return str(content.get("SOPClassUID") or ""), str(content.get("SOPInstanceUID") or "")
 
 
 def c_find(

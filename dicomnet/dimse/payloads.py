@@ -31,6 +31,7 @@ __all__ = [
     "FileDataSet",
     "IncomingDataSet",
     "StreamedDataSet",
+    "identity",
 ]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -263,3 +264,19 @@ class IncomingDataSet:
 
 DataSet: TypeAlias = "Dataset | EncodedDataSet | DataSetSource | os.PathLike[str] | IncomingDataSet | None"
 """What a message carries behind its command set; a string at run time, so that pydicom stays unimported."""
+
+
+def identity(data_set: DataSet) -> tuple[str, str]:
+    """SOP class and SOP instance UID as the data set, or file meta information, tells them; empty when it does not.
+
+    Blocks for an encoded one, which is decoded.
+
+    Raises:
+        DecodeError: an encoded one is none.
+    """
+    if isinstance(data_set, FileDataSet):
+        return data_set.sop_class, data_set.sop_instance
+    if data_set is None or isinstance(data_set, DataSetSource | IncomingDataSet | os.PathLike):
+        return "", ""
+    content = data_set.decode() if isinstance(data_set, EncodedDataSet) else data_set
+    return str(content.get("SOPClassUID") or ""), str(content.get("SOPInstanceUID") or "")

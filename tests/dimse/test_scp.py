@@ -1,0 +1,426 @@
+"""Providers made of the building blocks, each asked by our own SCU in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+
+from dicomnet import dataset, flows, scu, uids
+from dicomnet.dataset.files import part10
+from dicomnet.dimse import messages as m
+from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.payloads import EncodedDataSet
+from dicomnet.drivers import memory
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.flows import Flow
+from dicomnet.handlers import Handler, Peer, handle_by_type
+from dicomnet.scp import Instance, Match, Refused, answer_find, answer_get, answer_move
+from dicomnet.suboperations import Tally, opened, proposals
+from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext
+from dicomnet.wire import RoleSelection
+
+CAPTURE, OTHER = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.1"
+FIND, GET = uids.STUDY_ROOT_FIND, uids.STUDY_ROOT_GET
+JPEG = "1.2.840.10008.1.2.4.50"
+
+
+def content(uid: str = "2.25.1", sop_class: str = CAPTURE) -> Dataset:
+    made = Dataset()
+    made.SOPClassUID = sop_class
+    made.SOPInstanceUID = uid
+    made.PatientID = "x"
+    return made
+
+
+def identifier(**values: str) -> Dataset:
+    made = Dataset()
+    made.QueryRetrieveLevel = "IMAGE"
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made
+
+
+# C-FIND.
+
+
+def finding(handler: Handler, **more: Any) -> memory.Link:
+    return memory.connect(
+        RequestOptions("SCP", "SCU", (ProposedContext(FIND), ProposedContext(uids.VERIFICATION))),
+        PlainPolicy((SupportedContext(FIND), SupportedContext(uids.VERIFICATION))),
+        peer_handler=handle_by_type({m.CFindRequest: handler}),
+        **more,
+    )
+
+
+def answers(link: memory.Link, asked: Any = None, **more: Any) -> list[m.CFindResponse]:
+    return list(link.stream(scu.everything(scu.c_find(identifier() if asked is None else asked, FIND, **more))))
+
+
+def test_matches_are_sent_and_success_ends_them() -> None:
+    seen: list[Any] = []
+
+    def search(asked: Dataset, request: m.CFindRequest, peer: Peer) -> Iterable[Any]:
+        seen.append((asked, request.sop_class, peer.ae_title))
+        encoded = dataset.encode(content("2.25.2"), uids.IMPLICIT_VR_LE)
+        yield content("2.25.1")
+        yield EncodedDataSet(encoded, uids.IMPLICIT_VR_LE)
+        yield Match(content("2.25.3"), 0xFF01)
+
+    found = answers(finding(answer_find(search)), identifier(PatientID="x"))
+    assert [response.status for response in found] == [0xFF00, 0xFF00, 0xFF01, 0]
+    assert [response.dataset() for response in found] == [*(content(f"2.25.{n}") for n in (1, 2, 3)), None]
+    assert seen == [(identifier(PatientID="x"), FIND, "SCU")]
+
+
+@pytest.mark.parametrize("found", [[], (), iter([])])
+def test_no_match_is_a_success_too(found: Any) -> None:
+    assert [response.status for response in answers(finding(answer_find(lambda *_: found)))] == [0]
+
+
+def test_only_what_is_sent_is_asked_of_the_search_and_a_cancel_ends_it() -> None:
+    made, closed = [], []
+
+    def search(*_: Any) -> Iterator[Dataset]:
+        try:
+            for number in range(100_000):
+                made.append(number)
+                yield content(f"2.25.{number}")
+        finally:
+            closed.append(True)
+
+    link = finding(answer_find(search))
+    found = answers(link, enough=lambda response: response.dataset().PatientID == "x")
+    assert found[-1].status == 0xFE00
+    assert found[-1].dataset() is None
+    assert len(made) < 5_000
+    assert closed == [True]
+    assert link.run(scu.c_echo()).status == 0
+
+
+def test_a_search_is_let_go_when_the_peer_has_gone() -> None:
+    closed = []
+
+    def search(*_: Any) -> Iterator[Dataset]:
+        try:
+            while True:
+                yield content()
+        finally:
+            closed.append(True)
+
+    link = finding(answer_find(search))
+    stream = link.stream(scu.c_find(identifier(), FIND))
+    next(stream)
+    link.abort()
+    link.wire.settle()
+    assert closed == [True]
+
+
+def fails(*_: Any) -> Iterable[Dataset]:
+    raise KeyError("patient data")
+
+
+def fails_later(*_: Any) -> Iterator[Dataset]:
+    yield content()
+    raise OSError("disk")
+
+
+def refuses(*_: Any) -> Iterable[Dataset]:
+    raise Refused(0xA700, "too many matches, \u65e5\u672c, and so on and so forth, a comment without any end")
+
+
+def unwritable(*_: Any) -> Iterable[Dataset]:
+    made = content()
+    made.add_new("PixelData", "OB", b"")
+    made["PixelData"].is_undefined_length = True  # fragments, on a context that has none
+    return [content(), made]
+
+
+@pytest.mark.parametrize(
+    ("search", "statuses"),
+    [
+        (fails, [0xC000]),
+        (fails_later, [0xFF00, 0xC000]),
+        (refuses, [0xA700]),
+        (unwritable, [0xFF00, 0xC000]),
+        (lambda *_: 5, [0xC000]),
+    ],
+)
+def test_a_failing_search_is_an_answer(
+    search: Callable[..., Any], statuses: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    link = finding(answer_find(search))
+    with caplog.at_level(logging.INFO):
+        found = answers(link)
+    assert [response.status for response in found] == statuses
+    assert (found[-1].error_comment or "")[:17] == ("too many matches," if search is refuses else "")
+    assert len(found[-1].error_comment or "") <= 64
+    assert "patient data" not in caplog.text
+    assert link.run(scu.c_echo()).status == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"), [(Dataset(), 0xA900), (EncodedDataSet(b"\x10\0", uids.IMPLICIT_VR_LE), 0xC000)]
+)
+def test_an_identifier_must_be_there_and_readable(asked: Any, status: int) -> None:
+    found = answers(finding(answer_find(lambda *_: [content()])), asked)
+    assert [response.status for response in found] == [status]
+
+
+def test_another_request_is_not_served() -> None:
+    for handler in (answer_find(lambda *_: []), answer_get(lambda *_: [])):
+        link = memory.connect(
+            RequestOptions("SCP", "SCU", (ProposedContext(CAPTURE),)),
+            PlainPolicy((SupportedContext(CAPTURE),)),
+            peer_handler=handler,
+        )
+        assert link.run(scu.c_store(content())).status == 0x0211
+
+
+# C-GET.
+
+
+class Getter:
+    """An SCU that gets; keeps what comes and answers it with the next of ``statuses``."""
+
+    def __init__(
+        self,
+        select: Any,
+        *,
+        statuses: Iterable[int] = (),
+        classes: tuple[str, ...] = (CAPTURE,),
+        syntaxes: tuple[str, ...] = (uids.IMPLICIT_VR_LE,),
+        roles: bool = True,
+        on_store: Callable[[m.CStoreRequest], Flow[None]] | None = None,
+    ) -> None:
+        self.stored: list[m.CStoreRequest] = []
+        self._statuses = iter(statuses)
+        self._on_store = on_store
+        proposed = (ProposedContext(GET), *(ProposedContext(uid, (syntax,)) for uid in classes for syntax in syntaxes))
+        self.link = memory.connect(
+            RequestOptions("SCP", "SCU", proposed, tuple(RoleSelection(uid, 0, 1) for uid in classes) if roles else ()),
+            PlainPolicy((SupportedContext(GET), *(SupportedContext(uid, syntaxes, scu=True) for uid in classes))),
+            handler=handle_by_type({m.CStoreRequest: self._store}),
+            peer_handler=handle_by_type({m.CGetRequest: answer_get(select)}),
+            waits=Waits(response=10.0),
+        )
+
+    def _store(self, request: m.Request, peer: Peer) -> Flow[None]:
+        assert isinstance(request, m.CStoreRequest)
+        self.stored.append(request)
+        if self._on_store is not None:
+            yield from self._on_store(request)
+        yield from flows.send(reply(request, next(self._statuses, 0)))
+
+    def get(self, **more: Any) -> list[m.CGetResponse]:
+        return list(self.link.stream(scu.everything(scu.c_get(identifier(), GET, timeout=60.0, **more))))
+
+
+def counts(response: m.CGetResponse | m.CMoveResponse) -> tuple[int | None, ...]:
+    return response.remaining, response.completed, response.failed, response.warning
+
+
+def several(number: int) -> list[Dataset]:
+    return [content(f"2.25.{n}") for n in range(1, number + 1)]
+
+
+def failures(response: m.Response) -> list[str]:
+    listed = response.dataset()
+    if listed is None:
+        return []
+    found = listed.FailedSOPInstanceUIDList
+    return [str(found)] if isinstance(found, str) else [str(uid) for uid in found]
+
+
+def test_instances_come_on_the_same_association_and_are_counted() -> None:
+    getter = Getter(lambda *_: several(3))
+    responses = getter.get(priority=1)
+    assert [response.status for response in responses] == [0xFF00, 0xFF00, 0]
+    assert [counts(response) for response in responses] == [(2, 1, 0, 0), (1, 2, 0, 0), (None, 3, 0, 0)]
+    assert [request.instance for request in getter.stored] == ["2.25.1", "2.25.2", "2.25.3"]
+    assert [request.dataset() for request in getter.stored] == several(3)
+    assert {request.priority for request in getter.stored} == {1}
+    assert {request.move_originator for request in getter.stored} == {None}
+    assert responses[-1].dataset() is None
+
+
+@pytest.mark.parametrize(
+    ("statuses", "final", "counted", "failed"),
+    [
+        ([0, 0, 0], 0x0000, (None, 3, 0, 0), []),
+        ([0, 0xB000, 0], 0xB000, (None, 2, 0, 1), []),
+        ([0xB007] * 3, 0xB000, (None, 0, 0, 3), []),
+        ([0, 0xA700, 0xC123], 0xB000, (None, 1, 2, 0), ["2.25.2", "2.25.3"]),
+        ([0xA900] * 3, 0xA702, (None, 0, 3, 0), ["2.25.1", "2.25.2", "2.25.3"]),
+        ([0xB006, 0x0110, 0x0122], 0xB000, (None, 0, 2, 1), ["2.25.2", "2.25.3"]),
+        ([0, 0x0213, 0x1234], 0xB000, (None, 1, 2, 0), ["2.25.2", "2.25.3"]),
+    ],
+)
+def test_the_final_status_is_that_of_c_4_3_1_4(
+    statuses: list[int], final: int, counted: tuple[int | None, ...], failed: list[str]
+) -> None:
+    responses = Getter(lambda *_: several(3), statuses=statuses).get()
+    assert responses[-1].status == final
+    assert counts(responses[-1]) == counted
+    assert failures(responses[-1]) == failed
+
+
+def test_nothing_to_get_is_a_success() -> None:
+    (final,) = Getter(lambda *_: []).get()
+    assert (final.status, counts(final)) == (0, (None, 0, 0, 0))
+
+
+def test_without_the_role_or_a_context_a_sub_operation_fails() -> None:
+    for getter in (
+        Getter(lambda *_: several(2), roles=False),
+        Getter(lambda *_: [content("2.25.1", OTHER), content("2.25.2", OTHER)]),
+    ):
+        (pending, final) = getter.get()
+        assert getter.stored == []
+        assert (pending.status, final.status) == (0xFF00, 0xA702)
+        assert failures(final) == ["2.25.1", "2.25.2"]
+
+
+def test_the_context_is_that_of_the_transfer_syntax() -> None:
+    data = b"\x28\0\x10\0US\2\0\1\0"
+    encoded = [EncodedDataSet(data, syntax) for syntax in (JPEG, uids.EXPLICIT_VR_LE, "1.2.840.10008.1.2.5")]
+    chosen = [Instance(CAPTURE, f"2.25.{n}", form) for n, form in enumerate(encoded, 1)]
+    getter = Getter(lambda *_: chosen, syntaxes=(uids.IMPLICIT_VR_LE, JPEG, uids.EXPLICIT_VR_LE))
+    responses = getter.get()
+    contexts = getter.link.negotiated.contexts
+    assert [contexts[request.context_id or 0].transfer_syntax for request in getter.stored] == [
+        JPEG,
+        uids.EXPLICIT_VR_LE,
+    ]
+    assert all(isinstance(r.data_set, EncodedDataSet) and r.data_set.data == data for r in getter.stored)
+    assert responses[-1].status == 0xB000
+    assert failures(responses[-1]) == ["2.25.3"]
+
+
+def test_what_cannot_be_read_fails_alone(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"nothing")
+    chosen = [missing, Instance(CAPTURE, "2.25.8", missing), damaged, content("2.25.9"), Dataset()]
+    getter = Getter(lambda *_: chosen)
+    final = getter.get()[-1]
+    assert (final.status, counts(final)) == (0xB000, (None, 1, 4, 0))
+    assert failures(final) == ["2.25.8"]  # of the others nobody knows the UID
+    assert [request.instance for request in getter.stored] == ["2.25.9"]
+
+
+def test_a_cancel_ends_it_before_the_next() -> None:
+    getter = Getter(lambda *_: several(1000))
+    responses = getter.get(enough=lambda response: response.completed == 3)
+    assert responses[-1].status == 0xFE00
+    remaining, completed, failed, warning = counts(responses[-1])
+    assert (completed, failed, warning) == (len(getter.stored), 0, 0)
+    assert remaining == 1000 - len(getter.stored)
+    assert len(getter.stored) < 20
+
+
+def test_a_peer_that_does_not_answer_a_sub_operation_is_asked_no_more() -> None:
+    def never(request: m.CStoreRequest) -> Flow[None]:
+        if request.instance == "2.25.2":
+            yield from flows.pause(30.0)
+
+    getter = Getter(lambda *_: several(4), on_store=never)
+    final = getter.get()[-1]
+    assert (final.status, counts(final)) == (0xB000, (None, 1, 3, 0))
+    assert failures(final) == ["2.25.2", "2.25.3", "2.25.4"]
+
+
+@pytest.mark.parametrize(("select", "status"), [(fails, 0xC000), (refuses, 0xA700), (fails_later, 0xC000)])
+def test_a_failing_selection_is_an_answer(select: Any, status: int) -> None:
+    (final,) = Getter(select).get()
+    assert final.status == status
+
+
+# What both have in common.
+
+
+def test_counts_beyond_the_field_are_cut() -> None:
+    request = m.CGetRequest(message_id=1, sop_class=GET, context_id=1)
+    tally = Tally(request, 200_000)
+    assert tally.pending().remaining == 0xFFFF  # type: ignore[attr-defined]
+    for _ in range(70_000):
+        tally.count(Instance(CAPTURE, "", None), None)
+    assert tally.final().failed == 0xFFFF  # type: ignore[attr-defined]
+
+
+def test_the_list_of_failures_fits_into_an_element() -> None:
+    tally = Tally(m.CGetRequest(message_id=1, sop_class=GET, context_id=1), 3000)
+    uid = "2.25." + "1" * 39
+    for _ in range(3000):
+        tally.count(Instance(CAPTURE, uid, None), None)
+    final = tally.final()
+    assert dataset.encode(final.dataset() or Dataset(), uids.EXPLICIT_VR_LE)
+    assert failures(final) == [uid] * (0xFFFE // 45)
+
+
+def test_every_class_and_transfer_syntax_is_proposed_for_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(part10(content(), uids.EXPLICIT_VR_BE))
+    chosen = opened(
+        [
+            content("2.25.1"),
+            EncodedDataSet(dataset.encode(content("2.25.2", OTHER), JPEG), JPEG),
+            path,
+            Instance(OTHER, "2.25.3", path),
+            Instance("", "", tmp_path / "none"),
+        ]
+    )
+    assert [(context.abstract_syntax, context.transfer_syntaxes) for context in proposals(chosen)] == [
+        (CAPTURE, (uids.EXPLICIT_VR_LE,)),
+        (OTHER, (JPEG,)),
+        (CAPTURE, (uids.EXPLICIT_VR_BE,)),
+        (OTHER, (uids.EXPLICIT_VR_BE,)),
+        (CAPTURE, (uids.IMPLICIT_VR_LE,)),
+        (OTHER, (uids.IMPLICIT_VR_LE,)),
+    ]
+    many = [Instance(f"1.2.{n}", "1.2", content()) for n in range(200)]
+    assert len(proposals(many)) == 128
+
+
+# C-MOVE.
+
+MOVE = uids.STUDY_ROOT_MOVE
+THERE = Endpoint("THERE", "memory", 104)
+
+
+def moving(handler: Handler, **more: Any) -> memory.Link:
+    return memory.connect(
+        RequestOptions("SCP", "SCU", (ProposedContext(MOVE),)),
+        PlainPolicy((SupportedContext(MOVE),)),
+        peer_handler=handle_by_type({m.CMoveRequest: handler}),
+        **more,
+    )
+
+
+def moved(link: memory.Link, destination: str = "THERE", **more: Any) -> list[m.CMoveResponse]:
+    return list(link.stream(scu.everything(scu.c_move(identifier(), MOVE, destination, timeout=600.0, **more))))
+
+
+@pytest.mark.parametrize("destinations", [{"THERE": THERE}, {"THERE": THERE}.get])
+def test_a_destination_must_be_known(destinations: Any) -> None:
+    (final,) = moved(moving(answer_move(lambda *_: several(3), destinations)), "ELSEWHERE")
+    assert (final.status, counts(final)) == (0xA801, (None, None, None, None))
+
+
+def test_a_failing_look_up_is_an_answer() -> None:
+    (final,) = moved(moving(answer_move(lambda *_: [], fails)))
+    assert final.status == 0xC000
+
+
+def test_nothing_to_move_needs_no_association() -> None:
+    (final,) = moved(moving(answer_move(lambda *_: [], {"THERE": THERE})))
+    assert (final.status, counts(final)) == (0, (None, 0, 0, 0))
+
+
+def test_what_nobody_can_send_needs_none_either(tmp_path: Path) -> None:
+    (final,) = moved(moving(answer_move(lambda *_: [tmp_path / "none"], {"THERE": THERE})))
+    assert (final.status, counts(final)) == (0xA702, (None, 0, 1, 0))
