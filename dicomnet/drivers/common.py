@@ -1,14 +1,30 @@
-"""What both drivers take: where to go, and how long to wait."""
+"""What both drivers take: where to go, how long to wait, and whom to show what happens."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from dicomnet.dimse.messages import Message
 from dicomnet.endpoint import Endpoint
-from dicomnet.ul import RequestOptions, Timeouts, build_request
-from dicomnet.wire import AAssociateRQ
+from dicomnet.ul import Direction, Primitive, RequestOptions, Timeouts, build_request
+from dicomnet.wire import AAssociateRQ, Pdu
 
-__all__ = ["Endpoint", "Waits", "proposal"]
+__all__ = ["Endpoint", "Hooks", "Waits", "proposal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """Functions that are shown what happens in an association; the first argument is its id, as in the log.
+
+    ``pdu`` sees every PDU that arrives, readable or not, ``primitive`` every service primitive of PS3.8 clause 7, and
+    ``message`` every DIMSE message, sent or received. They should look and return: what one raises ends the
+    association whose event it was shown.
+    """
+
+    pdu: Callable[[int, Pdu], None] | None = None
+    primitive: Callable[[int, Primitive], None] | None = None
+    message: Callable[[int, Direction, Message], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +33,8 @@ class Waits:
 
     ``connect`` None leaves it to the system. ``send`` bounds how long the peer may read nothing of what we have for it,
     ``request`` how long an acceptor waits for the association request (ARTIM), ``close`` how long either side waits for
-    the transport to close at the end, ``pdu`` how long a PDU that has begun may take.
+    the transport to close at the end, ``pdu`` how long a PDU that has begun may take. A TLS handshake is part of
+    ``connect`` for the requestor (if that is None, ``request`` bounds it) and of ``request`` for the acceptor.
     """
 
     connect: float | None = None
