@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dicomnet.dimse.messages import Message
+from dicomnet.dimse.outgoing import Opened
 from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.endpoint import Endpoint
 from dicomnet.ul import Negotiated, RequestOptions
@@ -66,23 +67,12 @@ class BeginMessage:
 
 
 @dataclass(slots=True)
-class Opened:
-    """A message that has begun.
-
-    ``transfer_syntax`` is the one its data set must be in, which need not be that of the source; ``piece`` is a good
-    number of bytes for a part.
-    """
-
-    message_id: int
-    transfer_syntax: str
-    piece: int
-
-
-@dataclass(slots=True)
 class SendPart:
-    """Send the next part of the data set; resumed once there is room for more. ``data`` is not copied.
+    """Send the next part of the data set; resumed once there is room for more, with whether more is wanted.
 
-    The ``last`` part ends the message. Only a data set of no bytes at all may have an empty last part (PS3.8 E.2).
+    It is not when the peer has given its final response already: an early failure, behind which the data set may end
+    with any fragment. ``data`` is not copied, and has an even length. The ``last`` part ends the message; only a data
+    set of no bytes at all may have an empty one (PS3.8 E.2).
     """
 
     data: bytes | bytearray | memoryview

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeAlias
 
 from dicomnet.codes import CommandField, known
 from dicomnet.dimse import status as statuses
@@ -45,6 +45,7 @@ from dicomnet.dimse.messages import (
     Request,
     Response,
 )
+from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.errors import DecodeError, Fault
 
 __all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command"]
@@ -110,6 +111,10 @@ _COPIED: dict[type[Response], tuple[str, ...]] = {
 """For each response: the fields it repeats of its request."""
 
 
+Arriving: TypeAlias = EncodedDataSet | IncomingDataSet | None
+"""What a received message may carry."""
+
+
 def response_type(request: Request) -> type[Response]:
     """The class of the answer to ``request``."""
     return _RESPONSES.get(type(request), OtherResponse)
@@ -150,7 +155,7 @@ def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
     return command
 
 
-def from_command(command: CommandSet, *, context_id: int, data_set: EncodedDataSet | None) -> Message:
+def from_command(command: CommandSet, *, context_id: int, data_set: Arriving) -> Message:
     """The message a received command set stands for; a request that lacks something becomes an OtherRequest.
 
     Raises:
@@ -170,9 +175,7 @@ def from_command(command: CommandSet, *, context_id: int, data_set: EncodedDataS
 _RESPONDING_TO = CommandElement.MESSAGE_ID_BEING_RESPONDED_TO
 
 
-def _request(
-    kind: type[Message] | None, command: CommandSet, context_id: int, data_set: EncodedDataSet | None
-) -> Message:
+def _request(kind: type[Message] | None, command: CommandSet, context_id: int, data_set: Arriving) -> Message:
     # A request without a message id cannot be answered, so it ends the association.
     message_id = _number(command, "request", CommandElement.MESSAGE_ID)
     command = _tolerant(command, kind)
@@ -198,9 +201,7 @@ def _tolerant(command: CommandSet, kind: type[Message] | None) -> CommandSet:
     return {**command, **found}
 
 
-def _response(
-    kind: type[Message], command: CommandSet, code: int, context_id: int, data_set: EncodedDataSet | None
-) -> Message:
+def _response(kind: type[Message], command: CommandSet, code: int, context_id: int, data_set: Arriving) -> Message:
     for element in (_RESPONDING_TO, CommandElement.STATUS):
         _number(command, "response", element)
     values: dict[str, Any] = {name: command[element] for name, element, _ in _LAYOUT[kind] if element in command}

@@ -7,25 +7,42 @@ before a byte of the message is sent.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias, cast
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse.payloads import DataSet, DataSetSource, EncodedDataSet
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
+from dicomnet.ul import AcceptedContext, Negotiated
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["PLAIN", "SourceReader", "check_convertible", "encoded"]
+__all__ = ["PLAIN", "Buffer", "Opened", "SourceReader", "check_convertible", "choose_context", "encoded", "own_syntax"]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 PLAIN: Final = frozenset(
     (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE),
 )
 """The transfer syntaxes that differ in how elements are written only: each can be made of each other."""
 
-_PIXEL_DATA = 0x7FE00010
+_PIXEL_DATA: Final = 0x7FE0_0010
+
+
+@dataclass(slots=True)
+class Opened:
+    """A message that has begun.
+
+    ``transfer_syntax`` is the one its data set must be in, which need not be that of the source; ``piece`` is a good
+    number of bytes for a part.
+    """
+
+    message_id: int
+    transfer_syntax: str
+    piece: int
 
 
 def check_convertible(own: str, wanted: str) -> None:
@@ -43,7 +60,42 @@ def check_convertible(own: str, wanted: str) -> None:
         )
 
 
-def encoded(data_set: DataSet, transfer_syntax: str) -> bytes | bytearray | memoryview | None:
+def own_syntax(data_set: DataSet) -> str | None:
+    """The transfer syntax of a data set that counts when a context is chosen for it; None for any plain one.
+
+    A ``pydicom.Dataset`` is written in whatever the context has, unless it came from a file with encapsulated pixel
+    data: that is not decompressed.
+    """
+    if isinstance(data_set, EncodedDataSet | DataSetSource):
+        return data_set.transfer_syntax
+    meta = getattr(data_set, "file_meta", None)
+    if meta is None or _PIXEL_DATA not in data_set:  # type: ignore[operator]
+        return None
+    syntax = str(meta.get("TransferSyntaxUID", ""))
+    return syntax if syntax and syntax not in PLAIN else None
+
+
+def choose_context(
+    negotiated: Negotiated, abstract_syntax: str, own: str | None, from_scp: bool
+) -> AcceptedContext | None:
+    """The context for a message whose data set is in transfer syntax ``own``, None if there is none for the class.
+
+    That in which our side has the role for it (SCP for an event report, else SCU), with ``own``, or one that it can be
+    converted to; else the first of the class, whatever comes of it.
+    """
+    known = [context for context in negotiated.contexts.values() if context.abstract_syntax == abstract_syntax]
+    able = [context for context in known if (context.as_scp if from_scp else context.as_scu)]
+    plain = own is None or own in PLAIN
+    for context in able or known:
+        if context.transfer_syntax == own:
+            return context
+    for context in able or known:
+        if plain and context.transfer_syntax in PLAIN:
+            return context
+    return next(iter(able or known), None)
+
+
+def encoded(data_set: DataSet, transfer_syntax: str) -> Buffer | None:
     """The bytes of a data set that is in memory, None for none: an empty fragment must not be sent (PS3.8 E.2).
 
     Raises:

@@ -17,6 +17,7 @@ from dicomnet.dimse.messages import (
     NEventReportRequest,
     NEventReportResponse,
     NGetRequest,
+    NGetResponse,
     Request,
 )
 from dicomnet.drivers import memory
@@ -182,8 +183,9 @@ def test_answers_wait_for_the_flow_that_asks_for_them_later(script: SimpleNamesp
 
 
 def test_answers_of_a_flow_that_is_gone_are_dropped(script: SimpleNamespace) -> None:
-    link = joined(script, peer_handler=handle_by_type({NEventReportRequest: slow}))
-    run = link.session.start(flows.ask(EVENT, expect=NEventReportResponse))
+    link = joined(script, peer_handler=handle_by_type({NGetRequest: slow}))
+    get = NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1")
+    run = link.session.start(flows.ask(get, expect=NGetResponse))
     link.wire.settle()
     link.session.cancel(run)
     with pytest.raises(LocalProtocolError):

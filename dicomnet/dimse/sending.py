@@ -1,0 +1,266 @@
+"""Messages on their way out: ids, contexts, one message at a time (PS3.7 8, PS3.8 Annex E), without IO.
+
+The sending half of an ``Exchange``: what it has asked and who has asked it are here, because answers end them. What
+comes in is the other half's business.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from dicomnet.dimse.command import CommandElement, encode_command
+from dicomnet.dimse.conversion import to_command
+from dicomnet.dimse.messages import (
+    CCancelRequest,
+    Message,
+    NEventReportRequest,
+    Request,
+    Response,
+)
+from dicomnet.dimse.outgoing import Buffer, Opened, check_convertible, choose_context, encoded, own_syntax
+from dicomnet.dimse.status import StatusClass
+from dicomnet.errors import DicomNetError, LocalProtocolError, NoPresentationContext
+from dicomnet.ul import AcceptedContext, Association, Direction
+from dicomnet.wire.pdata import OWN_MAX_LENGTH
+
+__all__ = ["SendingHalf"]
+
+_log = logging.getLogger("dicomnet.dimse")
+
+_MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
+_PIECE: Final = 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A message of ours whose data set goes out in parts."""
+
+    message: Message
+    message_id: int
+    context: AcceptedContext
+    command: bytes
+    started: bool = False  # something of it has left
+
+
+class SendingHalf:
+    """What an exchange does with messages of ours."""
+
+    def __init__(self, association: Association, one_pdv_per_pdu: bool, association_id: int) -> None:
+        self.association = association
+        self.one_pdv_per_pdu = one_pdv_per_pdu
+        self.association_id = association_id
+        """For log lines."""
+        self.on_message: Callable[[Direction, Message], None] | None = None
+        """Shown every message that passes: one that is sent when the last of it is on its way."""
+        self.sent: dict[type[Message], int] = {}
+        """Messages by class."""
+        self.queued = 0
+        """Bytes sent since who drives this set it to 0."""
+        self._next_id = 1
+        self._asked: dict[int, Request] = {}
+        self._asked_by_peer: set[int] = set()
+        self._cancelled: set[int] = set()
+        self._begun: _Begun | None = None
+        self._deferred: list[Response] = []  # answers of our own, until the message that has begun is out
+        self._contexts: dict[tuple[str, str | None, bool], AcceptedContext] = {}
+
+    def send(self, message: Message, now: float, *, abstract_syntax: str | None = None) -> int:
+        """Queue a message and return its message id (for a response or cancel, the id it answers).
+
+        The context is ``message.context_id`` when set, else an accepted one for ``abstract_syntax``, else one for the
+        message's SOP class: with the data set's own transfer syntax if there is one.
+
+        Raises:
+            NoPresentationContext: the peer accepted no such context.
+            LocalProtocolError: the association is not open for data, or another message is under way.
+            EncodeError: the data set cannot be written in the context's transfer syntax.
+            DecodeError: it would have to be converted, and is no data set.
+        """
+        self._require_turn()
+        data_set = message.data_set
+        context = self._context_for(message, abstract_syntax)
+        data = None if data_set is None else encoded(data_set, context.transfer_syntax)
+        message_id = self._register(message)
+        command = _command(message, message_id, data is not None)
+        self.association.send_p_data(context.context_id, command, data, now, one_pdv_per_pdu=self.one_pdv_per_pdu)
+        self.queued += len(command) + (0 if data is None else len(data))
+        if isinstance(message, Request):
+            self._asked[message_id] = message
+        self._note_sent(message, message_id)
+        return message_id
+
+    def begin(self, message: Message, *, abstract_syntax: str | None = None) -> Opened:
+        """Begin a message whose data set follows in parts; nothing is sent yet. See ``send`` for the context.
+
+        Raises:
+            NoPresentationContext, LocalProtocolError: as for ``send``.
+            EncodeError: the source cannot be converted to the context's transfer syntax, or a field of the command
+                cannot be written.
+        """
+        self._require_turn()
+        context = self._context_for(message, abstract_syntax)
+        syntax = own_syntax(message.data_set)
+        if syntax is not None:
+            check_convertible(syntax, context.transfer_syntax)
+        message_id = self._register(message)
+        self._begun = _Begun(message, message_id, context, _command(message, message_id, True))
+        if isinstance(message, Request):
+            self._asked[message_id] = message
+        return Opened(message_id, context.transfer_syntax, self._piece())
+
+    def send_part(self, data: Buffer, now: float, *, last: bool) -> bool:
+        """Queue the next part of the message that has begun; whether the peer still wants the rest.
+
+        It does not when it has given its final response already: then the message may end with any fragment (PS3.7
+        9.1.1.1.9 and the like, early failure).
+
+        Raises:
+            LocalProtocolError: no message has begun, the association is not open for data, or the last part is empty
+                and not the first.
+        """
+        begun = self._begun
+        if begun is None:
+            raise LocalProtocolError("no message has begun whose data set this could be a part of")
+        if not len(data) and begun.started and last:
+            raise LocalProtocolError("an empty fragment must not be sent (PS3.8 E.2)")
+        if len(data) or last:
+            command = None if begun.started else begun.command
+            if not len(data):
+                command = _command(begun.message, begun.message_id, False)
+            self.association.send_p_data(
+                begun.context.context_id,
+                command,
+                data if len(data) else None,
+                now,
+                one_pdv_per_pdu=self.one_pdv_per_pdu,
+                last=last,
+            )
+            self.queued += len(data)
+            begun.started = True
+        if last:
+            self._begun = None
+            self._note_sent(begun.message, begun.message_id)
+            self._send_deferred(now)
+        return not isinstance(begun.message, Request) or begun.message_id in self._asked
+
+    def give_up(self, now: float) -> bool:
+        """Take back the message that has begun; False when part of it is out, and only an abort can end it."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return True
+        if isinstance(begun.message, Request):
+            self._asked.pop(begun.message_id, None)
+        if begun.started:
+            return False
+        self._send_deferred(now)
+        return True
+
+    def _require_turn(self) -> None:
+        if self._begun is not None:
+            raise LocalProtocolError("another message is under way, and messages do not mix (PS3.8 E.1)")
+
+    def _piece(self) -> int:
+        """About 1 MiB, in whole fragments: the most of an even length that fits into a PDU for this peer."""
+        negotiated = self.association.negotiated
+        most = negotiated.peer_max_length if negotiated is not None else 0
+        fragment = (min(most or OWN_MAX_LENGTH, OWN_MAX_LENGTH) - 6) & ~1
+        return fragment * max(1, _PIECE // fragment)
+
+    def _note_sent(self, message: Message, message_id: int) -> None:
+        if isinstance(message, Response) and message.status_class is not StatusClass.PENDING:
+            self._asked_by_peer.discard(message_id)
+            self._cancelled.discard(message_id)
+        kind = type(message)
+        self.sent[kind] = self.sent.get(kind, 0) + 1
+        if self.on_message is not None:
+            self.on_message(Direction.SENT, message)
+
+    def _register(self, message: Message) -> int:
+        if isinstance(message, Response | CCancelRequest):
+            return message.responding_to
+        if not isinstance(message, Request):
+            raise LocalProtocolError(f"{type(message).__name__} is no DIMSE message")
+        if message.message_id is not None:
+            if message.message_id in self._asked:
+                raise LocalProtocolError(f"message id {message.message_id} is still in use (PS3.7 10.1.2)")
+            return message.message_id
+        if len(self._asked) >= 0xFFFF:
+            raise LocalProtocolError("every message id is in use (PS3.7 10.1.2)")
+        while self._next_id in self._asked:
+            self._next_id = self._next_id % 0xFFFF + 1
+        message_id = self._next_id
+        self._next_id = self._next_id % 0xFFFF + 1
+        return message_id
+
+    def _context_for(self, message: Message, abstract_syntax: str | None) -> AcceptedContext:
+        negotiated = self.association.negotiated
+        if negotiated is None:
+            raise LocalProtocolError("there is no association to send on")
+        context_id = message.context_id
+        if context_id is not None:
+            context = negotiated.contexts.get(context_id)
+            wanted = f"id {context_id}"
+        else:
+            wanted = abstract_syntax or (message.context_class if isinstance(message, Request) else "")
+            data_set = message.data_set
+            key = wanted, None if data_set is None else own_syntax(data_set), isinstance(message, NEventReportRequest)
+            context = self._contexts.get(key) or choose_context(negotiated, *key)
+            if context is not None:
+                self._contexts[key] = context
+        if context is None:
+            raise NoPresentationContext(
+                f"the peer accepted no presentation context for {wanted}", abstract_syntax=wanted
+            )
+        return context
+
+    @property
+    def outstanding(self) -> int:
+        """Requests of ours that are not answered for good, nor forgotten."""
+        return len(self._asked)
+
+    def forget(self, message_id: int) -> None:
+        """Give up waiting for the answer to a request of ours: a later one is dropped as stray."""
+        self._asked.pop(message_id, None)
+
+    def is_unanswered(self, message_id: int) -> bool:
+        """Whether this request of the peer still waits for its final response."""
+        return message_id in self._asked_by_peer
+
+    def is_cancelled(self, message_id: int) -> bool:
+        """Whether the peer asked to cancel this request of its own."""
+        return message_id in self._cancelled
+
+    # -- answers out of our own head ---------------------------------------------------------------------------------
+
+    def _answer(self, response: Response, now: float) -> None:
+        """Refuse a request; while a message is under way, when that is out."""
+        if self._begun is not None:
+            self._deferred.append(response)
+            return
+        try:
+            waiting = response.responding_to in self._asked_by_peer
+            self.send(response, now)
+            if waiting:  # the duplicate is refused, the first request of that id still gets its own answer
+                self._asked_by_peer.add(response.responding_to)
+        except DicomNetError as error:  # it cannot be sent any more (release, abort), which is no loss
+            _log.debug(
+                "association %d: could not answer message id %d: %s",
+                self.association_id,
+                response.responding_to,
+                error,
+            )
+
+    def _send_deferred(self, now: float) -> None:
+        deferred, self._deferred = self._deferred, []
+        for response in deferred:
+            self._answer(response, now)
+
+
+def _command(message: Message, message_id: int, has_data_set: bool) -> bytes:
+    command = to_command(message, has_data_set=has_data_set)
+    if isinstance(message, Request):
+        command[_MESSAGE_ID] = message_id
+    return encode_command(command)
