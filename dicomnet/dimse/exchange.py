@@ -89,6 +89,7 @@ class Exchange(SendingHalf):
         self.stray_responses = 0
         """Responses to requests we never sent, or that were answered already: counted and dropped."""
         self._intake = Intake(self.limits, self._offer)
+        self._streamed_id: int | None = None  # of the request whose data set is, or was last, passed on
         self._broken = False  # the peer broke a rule: nothing of it is read any more
         self._events: deque[Received] = deque()
 
@@ -139,6 +140,10 @@ class Exchange(SendingHalf):
     def is_arriving(self, data_set: IncomingDataSet) -> bool:
         """Whether more of this data set may still come."""
         return self._intake.incoming is data_set and not self._broken
+
+    def still_arrives(self, message_id: int) -> bool:
+        """Whether the data set of this request of the peer, which is streamed, is not whole yet."""
+        return self._streamed_id == message_id and self._intake.incoming is not None
 
     def take(self, data_set: IncomingDataSet) -> list[bytes | memoryview]:
         """What has arrived of a streamed data set and was not taken yet; ``data_set.whole`` tells whether it is all."""
@@ -199,6 +204,7 @@ class Exchange(SendingHalf):
         if not isinstance(message, Request) or isinstance(message, OtherRequest) or not self.streams(message):
             return None
         incoming.wanted = self._receive_request(message, now)
+        self._streamed_id = message.message_id
         return incoming
 
     # -- received messages -------------------------------------------------------------------------------------------
@@ -244,7 +250,7 @@ class Exchange(SendingHalf):
         self._note_received(message)
         message_id = message.message_id or 0
         if message_id in self._asked_by_peer:
-            self._answer(reply(message, statuses.DUPLICATE_INVOCATION), now)
+            self._refuse(message, statuses.DUPLICATE_INVOCATION, now, keep=True)
             return False
         if len(self._asked_by_peer) >= self.limits.requests:
             raise DecodeError(
@@ -252,7 +258,7 @@ class Exchange(SendingHalf):
             )
         refusal = self._refusal(message)
         if refusal is not None:
-            self._answer(reply(message, refusal), now)
+            self._refuse(message, refusal, now)
             return False
         self._asked_by_peer.add(message_id)
         self._events.append(Received(message))
@@ -276,12 +282,12 @@ class Exchange(SendingHalf):
         composite = message.command_field <= _COMPOSITE
         return statuses.SOP_CLASS_NOT_SUPPORTED if composite else statuses.NOT_AUTHORIZED
 
-    def _answer(self, response: Response, now: float) -> None:
+    def _refuse(self, message: Request, status: int, now: float, *, keep: bool = False) -> None:
         if len(self._deferred) >= self.limits.requests:
             raise DecodeError(
                 f"more than {self.limits.requests} requests wait for a refusal", code=Fault.LIMIT, path="(0000,0110)"
             )
-        super()._answer(response, now)
+        self.answer(reply(message, status), now, keep=keep)
 
     def _refuse_data_set(self, excess: TooLong, now: float) -> None:
         """Answer at once (PS3.7 lets a failure come early); the rest is dropped."""
@@ -294,4 +300,4 @@ class Exchange(SendingHalf):
         # the general code is not one of the C- services (PS3.7 9.1.1 to 9.1.4)
         composite = isinstance(message, CStoreRequest | CFindRequest | CGetRequest | CMoveRequest)
         status = statuses.OUT_OF_RESOURCES if composite else statuses.RESOURCE_LIMITATION
-        self._answer(reply(message, status), now)
+        self._refuse(message, status, now)

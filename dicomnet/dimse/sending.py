@@ -64,7 +64,7 @@ class SendingHalf:
         self._asked_by_peer: set[int] = set()
         self._cancelled: set[int] = set()
         self._begun: _Begun | None = None
-        self._deferred: list[Response] = []  # answers of our own, until the message that has begun is out
+        self._deferred: list[tuple[Response, bool]] = []  # answers of our own, until the message that has begun is out
         self._contexts: dict[tuple[str, str | None, bool], AcceptedContext] = {}
 
     def send(self, message: Message, now: float, *, abstract_syntax: str | None = None) -> int:
@@ -233,30 +233,32 @@ class SendingHalf:
         """Whether the peer asked to cancel this request of its own."""
         return message_id in self._cancelled
 
-    # -- answers out of our own head ---------------------------------------------------------------------------------
+    def answer(self, response: Response, now: float, *, keep: bool = False) -> None:
+        """Answer for whom there is no flow; while a message is under way, as soon as that is out. Raises nothing: an
+        answer that cannot be sent any more (release, abort) is no loss.
 
-    def _answer(self, response: Response, now: float) -> None:
-        """Refuse a request; while a message is under way, when that is out."""
+        ``keep``: another request of the same message id still waits for its own answer.
+        """
         if self._begun is not None:
-            self._deferred.append(response)
+            self._deferred.append((response, keep))
             return
         try:
-            waiting = response.responding_to in self._asked_by_peer
             self.send(response, now)
-            if waiting:  # the duplicate is refused, the first request of that id still gets its own answer
-                self._asked_by_peer.add(response.responding_to)
-        except DicomNetError as error:  # it cannot be sent any more (release, abort), which is no loss
+        except DicomNetError as error:
             _log.debug(
                 "association %d: could not answer message id %d: %s",
                 self.association_id,
                 response.responding_to,
                 error,
             )
+        else:
+            if keep:
+                self._asked_by_peer.add(response.responding_to)
 
     def _send_deferred(self, now: float) -> None:
         deferred, self._deferred = self._deferred, []
-        for response in deferred:
-            self._answer(response, now)
+        for response, keep in deferred:
+            self.answer(response, now, keep=keep)
 
 
 def _command(message: Message, message_id: int, has_data_set: bool) -> bytes:

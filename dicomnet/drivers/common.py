@@ -18,8 +18,8 @@ class Hooks:
     """Functions that are shown what happens in an association; the first argument is its id, as in the log.
 
     ``pdu`` sees every PDU that arrives, readable or not, ``primitive`` every service primitive of PS3.8 clause 7, and
-    ``message`` every DIMSE message, sent or received. They should look and return: what one raises ends the
-    association whose event it was shown.
+    ``message`` every DIMSE message, sent or received. They should look and return; what one raises is
+    logged and goes no further. One that is None costs nothing.
     """
 
     pdu: Callable[[int, Pdu], None] | None = None

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from dicomnet.dimse.messages import EncodedDataSet, Message, Response
 from dicomnet.errors import LocalProtocolError
-from dicomnet.flows import Flow, Step
+from dicomnet.flows import Flow
+from dicomnet.steps import Branch, Close, Open, RunOn, Step
 from dicomnet.wire import Pdu
 
-__all__ = ["Mailbox", "Run"]
+__all__ = ["BranchWork", "Mailbox", "Run"]
 
 T = TypeVar("T")
 
@@ -27,25 +28,42 @@ _BACKLOG = 256
 _HEAVY = 64 * 1024
 """Bytes of data set that count as much as one more message."""
 
+_NONE: Final[deque[Any]] = deque()
+
 
 class Run(Generic[T]):
-    """A flow in progress. ``done`` tells when ``result`` may be asked; ``delivered`` holds what a stream handed out."""
+    """A flow in progress. ``done`` tells when ``result`` may be asked; ``delivered`` holds what a stream handed out.
 
-    def __init__(self, flow: Flow[T], on_progress: Callable[[], None] | None = None, *, streamed: bool = False) -> None:
+    ``queue`` is where it lines up when it can go on.
+    """
+
+    def __init__(
+        self,
+        flow: Flow[T],
+        on_progress: Callable[[], None] | None = None,
+        *,
+        streamed: bool = False,
+        keep_pdus: bool = False,
+        queue: deque[Run[Any]] | None = None,
+    ) -> None:
         self.flow = flow
-        self.delivered: deque[Any] = deque()
+        self.delivered: deque[Any] = deque() if streamed else _NONE
         self.done = False
         self._on_progress = on_progress
         self._streamed = streamed
+        self._weight = 0
         self._value: T | None = None
         self._error: BaseException | None = None
+        self._queue: deque[Run[Any]] = deque() if queue is None else queue
         # What the session keeps of it: the step it waits in and until when, or what to resume it with.
         self.waiting: Step | None = None
         self.deadline: float | None = None
         self.outcome: Any = None  # of a step that only waits for the bytes to leave
         self.ready: tuple[Any, BaseException | None] | None = (None, None)
-        self.message_ids: set[int] = set()
-        self.pdus: deque[Pdu] = deque(maxlen=_BACKLOG)
+        self.message_ids: list[int] = []
+        self.branches: list[Branch] = []
+        self.pdus: deque[Pdu] = deque(maxlen=_BACKLOG) if keep_pdus else _NONE
+        self._queue.append(self)
 
     def result(self) -> T:
         """What the flow returned; raises what ended it."""
@@ -68,8 +86,12 @@ class Run(Generic[T]):
             self._on_progress()
 
     def resume(self, value: Any = None, error: BaseException | None = None) -> None:
-        """Give the step's outcome; the flow goes on at the next ``advance``."""
+        """Give the step's outcome; the flow goes on at the next ``advance``. After its end nothing happens."""
+        if self.done:
+            return
         self.waiting = self.deadline = None
+        if self.ready is None:
+            self._queue.append(self)
         self.ready = (value, error)
 
     def deliver(self, item: object) -> bool:
@@ -77,8 +99,48 @@ class Run(Generic[T]):
         if not self._streamed:
             return True
         self.delivered.append(item)
+        self._weight += _weight(item)
         self.progress()
-        return sum(map(_weight, self.delivered)) < _UNDELIVERED
+        return self._weight < _UNDELIVERED
+
+    def take(self) -> Any:
+        """The next delivered item."""
+        item = self.delivered.popleft()
+        self._weight -= _weight(item)
+        return item
+
+
+class BranchWork:
+    """A step of a flow that asks for another association: for the driver to perform, who tells its outcome here.
+
+    ``leftovers`` is where associations are put that nobody will use any more.
+    """
+
+    def __init__(self, run: Run[Any] | None, step: Open | RunOn | Close, leftovers: list[BranchWork]) -> None:
+        self.run = run
+        """Whose step it is; None for the end of a branch that a flow left behind."""
+        self.step = step
+        self._leftovers = leftovers
+
+    def done(self, value: Any = None) -> None:
+        """It is done: ``value`` is the Branch of an Open, the result of a RunOn."""
+        run, step = self.run, self.step
+        if run is None:
+            return
+        if isinstance(step, Open) and run.done:  # cancelled meanwhile
+            self._leftovers.append(BranchWork(None, Close(value, abort=True), self._leftovers))
+        elif isinstance(step, Open):
+            run.branches.append(value)
+        elif isinstance(step, Close) and step.branch in run.branches:
+            run.branches.remove(step.branch)
+        run.resume(value)
+
+    def failed(self, error: BaseException) -> None:
+        """It failed, and so does the step."""
+        if self.run is not None:
+            if isinstance(self.step, Close) and self.step.branch in self.run.branches:
+                self.run.branches.remove(self.step.branch)
+            self.run.resume(error=error)
 
 
 class Mailbox:
@@ -111,7 +173,9 @@ class Mailbox:
 
     def discard(self, message_id: int) -> None:
         """Drop what answers this request."""
-        self._weight -= sum(map(_weight, self._waiting.pop(message_id, ())))
+        dropped = self._waiting.pop(message_id, None)
+        if dropped is not None:
+            self._weight -= sum(map(_weight, dropped))
 
 
 def _weight(item: object) -> int:

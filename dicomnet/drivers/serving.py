@@ -1,4 +1,4 @@
-"""Serving the peer's requests, one after the other in the order they came, and never leaving one unanswered.
+"""Serving the peer's requests in the order they came, as many at once as was agreed, and never leaving one unanswered.
 
 Knows handlers and the exchange that carries their answers, but neither sockets nor who runs the flows.
 """
@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from typing import Any
 
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.exchange import Exchange
 from dicomnet.dimse.messages import Request
-from dicomnet.errors import Aborted, ConnectionLost, DicomNetError
+from dicomnet.dimse.payloads import IncomingDataSet
+from dicomnet.drivers.runs import Run
+from dicomnet.errors import Aborted, ConnectionLost
 from dicomnet.flows import Flow
-from dicomnet.handlers import Handler, Peer
+from dicomnet.handlers import Handler, Peer, takes_streamed
 
 __all__ = ["Desk"]
 
@@ -22,44 +25,60 @@ _log = logging.getLogger("dicomnet.session")
 
 
 class Desk:
-    """Requests that wait, the one that is being served, and the handler that serves them."""
+    """Requests that wait, those that are being served, and the handler that serves them."""
 
     def __init__(self, handler: Handler, exchange: Exchange, association_id: int) -> None:
+        self.window = 1
+        """How many requests are served at once (PS3.7 D.3.3.3); 0 is any number."""
         self._handler = handler
         self._exchange = exchange
         self._id = association_id
         self._waiting: deque[Request] = deque()
-        self._current: Request | None = None
+        self._serving: dict[Run[Any], Request] = {}
+        if hasattr(handler, "streams"):
+            exchange.streams = self._streams
 
     @property
     def busy(self) -> bool:
         """Whether a request is being served or waits to be."""
-        return self._current is not None or bool(self._waiting)
+        return bool(self._serving or self._waiting)
 
     def put(self, request: Request) -> None:
         """A request has come."""
         self._waiting.append(request)
 
+    def refuse(self, request: Request) -> None:
+        """A request has come that nobody will serve nor answer."""
+        if isinstance(request.data_set, IncomingDataSet):
+            self._exchange.drop(request.data_set)
+
     def clear(self) -> None:
         """Nobody waits for the answers any more."""
+        for request in self._waiting:
+            self.refuse(request)
         self._waiting.clear()
 
-    def begin(self, peer: Peer) -> Flow[None] | None:
-        """The flow that serves the next request, if it is time for one; ``end`` must be called when it is done."""
-        if self._current is not None or not self._waiting:
+    def next(self) -> Request | None:
+        """The request to serve now, if it is time for one: give its flow and ``began`` the run of it."""
+        if not self._waiting or 0 < self.window <= len(self._serving):
             return None
-        self._current = self._waiting.popleft()
-        return self._serve(self._current, peer)
+        return self._waiting.popleft()
 
-    def _serve(self, request: Request, peer: Peer) -> Flow[None]:
+    def flow(self, request: Request, peer: Peer) -> Flow[None]:
+        """The flow that serves a request."""
         # A handler that fails before there is a flow fails as one.
         yield from self._handler(request, peer)
 
-    def end(self, error: BaseException | None, now: float, *, over: bool) -> None:
-        """The flow is done. One that failed, or forgot to answer, must not leave the peer waiting."""
-        request, self._current = self._current, None
-        if request is None:
+    def began(self, run: Run[Any], request: Request) -> None:
+        """This run serves this request."""
+        self._serving[run] = request
+
+    def end(self, run: Run[Any], error: BaseException | None, now: float, *, over: bool) -> None:
+        """A flow is done. One that failed, or forgot to answer, must not leave the peer waiting."""
+        request = self._serving.pop(run, None)
+        if request is None:  # some other flow
             return
+        self.refuse(request)  # what it has not read of its data set, nobody will
         if error is not None and (over or isinstance(error, Aborted | ConnectionLost)):
             _log.debug("association %d: a request was not answered: %s", self._id, error)
             return
@@ -67,10 +86,18 @@ class Desk:
             # The text of an exception may hold patient data, so only its class is logged above DEBUG.
             _log.error("association %d: a %s failed: %s", self._id, type(request).__name__, type(error).__name__)
             _log.debug("association %d: the failure", self._id, exc_info=error)
-        # Who has the answer may use the message id again before we are back here: then the new request waits for one.
-        reused = any(waiting.message_id == request.message_id for waiting in self._waiting)
-        if not reused and self._exchange.is_unanswered(request.message_id or 0):
-            try:
-                self._exchange.send(reply(request, statuses.PROCESSING_FAILURE), now)
-            except DicomNetError as failure:
-                _log.debug("association %d: could not answer: %s", self._id, failure)
+        if self._exchange.is_unanswered(request.message_id or 0) and not self._is_reused(request):
+            self._exchange.answer(reply(request, statuses.PROCESSING_FAILURE), now)
+
+    def _is_reused(self, request: Request) -> bool:
+        """Whether a later request has its message id: the peer had the answer before we are back here, and who waits
+        for one is the later request."""
+        others = (*self._waiting, *self._serving.values())
+        return any(other.message_id == request.message_id for other in others)
+
+    def _streams(self, request: Request) -> bool:
+        try:
+            return takes_streamed(self._handler, request)
+        except Exception as error:  # noqa: BLE001 - a handler is foreign code, and its failure must not reach the exchange
+            _log.error("association %d: the handler's streams failed: %s", self._id, type(error).__name__)
+            return False

@@ -1,8 +1,18 @@
 """One association with its flows and its handler, still without IO: what both drivers, and tests in memory, drive.
 
 A driver feeds bytes and the time, then calls ``advance``; it sends what ``data_to_send`` returns, reports it with
-``flushed``, runs the ``Call`` steps handed out by ``take_calls``, and comes back at ``next_deadline``. Everything else,
-from negotiation to the order of responses, is decided here, once.
+``flushed``, and comes back at ``next_deadline``. While the session is ``congested`` it reads nothing from the peer.
+Everything else, from negotiation to the order of responses, is decided here, once.
+
+Two kinds of work are the driver's own, handed out once each, after an ``advance`` or ``cancel``:
+
+- ``take_calls``: blocking functions; run each where it holds nobody up, then ``run.resume(result)`` or
+  ``run.resume(error=...)``.
+- ``take_branches``: further associations, as ``BranchWork``. For an ``Open`` step make a link to its endpoint, report
+  ``done(Branch(link.negotiated, link))``, for a ``RunOn`` run its flow on ``step.branch.link`` and report the result,
+  for a ``Close`` release or abort that link and report ``done()``; or ``failed(error)``. The driver must not wait for
+  them, unless it has no other way. After a report call ``advance`` and take again: who reports a branch to a flow that
+  is gone is handed its end, which has no ``run`` and needs no report.
 """
 
 from __future__ import annotations
@@ -15,7 +25,9 @@ from typing import Any, TypeVar
 from dicomnet.dimse.exchange import Exchange, MessageLimits, Received
 from dicomnet.dimse.messages import Message, Request, Response
 from dicomnet.drivers.acceptance import answer_request, rejected
-from dicomnet.drivers.runs import Run
+from dicomnet.drivers.common import Hooks
+from dicomnet.drivers.observing import SessionCounters, attach
+from dicomnet.drivers.runs import BranchWork, Run
 from dicomnet.drivers.serving import Desk
 from dicomnet.drivers.stepping import Stepper
 from dicomnet.errors import (
@@ -67,14 +79,22 @@ class Session:
         limits: MessageLimits | None = None,
         one_pdv_per_pdu: bool = False,
         record_pdus: bool = False,
+        check_roles: bool = True,
+        hooks: Hooks | None = None,
     ) -> None:
         if policy is None and association.role is Role.ACCEPTOR:
             raise LocalProtocolError("an acceptor needs an acceptance policy")
         self.association = association
-        self.exchange = Exchange(association, limits=limits, one_pdv_per_pdu=one_pdv_per_pdu)
+        self.id = next(_ids)
+        self.exchange = Exchange(
+            association,
+            limits=limits,
+            one_pdv_per_pdu=one_pdv_per_pdu,
+            check_roles=check_roles,
+            association_id=self.id,
+        )
         self.applicant = Applicant(address)
         """Who is at the other end; a server that knows more replaces it before the request arrives."""
-        self.id = next(_ids)
         self.peer: Peer | None = None
         self.error: DicomNetError | None = None
         """Why there is no association (any more); None while it lives and after an orderly release."""
@@ -83,12 +103,16 @@ class Session:
         self._lost: DicomNetError | None = None  # why the transport failed, if it said so
         self._desk = Desk(handler or handle_by_type({}), self.exchange, self.id)
         self._policy = policy
-        self._flows = Stepper(association, self.exchange, self._why_ended, response_timeout=response_timeout)
-        self._serving: Run[None] | None = None
+        self._flows = Stepper(
+            association, self.exchange, self._why_ended, self._cut_short, response_timeout=response_timeout
+        )
         self._release_due = False  # the peer wants to release
         self._release_wanted = False  # our user does
         if record_pdus:
+            self._flows.keep_pdus = True
             association.on_pdu = self._flows.keep_pdu
+        if hooks is not None:
+            attach(hooks, association, self.exchange, self.id, association.on_pdu)
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -130,8 +154,13 @@ class Session:
 
     @property
     def congested(self) -> bool:
-        """Whether so many responses wait to be taken that the driver should stop reading."""
-        return self._flows.congested
+        """Whether so much waits to be taken, responses or parts of data sets, that the driver should stop reading."""
+        return self._flows.congested or self.exchange.congested
+
+    @property
+    def counters(self) -> SessionCounters:
+        """What has gone over the association so far."""
+        return SessionCounters.of(self.exchange)
 
     @property
     def runnable(self) -> bool:
@@ -158,6 +187,10 @@ class Session:
     def take_calls(self) -> list[tuple[Run[Any], Callable[[], object]]]:
         """The ``Call`` steps that wait to be run; give each outcome to ``run.resume``."""
         return self._flows.take_calls()
+
+    def take_branches(self) -> list[BranchWork]:
+        """The steps that wait for a further association, and those associations that are left over; see the module."""
+        return self._flows.take_branches()
 
     # -- what the driver reports -------------------------------------------------------------------------------------
 
@@ -211,10 +244,12 @@ class Session:
         """Handle deadlines and events, then run every flow as far as it goes without waiting."""
         if self.congested:
             self.exchange.postpone(now)
-        if self._at_work:
-            self.association.not_idle(now)
         self._take_events(now)  # before the deadlines: what is here is not late
-        self.exchange.handle_timeout(now)
+        deadline = self.exchange.next_deadline()
+        if deadline is not None and now >= deadline:
+            if self._at_work:
+                self.association.not_idle(now)
+            self.exchange.handle_timeout(now)
         self._flows.expire(now)
         while True:
             self._take_events(now)
@@ -222,9 +257,7 @@ class Session:
             if not self._flows.runnable:
                 break
             for run, error in self._flows.step(now):
-                if run is self._serving:
-                    self._serving = None
-                    self._desk.end(error, now, over=self.ended)
+                self._desk.end(run, error, now, over=self.ended)
         self._settle(now)
 
     def _settle(self, now: float) -> None:
@@ -232,7 +265,7 @@ class Session:
         if self.association.is_over and not self.ended:  # ARTIM in Sta2 ends it without an indication
             lost = self._lost or ConnectionLost("the connection closed before there was an association")
             self._end(self.association.error or lost)
-        if self.busy or self.ended:
+        if self.busy or self.ended or self._flows.speaking:
             return
         if self._release_wanted and self.association.state is State.STA6:
             self.association.release_request(now)
@@ -251,12 +284,13 @@ class Session:
                 self._receive(event.message)
             else:
                 self._upper_layer(event, now)
-        self._flows.offer_pdus(now)
+        self._flows.offer(now)
 
     def _receive(self, message: Message) -> None:
         if isinstance(message, Request):
             if self.ended or self._release_wanted:  # it crossed our release request, behind which nothing can be sent
                 _log.debug("association %d: a request came too late to be served", self.id)
+                self._desk.refuse(message)
             else:
                 self._desk.put(message)
         elif isinstance(message, Response):
@@ -276,6 +310,7 @@ class Session:
                 # Requests still being served get their answers first: data may be sent before the release response.
                 # In a collision the requestor answers at once, the acceptor after the confirmation (PS3.8 7.2.3).
                 self._release_due = not collision
+                self.exchange.cut(RemoteProtocolError("the peer released the association amid a data set"))
                 if self.association.state is State.STA9:
                     self.association.release_response(now)
             case ReleaseConfirmation():
@@ -292,6 +327,8 @@ class Session:
         negotiated = self.association.negotiated
         if negotiated is not None:
             self.peer = Peer(negotiated, self.address, self.id)
+            self._flows.window = negotiated.max_invoked
+            self._desk.window = negotiated.max_performed
             _log.info("association %d with %s established", self.id, self.address)
 
     def _confirm_release(self, now: float) -> None:
@@ -318,7 +355,10 @@ class Session:
             return LocalProtocolError("the association was released")
         return self.error
 
+    def _cut_short(self, now: float) -> None:
+        """A flow has ended amid a message of ours, of which the peer cannot make sense."""
+        self.abort(now, Aborted("a flow ended amid a message that it was sending", source=0, reason=0))
+
     def _serve_next(self) -> None:
-        flow = self._desk.begin(self.peer) if self.peer is not None else None
-        if flow is not None:
-            self._serving = self.start(flow)
+        while self.peer is not None and (request := self._desk.next()) is not None:
+            self._desk.began(self.start(self._desk.flow(request, self.peer)), request)

@@ -1,20 +1,24 @@
 """Stepping the flows of an association: each is resumed with what its last step brought, and begins the next.
 
-Knows what every step asks of the exchange or the association underneath; that the association begins and ends, and
-why, is the session's to say.
+Knows what every step asks of the exchange or the association underneath, and in which order the messages of several
+flows leave; that the association begins and ends, and why, is the session's to say. No turn of it costs more for more
+flows that wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
-from dicomnet import flows
+from dicomnet import steps
 from dicomnet.dimse.exchange import Exchange
-from dicomnet.dimse.messages import Message, Request, Response
-from dicomnet.drivers.runs import Mailbox, Run
+from dicomnet.dimse.messages import Request, Response
+from dicomnet.dimse.status import StatusClass
+from dicomnet.drivers.alarms import Alarms
+from dicomnet.drivers.runs import BranchWork, Mailbox, Run
 from dicomnet.errors import DicomNetError, LocalProtocolError, TimedOut
-from dicomnet.flows import Flow, Step
+from dicomnet.flows import Flow
 from dicomnet.ul import Association, State
 from dicomnet.wire import Pdu
 
@@ -22,11 +26,26 @@ __all__ = ["Stepper"]
 
 T = TypeVar("T")
 
+_ROOM: Final = 64 * 1024
+"""Bytes that may wait to be flushed before who sends more has to wait for that."""
+
+_TOLD_OF_THE_END: Final = frozenset(
+    {
+        steps.AwaitReply,
+        steps.BeginMessage,
+        steps.Pause,
+        steps.ReadPart,
+        steps.SendMessage,
+        steps.SendPart,
+    }
+)
+
 
 class Stepper:
     """The flows in progress on one association, and the responses that none of them has taken yet.
 
-    ``why_ended`` tells why no message can pass any more, None as long as they can.
+    ``why_ended`` tells why no message can pass any more, None as long as they can. ``abort`` ends the association: a
+    flow has ended amid a message of ours.
     """
 
     def __init__(
@@ -34,20 +53,39 @@ class Stepper:
         association: Association,
         exchange: Exchange,
         why_ended: Callable[[], DicomNetError | None],
+        abort: Callable[[float], None],
         *,
         response_timeout: float | None = None,
     ) -> None:
+        self.window = 1
+        """How many requests of ours may be outstanding at once; 0 is any number (PS3.7 D.3.3.3)."""
+        self.keep_pdus = False
+        """Whether flows may ask for PDUs."""
         self._association = association
         self._exchange = exchange
         self._why_ended = why_ended
+        self._abort = abort
         self._response_timeout = response_timeout
-        self._runs: list[Run[Any]] = []
+        self._now = 0.0
+        self._runs: dict[Run[Any], None] = {}
+        self._ready: deque[Run[Any]] = deque()
+        self._alarms = Alarms()
         self._replies = Mailbox()
+        # Where flows wait, each in one of them.
+        self._awaiting: dict[int, Run[Any]] = {}  # for a response
+        self._expectant = 0  # those of them that do so within a time
+        self._outbox: deque[Run[Any]] = deque()  # for their turn to send, or for the window
+        self._speaker: Run[Any] | None = None  # amid a message
+        self._unflushed: list[Run[Any]] = []  # for what they sent to leave
+        self._reader: Run[Any] | None = None  # for more of the data set that is arriving
+        self._pdu_waiters: list[Run[Any]] = []
+        self._calls: list[tuple[Run[Any], Callable[[], object]]] = []
+        self._branch_work: list[BranchWork] = []
 
     @property
     def runnable(self) -> bool:
         """Whether a flow can go on without new input."""
-        return any(run.ready is not None for run in self._runs)
+        return bool(self._ready)
 
     @property
     def congested(self) -> bool:
@@ -57,97 +95,139 @@ class Stepper:
     @property
     def expectant(self) -> bool:
         """Whether a flow waits for an answer within a time of its own."""
-        waiting = (run for run in self._runs if run.deadline is not None)
-        return any(isinstance(run.waiting, flows.AwaitReply) for run in waiting)
+        return self._expectant > 0
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a message of ours is under way."""
+        return self._speaker is not None
 
     def next_deadline(self) -> float | None:
         """When the first wait of a flow runs out."""
-        return min((run.deadline for run in self._runs if run.deadline is not None), default=None)
+        return self._alarms.next()
 
     # -- what the user of a flow does --------------------------------------------------------------------------------
 
     def start(self, flow: Flow[T], on_progress: Callable[[], None] | None = None, *, streamed: bool = False) -> Run[T]:
         """Begin a flow; it moves at the next ``step``."""
-        run = Run(flow, on_progress, streamed=streamed)
-        self._runs.append(run)
+        run = Run(flow, on_progress, streamed=streamed, keep_pdus=self.keep_pdus, queue=self._ready)
+        self._runs[run] = None
         return run
 
     def cancel(self, run: Run[Any]) -> None:
         """End a flow from outside; answers still to come for it are dropped."""
-        if run in self._runs:
-            self._runs.remove(run)
+        if run not in self._runs:
+            return
+        try:
             run.flow.close()
-            self._forget(run)
+        finally:
+            self._leave(run, self._now)
             run.finish(None, LocalProtocolError("the flow was cancelled"))
 
     def take(self, run: Run[Any]) -> Any:
         """The next delivered item of a stream; makes room for another."""
-        item = run.delivered.popleft()
-        if isinstance(run.waiting, flows.Deliver):
+        item = run.take()
+        if isinstance(run.waiting, steps.Deliver):
             run.resume()
         return item
 
     def take_calls(self) -> list[tuple[Run[Any], Callable[[], object]]]:
         """The ``Call`` steps that wait to be run, each handed out once."""
-        calls = []
-        for run in self._runs:
-            if isinstance(run.waiting, flows.Call):
-                calls.append((run, run.waiting.function))
-                run.waiting = None
-        return calls
+        if not self._calls:
+            return []
+        calls, self._calls = self._calls, []
+        return [(run, function) for run, function in calls if not run.done]
+
+    def take_branches(self) -> list[BranchWork]:
+        """The steps that wait for another association, each handed out once."""
+        if not self._branch_work:
+            return []
+        work = self._branch_work[:]
+        self._branch_work.clear()  # which BranchWork refers to
+        return [one for one in work if one.run is None or not one.run.done]
 
     # -- what has happened -------------------------------------------------------------------------------------------
 
     def flushed(self) -> None:
         """What was to be sent is sent."""
-        for run in self._runs:
-            if isinstance(run.waiting, flows.SendMessage | flows.Inject):
+        self._exchange.queued = 0
+        if self._unflushed:
+            waiting, self._unflushed = self._unflushed, []
+            for run in waiting:
                 run.resume(run.outcome)
 
     def answer(self, response: Response) -> None:
         """A response has come: for the flow that waits for it, or to be kept for one that will."""
-        for run in self._runs:
-            if isinstance(run.waiting, flows.AwaitReply) and run.waiting.message_id == response.responding_to:
-                run.resume(response)
-                return
-        self._replies.put(response)
+        run = self._awaiting.pop(response.responding_to, None)
+        if run is None:
+            self._replies.put(response)
+            return
+        if run.deadline is not None:
+            self._expectant -= 1
+        run.resume(response)
 
     def keep_pdu(self, pdu: Pdu) -> None:
         """A PDU has come, for every flow that may ask."""
         for run in self._runs:
             run.pdus.append(pdu)
 
-    def offer_pdus(self, now: float) -> None:
-        """Give the flows that wait for a PDU what there is: one, or the news that none will come any more."""
-        for run in self._runs:
-            if isinstance(run.waiting, flows.AwaitPdu):
-                self._await_pdu(run, None if run.deadline is None else run.deadline - now, now)
+    def offer(self, now: float) -> None:
+        """Events have been taken: who waits for what they may have brought looks again."""
+        if self._reader is not None:
+            run, self._reader = self._reader, None
+            if isinstance(run.waiting, steps.ReadPart):
+                self._attempt(run, self._read_part, run.waiting, now)
+        if self._outbox:
+            self._send_waiting(now)
+        if self._pdu_waiters:
+            self._pdu_waiters = [run for run in self._pdu_waiters if not self._give_pdu(run)]
 
     def end(self) -> None:
         """No message will pass any more: tell every flow that waits for one."""
+        self._speaker = self._reader = None
+        self._expectant = 0
+        for waiting in (self._awaiting, self._outbox, self._unflushed):
+            waiting.clear()
         for run in self._runs:
-            if isinstance(run.waiting, flows.AwaitReply | flows.SendMessage | flows.Pause):
+            if type(run.waiting) in _TOLD_OF_THE_END:
                 run.resume(error=self._why_ended())
+            elif isinstance(run.waiting, steps.Inject):
+                run.resume()
 
     def expire(self, now: float) -> None:
         """Resume the flows whose wait has run out."""
-        for run in self._runs:
-            if run.deadline is None or now < run.deadline:
+        for run in self._alarms.due(now):
+            waiting = run.waiting
+            if run.deadline is None:  # told already
                 continue
-            if isinstance(run.waiting, flows.Pause):
+            if isinstance(waiting, steps.Pause):
                 run.resume()
-            elif isinstance(run.waiting, flows.AwaitReply):
-                self._exchange.forget(run.waiting.message_id)
+            elif isinstance(waiting, steps.AwaitReply):
+                del self._awaiting[waiting.message_id]
+                self._expectant -= 1
+                self._exchange.forget(waiting.message_id)
+                self._association.not_idle(now)
                 run.resume(error=TimedOut("the peer did not answer in time", wait="response"))
-            else:
+            elif isinstance(waiting, steps.AwaitPdu):
+                self._pdu_waiters.remove(run)
                 run.resume(error=TimedOut("no PDU came in time", wait="pdu"))
+            elif self._window_full():
+                self._outbox.remove(run)
+                text = f"{self.window} requests are outstanding, and none was answered in time"
+                run.resume(error=TimedOut(text, wait="window"))
+            else:  # it waits for a message that is under way, and that has deadlines of its own
+                run.deadline = None
 
     # -- stepping ----------------------------------------------------------------------------------------------------
 
-    def step(self, now: float) -> Iterator[tuple[Run[Any], BaseException | None]]:
-        """Take every flow that can go on one step further; yields those that end, each with what it failed of."""
-        for run in [run for run in self._runs if run.ready is not None]:
-            if run.ready is None:  # cancelled by one before it
+    def step(self, now: float) -> list[tuple[Run[Any], BaseException | None]]:
+        """Take every flow that can go on one step further; the runs that end, each with what it failed of."""
+        self._now = now
+        ended: list[tuple[Run[Any], BaseException | None]] = []
+        ready = self._ready
+        for _ in range(len(ready)):
+            run = ready.popleft()
+            if run.ready is None:  # cancelled
                 continue
             value, failure = run.ready
             run.ready = None
@@ -155,78 +235,221 @@ class Stepper:
                 step = run.flow.send(value) if failure is None else run.flow.throw(failure)
             except StopIteration as stop:
                 self._finish(run, stop.value, None)
-                yield run, None
+                ended.append((run, None))
             except Exception as error:  # noqa: BLE001 - the flow's own error goes to whoever asks for its result
                 self._finish(run, None, error)
-                yield run, error
+                ended.append((run, error))
             else:
                 run.waiting = step
-                self._begin(run, step, now)
+                begin = _BEGIN.get(type(step))
+                try:
+                    if begin is None:
+                        raise LocalProtocolError(f"{step!r} is no step of a flow")
+                    begin(self, run, step, now)
+                except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
+                    run.resume(error=error)
+        if self._outbox:
+            self._send_waiting(now)
+        return ended
+
+    def _attempt(self, run: Run[Any], begin: Callable[[Run[Any], Any, float], None], step: Any, now: float) -> None:
+        try:
+            begin(run, step, now)
+        except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
+            run.resume(error=error)
 
     def _finish(self, run: Run[Any], value: Any, error: BaseException | None) -> None:
-        self._runs.remove(run)
-        self._forget(run)
+        self._leave(run, self._now)
         run.finish(value, error)
 
-    def _forget(self, run: Run[Any]) -> None:
+    def _leave(self, run: Run[Any], now: float) -> None:
+        """A flow has ended: nothing of it stays behind."""
+        del self._runs[run]
+        if run.waiting is not None:  # cancelled
+            self._stop_waiting(run, run.waiting)
         for message_id in run.message_ids:
             self._exchange.forget(message_id)
             self._replies.discard(message_id)
+        for branch in run.branches:
+            self._branch_work.append(BranchWork(None, steps.Close(branch, abort=True), self._branch_work))
+        if self._speaker is run:
+            self._speaker = None
+            if not self._exchange.give_up(now):
+                self._abort(now)
 
-    def _begin(self, run: Run[Any], step: Step, now: float) -> None:
-        try:
-            match step:
-                case flows.SendMessage(message, abstract_syntax):
-                    run.outcome = self._send(message, abstract_syntax, now)
-                    if isinstance(message, Request):
-                        run.message_ids.add(run.outcome)
-                case flows.AwaitReply(message_id, timeout):
-                    self._await_reply(run, message_id, timeout, now)
-                case flows.Deliver(item):
-                    if run.deliver(item):
-                        run.resume()
-                case flows.Pause(seconds):
-                    self._require_association()
-                    run.deadline = now + seconds
-                case flows.Inject(pdu):
-                    run.outcome = None
-                    self._association.inject(pdu, now)
-                case flows.AwaitPdu(timeout):
-                    self._await_pdu(run, timeout, now)
-                case flows.PollCancel(message_id):
-                    run.resume(self._why_ended() is not None or self._exchange.is_cancelled(message_id))
-                case flows.Call():
-                    pass  # handed out by take_calls
-                case _:
-                    raise LocalProtocolError(f"{step!r} is no step of a flow")
-        except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
-            run.resume(error=error)
+    def _stop_waiting(self, run: Run[Any], waiting: steps.Step) -> None:
+        if isinstance(waiting, steps.AwaitReply) and self._awaiting.get(waiting.message_id) is run:
+            del self._awaiting[waiting.message_id]
+            if run.deadline is not None:
+                self._expectant -= 1
+        elif isinstance(waiting, steps.ReadPart):
+            self._reader = None
+        else:
+            for place in (self._outbox, self._unflushed, self._pdu_waiters):
+                if run in place:
+                    place.remove(run)
 
     def _require_association(self) -> None:
         error = self._why_ended()
         if error is not None:
             raise error
 
-    def _send(self, message: Message, abstract_syntax: str | None, now: float) -> int:
-        self._require_association()
-        return self._exchange.send(message, now, abstract_syntax=abstract_syntax)
+    def _wait_until(self, run: Run[Any], seconds: float | None, now: float) -> None:
+        if seconds is not None:
+            run.deadline = now + seconds
+            self._alarms.set(run)
 
-    def _await_reply(self, run: Run[Any], message_id: int, timeout: float | None, now: float) -> None:
-        response = self._replies.take(message_id)
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _window_full(self) -> bool:
+        return 0 < self.window <= self._exchange.outstanding
+
+    def _begin_message(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
+        self._require_association()
+        is_request = isinstance(step.message, Request)
+        if is_request and self._window_full():
+            self._outbox.append(run)
+            self._wait_until(run, self._response_timeout, now)
+        elif self._speaker is not None:
+            self._outbox.append(run)
+        else:
+            self._transmit(run, step, now)
+
+    def _send_waiting(self, now: float) -> None:
+        """Send what waited for a message to be out, or for an answer to come; in the order it was asked for."""
+        if self._speaker is not None:
+            return
+        waiting, self._outbox = self._outbox, deque()
+        for run in waiting:
+            step = run.waiting
+            if not isinstance(step, steps.SendMessage | steps.BeginMessage):
+                continue
+            if self._speaker is not None or (isinstance(step.message, Request) and self._window_full()):
+                self._outbox.append(run)
+            else:
+                run.deadline = None
+                self._attempt(run, self._transmit, step, now)
+
+    def _transmit(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
+        message = step.message
+        if isinstance(message, Response):
+            self._require_whole_request(message)
+        if isinstance(step, steps.BeginMessage):
+            opened = self._exchange.begin(message, abstract_syntax=step.abstract_syntax)
+            self._speaker = run
+            message_id = opened.message_id
+            run.resume(opened)
+        else:
+            message_id = self._exchange.send(message, now, abstract_syntax=step.abstract_syntax)
+            self._throttle(run, message_id)
+        if isinstance(message, Request):
+            run.message_ids.append(message_id)
+
+    def _require_whole_request(self, response: Response) -> None:
+        """A failure may come early, success never: what was promised might still be cut (PS3.7 9.1.1.1.9)."""
+        final = response.status_class in (StatusClass.SUCCESS, StatusClass.WARNING)
+        if final and self._exchange.still_arrives(response.responding_to):
+            raise LocalProtocolError("success before the whole data set is here: read it, or flows.skip it")
+
+    def _send_part(self, run: Run[Any], step: steps.SendPart, now: float) -> None:
+        self._require_association()
+        if self._speaker is not run:
+            raise LocalProtocolError("this flow has no message that a part could belong to")
+        wanted = self._exchange.send_part(step.data, now, last=step.last)
+        if step.last:
+            self._speaker = None
+        self._throttle(run, wanted)
+
+    def _throttle(self, run: Run[Any], value: object) -> None:
+        """Go on at once, unless a lot waits to be flushed."""
+        if self._exchange.queued < _ROOM:
+            run.resume(value)
+        else:
+            run.outcome = value
+            self._unflushed.append(run)
+
+    def _inject(self, run: Run[Any], step: steps.Inject, now: float) -> None:
+        self._association.inject(step.pdu, now)
+        run.outcome = None
+        self._unflushed.append(run)
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def _await_reply(self, run: Run[Any], step: steps.AwaitReply, now: float) -> None:
+        response = self._replies.take(step.message_id)
         if response is not None:
             run.resume(response)
-        elif (error := self._why_ended()) is not None:
-            run.resume(error=error)
-        else:
-            seconds = self._response_timeout if timeout is None else timeout
-            run.deadline = None if seconds is None else now + seconds
+            return
+        self._require_association()
+        if step.message_id in self._awaiting:
+            raise LocalProtocolError(f"another flow waits for the answer to message id {step.message_id}")
+        self._awaiting[step.message_id] = run
+        self._wait_until(run, self._response_timeout if step.timeout is None else step.timeout, now)
+        if run.deadline is not None:
+            self._expectant += 1
 
-    def _await_pdu(self, run: Run[Any], timeout: float | None, now: float) -> None:
-        if self._association.on_pdu is None:
+    def _read_part(self, run: Run[Any], step: steps.ReadPart, now: float) -> None:
+        data_set = step.data_set
+        if data_set.parts or data_set.whole:
+            run.resume(self._exchange.take(data_set))
+            return
+        if data_set.error is not None:
+            raise data_set.error
+        self._require_association()
+        if self._reader is not None or not self._exchange.is_arriving(data_set):
+            raise LocalProtocolError("this data set does not arrive here, or another flow reads it")
+        self._reader = run
+
+    def _await_pdu(self, run: Run[Any], step: steps.AwaitPdu, now: float) -> None:
+        if not self.keep_pdus:
             raise LocalProtocolError("no PDUs are kept for flows: ask for it with record_pdus")
+        if not self._give_pdu(run):
+            self._pdu_waiters.append(run)
+            self._wait_until(run, step.timeout, now)
+
+    def _give_pdu(self, run: Run[Any]) -> bool:
+        """Give the flow what it waits for, if there is any: a PDU, or the news that none will come any more."""
         if run.pdus:
             run.resume(run.pdus.popleft())
         elif self._association.close_wanted or self._association.state is State.STA1:
             run.resume(None)
         else:
-            run.deadline = None if timeout is None else now + timeout
+            return False
+        return True
+
+    # -- the rest ----------------------------------------------------------------------------------------------------
+
+    def _pause(self, run: Run[Any], step: steps.Pause, now: float) -> None:
+        self._require_association()
+        self._wait_until(run, step.seconds, now)
+
+    def _deliver(self, run: Run[Any], step: steps.Deliver, now: float) -> None:
+        if run.deliver(step.item):
+            run.resume()
+
+    def _poll_cancel(self, run: Run[Any], step: steps.PollCancel, now: float) -> None:
+        run.resume(self._why_ended() is not None or self._exchange.is_cancelled(step.message_id))
+
+    def _call(self, run: Run[Any], step: steps.Call, now: float) -> None:
+        self._calls.append((run, step.function))
+
+    def _branch(self, run: Run[Any], step: steps.Open | steps.RunOn | steps.Close, now: float) -> None:
+        self._branch_work.append(BranchWork(run, step, self._branch_work))
+
+
+_BEGIN: Final[Mapping[type, Callable[[Stepper, Run[Any], Any, float], None]]] = {
+    steps.SendMessage: Stepper._begin_message,
+    steps.BeginMessage: Stepper._begin_message,
+    steps.SendPart: Stepper._send_part,
+    steps.ReadPart: Stepper._read_part,
+    steps.AwaitReply: Stepper._await_reply,
+    steps.Deliver: Stepper._deliver,
+    steps.Pause: Stepper._pause,
+    steps.Inject: Stepper._inject,
+    steps.AwaitPdu: Stepper._await_pdu,
+    steps.Call: Stepper._call,
+    steps.PollCancel: Stepper._poll_cancel,
+    steps.Open: Stepper._branch,
+    steps.RunOn: Stepper._branch,
+    steps.Close: Stepper._branch,
+}
