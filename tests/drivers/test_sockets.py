@@ -1,0 +1,332 @@
+"""Where connections come from: sockets of the caller's own, Unix sockets, IPv6; accepting when something is amiss."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import resource
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dicomnet import flows
+from dicomnet.drivers import aio, blocking
+from dicomnet.drivers.aio_server import Server, ServerLimits, serve
+from dicomnet.drivers.blocking_server import listen
+from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.errors import ConnectFailed, DicomNetError, Rejected, TimedOut
+from dicomnet.ul import Transcript
+
+NOWHERE = Endpoint("SCP", "no.such.name.invalid", 104)
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+IPV6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(script: SimpleNamespace) -> Iterator[None]:
+    before = script.open_fds()
+    yield
+    assert script.open_fds() == before
+
+
+def unix_socket(path: Path) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    return sock
+
+
+def opener(path: Path, asked: list[Any]) -> Callable[[Endpoint, float | None], socket.socket]:
+    def open_socket(endpoint: Endpoint, seconds: float | None) -> socket.socket:
+        asked.append((endpoint, seconds, threading.current_thread() is threading.main_thread()))
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(str(path))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    return open_socket
+
+
+def echo_once(listener: Any, script: SimpleNamespace, seen: list[Any]) -> threading.Thread:
+    def work() -> None:
+        with listener, listener.accept(script.PATIENCE) as link:
+            seen.append(link)
+            link.listen()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_a_unix_socket_under_the_blocking_driver(script: SimpleNamespace, tmp_path: Path) -> None:
+    sock = unix_socket(tmp_path / "dicom")
+    listener = listen("ignored", 104, script.POLICY, sock=sock, transcript=Transcript)
+    assert listener.port == 0
+    seen: list[Any] = []
+    asked: list[Any] = []
+    thread = echo_once(listener, script, seen)
+    open_socket = opener(tmp_path / "dicom", asked)
+    with blocking.connect(NOWHERE, script.OPTIONS, waits=Waits(connect=9.0), open_socket=open_socket) as link:
+        assert link.run(flows.c_echo()).status == 0
+    thread.join()
+    assert asked == [(NOWHERE, 9.0, True)]
+    assert seen[0].session.address == "local"
+    assert seen[0].transcript.labels[-1] == "Sta13 + Evt17 -> AR-5 -> Sta1"
+
+
+def test_a_unix_socket_under_the_asyncio_driver(script: SimpleNamespace, tmp_path: Path) -> None:
+    transcripts: list[Transcript] = []
+
+    def transcript() -> Transcript:
+        transcripts.append(Transcript())
+        return transcripts[-1]
+
+    async def main() -> None:
+        asked: list[Any] = []
+        sock = unix_socket(tmp_path / "dicom")
+        async with await serve(None, 0, script.POLICY, sock=sock, transcript=transcript) as server:
+            assert server.port == 0
+            open_socket = opener(tmp_path / "dicom", asked)
+            async with await aio.connect(NOWHERE, script.OPTIONS, open_socket=open_socket) as link:
+                assert (await link.run(flows.c_echo())).status == 0
+                assert next(iter(server._links)).session.address == "local"
+        assert asked == [(NOWHERE, None, False)]
+
+    asyncio.run(main())
+    (record,) = transcripts
+    assert "Sta3 + Evt7 -> AE-7 -> Sta6" in record.labels
+
+
+def test_a_socket_that_cannot_be_opened(script: SimpleNamespace, tmp_path: Path) -> None:
+    open_socket = opener(tmp_path / "nothing", [])
+    with pytest.raises(ConnectFailed, match="No such file"):
+        blocking.connect(NOWHERE, script.OPTIONS, open_socket=open_socket)
+    with pytest.raises(ConnectFailed, match="No such file"):
+        asyncio.run(aio.connect(NOWHERE, script.OPTIONS, open_socket=open_socket))  # type: ignore[arg-type]
+
+
+def test_a_socket_that_comes_too_late_is_closed(script: SimpleNamespace) -> None:
+    late = threading.Event()
+    ours, theirs = socket.socketpair()
+
+    def open_socket(endpoint: Endpoint, seconds: float | None) -> socket.socket:
+        assert late.wait(script.PATIENCE)
+        return ours
+
+    async def main() -> None:
+        with pytest.raises(TimedOut) as caught:
+            await aio.connect(NOWHERE, script.OPTIONS, open_socket=open_socket, waits=Waits(connect=0.05))
+        assert caught.value.wait == "connect"
+        late.set()
+        theirs.setblocking(False)
+        assert await asyncio.get_running_loop().sock_recv(theirs, 1) == b""
+        theirs.close()
+
+    asyncio.run(main())
+
+
+def test_a_socket_that_cannot_listen(script: SimpleNamespace) -> None:
+    for make in (
+        lambda sock: listen("", 0, script.POLICY, sock=sock),
+        lambda sock: asyncio.run(serve(None, 0, script.POLICY, sock=sock)),  # type: ignore[arg-type]
+    ):
+        ours, theirs = socket.socketpair()
+        with ours, theirs, pytest.raises(ConnectFailed):
+            make(ours)  # type: ignore[no-untyped-call]
+
+
+@IPV6
+def test_ipv6_under_both_drivers(script: SimpleNamespace) -> None:
+    seen: list[Any] = []
+    listener = listen("::1", 0, script.POLICY)
+    thread = echo_once(listener, script, seen)
+    with blocking.connect(Endpoint("SCP", "::1", listener.port), script.OPTIONS) as link:
+        assert link.run(flows.c_echo()).status == 0
+    thread.join()
+    assert seen[0].session.address == "::1"
+
+    async def main() -> None:
+        async with await serve("::1", 0, script.POLICY) as server:
+            endpoint = Endpoint("SCP", "::1", server.port)
+            async with await aio.connect(endpoint, script.OPTIONS, source_host="::1") as link:
+                assert (await link.run(flows.c_echo())).status == 0
+                assert next(iter(server._links)).session.address == "::1"
+            with pytest.raises(ConnectFailed, match="Address family"):
+                await aio.connect(endpoint, script.OPTIONS, source_host="127.0.0.1")
+
+    asyncio.run(main())
+
+
+@IPV6
+def test_every_interface_is_ipv4_and_ipv6_on_one_port(script: SimpleNamespace) -> None:
+    async def main() -> None:
+        async with await serve(None, 0, script.POLICY) as server:
+            for host in ("127.0.0.1", "::1"):
+                async with await aio.connect(Endpoint("SCP", host, server.port), script.OPTIONS) as link:
+                    assert (await link.run(flows.c_echo())).status == 0
+
+    asyncio.run(main())
+
+
+def addresses(*hosts: str) -> Any:
+    async def look_up(host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
+
+    return look_up
+
+
+def test_each_address_of_a_name_is_tried(script: SimpleNamespace) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with await serve("127.0.0.1", 0, script.POLICY) as server:
+            endpoint = Endpoint("SCP", "many.invalid", server.port)
+            loop.getaddrinfo = addresses("127.0.0.9", "127.0.0.1")  # type: ignore[method-assign]
+            async with await aio.connect(endpoint, script.OPTIONS) as link:
+                assert (await link.run(flows.c_echo())).status == 0
+            loop.getaddrinfo = addresses("127.0.0.8", "127.0.0.9")  # type: ignore[method-assign]
+            with pytest.raises(ConnectFailed, match=r"127\.0\.0\.8.*; .*127\.0\.0\.9"):
+                await aio.connect(endpoint, script.OPTIONS)
+            loop.getaddrinfo = addresses()  # type: ignore[method-assign]
+            with pytest.raises(ConnectFailed, match="no address"):
+                await aio.connect(endpoint, script.OPTIONS)
+
+    asyncio.run(main())
+
+
+# The server's door.
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def full_house() -> Callable[[], None]:
+    """No descriptor is left, until what is returned is called."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("rest", [0.01, 1000.0], ids=["after a while", "when another ends"])
+def test_accepting_goes_on_when_there_are_descriptors_again(
+    script: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rest: float
+) -> None:
+    monkeypatch.setattr("dicomnet.drivers.aio_server._REST", rest)
+
+    async def main() -> None:
+        async with await serve("127.0.0.1", 0, script.POLICY) as server:
+            endpoint = Endpoint("SCP", "127.0.0.1", server.port)
+            first = await aio.connect(endpoint, script.OPTIONS)
+            with socket.create_connection(("127.0.0.1", server.port)) as waiting:
+                restore = full_house()
+                try:
+                    await until(lambda: "cannot be accepted" in caplog.text or "no connection can" in caplog.text)
+                    assert (await first.run(flows.c_echo())).status == 0
+                    assert server.associations == 1
+                finally:
+                    restore()
+                await first.release()
+                await until(lambda: server.counters.connections == 2)
+                waiting.close()
+            async with await aio.connect(endpoint, script.OPTIONS) as link:
+                assert (await link.run(flows.c_echo())).status == 0
+
+    asyncio.run(main())
+    assert caplog.text.count("no connection can be accepted") < 1000
+
+
+def test_a_server_that_rests_can_be_closed(script: SimpleNamespace) -> None:
+    async def main() -> None:
+        async with await serve("127.0.0.1", 0, script.POLICY) as server:
+            server._rest()
+            server._rest()
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_was_reset_in_the_queue_harms_nobody(script: SimpleNamespace) -> None:
+    """Which Linux does not tell of, and others do as ECONNABORTED."""
+
+    async def main() -> None:
+        async with await serve("127.0.0.1", 0, script.POLICY) as server:
+            (listener,) = server._listeners
+            answers: list[OSError] = [OSError(errno.ECONNABORTED, "gone"), OSError(errno.EPROTO, "gone")]
+
+            def accept() -> Any:
+                if answers:
+                    raise answers.pop()
+                return listener.accept()
+
+            endpoint = Endpoint("SCP", "127.0.0.1", server.port)
+            asyncio.get_running_loop().remove_reader(listener)
+            connecting = asyncio.create_task(aio.connect(endpoint, script.OPTIONS))
+            while not server.counters.connections:
+                server._accept(SimpleNamespace(accept=accept))  # type: ignore[arg-type]
+                await asyncio.sleep(0)
+            await (await connecting).release()
+            assert answers == []
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_cannot_be_served_harms_nobody(
+    script: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = iter([ZeroDivisionError])
+
+    def transcript() -> Transcript:
+        for error in records:
+            raise error
+        return Transcript()
+
+    async def main() -> None:
+        async with await serve("127.0.0.1", 0, script.POLICY, transcript=transcript) as server:
+            endpoint = Endpoint("SCP", "127.0.0.1", server.port)
+            with pytest.raises(DicomNetError):
+                await aio.connect(endpoint, script.OPTIONS)
+            await (await aio.connect(endpoint, script.OPTIONS)).release()
+
+    asyncio.run(main())
+    assert "a connection could not be served: ZeroDivisionError" in caplog.text
+
+
+def test_what_a_server_counts(script: SimpleNamespace) -> None:
+    async def main() -> Server:
+        async with await serve("127.0.0.1", 0, script.POLICY, limits=ServerLimits(associations=1)) as server:
+            endpoint = Endpoint("SCP", "127.0.0.1", server.port)
+            first = await aio.connect(endpoint, script.OPTIONS)
+            with pytest.raises(Rejected):
+                await aio.connect(endpoint, script.OPTIONS)
+            await first.release()
+            await (await aio.connect(endpoint, script.OPTIONS)).abort()
+            _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+            await until(lambda: server.counters.connections == 4)
+            writer.close()
+            await writer.wait_closed()
+            await until(lambda: server.associations == 0)
+            return server
+
+    counters = asyncio.run(main()).counters
+    assert (counters.connections, counters.associations, counters.rejected) == (4, 2, 1)
+    assert (counters.released, counters.aborted) == (1, 1)
