@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dicomnet import uids
-from dicomnet.codes import ContextResult, IdentityType
+from dicomnet.codes import ContextResult, IdentityType, ItemType
 from dicomnet.errors import EncodeError, LocalProtocolError
 from dicomnet.ul.negotiated import (
     Negotiated,
@@ -21,7 +22,7 @@ from dicomnet.ul.negotiated import (
     roles_by_class,
     smaller_window,
 )
-from dicomnet.wire.audit import audit
+from dicomnet.wire.audit import Finding, audit, audit_encoded
 from dicomnet.wire.items import (
     AbstractSyntax,
     ApplicationContext,
@@ -64,6 +65,8 @@ _AT_MOST_ONCE: tuple[type[Item], ...] = (
     UserIdentity,
     UserIdentityResponse,
 )
+_PRIVATE = frozenset({ItemType.USER_IDENTITY, ItemType.USER_IDENTITY_RESPONSE})
+_REMEMBERED = 2048  # the longest PDU whose verdict is kept
 _SMALLEST_P_DATA = 8  # a PDV header and two bytes of fragment: the least that can carry a message (PS3.8 9.3.5)
 
 
@@ -270,12 +273,34 @@ def checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, fault: str | None =
     Raises:
         LocalProtocolError: it is not; the text names every fault.
     """
-    errors = [f"{finding.path}: {finding.message}" for finding in audit(pdu) if finding.severity == "error"]
-    if fault is not None:
-        errors.append(fault)
     try:
-        if not errors:
-            return encode_pdu(pdu)
-    except EncodeError as error:
-        raise LocalProtocolError(str(error)) from error
-    raise LocalProtocolError("; ".join(errors))
+        encoded = encode_pdu(pdu)
+    except EncodeError:
+        errors = _errors(audit(pdu))
+    else:
+        # Who asks often, or is asked often by the same peers, says the same again: it need not be looked at each time.
+        # What may hold a password or a ticket is not kept.
+        forgetful = len(encoded) > _REMEMBERED or _is_private(pdu)
+        errors = _errors_in(encoded) if forgetful else _errors_remembered(encoded)
+    if fault is not None:
+        errors = (*errors, fault)
+    if errors:
+        raise LocalProtocolError("; ".join(errors))
+    return encoded
+
+
+def _is_private(pdu: Pdu) -> bool:
+    if not isinstance(pdu, AAssociateRQ | AAssociateAC):
+        return False
+    return any(item.item_type in _PRIVATE for item in (*pdu.items, *pdu.user_information))
+
+
+def _errors(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(f"{finding.path}: {finding.message}" for finding in findings if finding.severity == "error")
+
+
+def _errors_in(encoded: bytes) -> tuple[str, ...]:
+    return _errors(audit_encoded(encoded))
+
+
+_errors_remembered = lru_cache(maxsize=64)(_errors_in)

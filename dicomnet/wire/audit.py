@@ -29,22 +29,35 @@ from dicomnet.wire.pdu import (
     pdu_name,
 )
 
-__all__ = ["Finding", "audit"]
+__all__ = ["Finding", "audit", "audit_encoded"]
 
 _REJECT_REASONS: Mapping[int, frozenset[int]] = {1: frozenset({1, 2, 3, 7}), 2: frozenset({1, 2}), 3: frozenset({1, 2})}
 
 
 def audit(pdu: Pdu) -> list[Finding]:
     """All that is wrong with ``pdu``; an empty list if nothing is. Never raises for what a PDU holds."""
-    findings: list[Finding] = []
     try:
         seen: Pdu = decode_pdu(encode_pdu(pdu))
     except CodecError as fault:
-        findings.append(error(fault.path or pdu_name(pdu.pdu_type), fault.message, fault.clause or "PS3.8 9.3"))
-        seen = pdu
-    findings += check_reserved("reserved", seen.reserved, "PS3.8 9.3.1")
-    findings += _CHECKS[type(seen)](seen) if type(seen) in _CHECKS else ()
-    return findings
+        return [_unreadable(fault, pdu.pdu_type), *_audit_seen(pdu)]
+    return list(_audit_seen(seen))
+
+
+def audit_encoded(data: bytes) -> list[Finding]:
+    """The same for one PDU that is encoded already."""
+    try:
+        return list(_audit_seen(decode_pdu(data)))
+    except CodecError as fault:
+        return [_unreadable(fault, data[0] if data else 0)]
+
+
+def _unreadable(fault: CodecError, pdu_type: int) -> Finding:
+    return error(fault.path or pdu_name(pdu_type), fault.message, fault.clause or "PS3.8 9.3")
+
+
+def _audit_seen(pdu: Pdu) -> Iterator[Finding]:
+    yield from check_reserved("reserved", pdu.reserved, "PS3.8 9.3.1")
+    yield from _CHECKS[type(pdu)](pdu) if type(pdu) in _CHECKS else ()
 
 
 def _reject(pdu: AAssociateRJ) -> Iterator[Finding]:

@@ -75,7 +75,8 @@ class _Associate:
     @property
     def user_information(self) -> tuple[Item, ...]:
         """The user information sub-items; should there be several envelopes, those of all."""
-        return tuple(sub for item in self.items if isinstance(item, UserInformation) for sub in item.items)
+        envelopes = [item.items for item in self.items if isinstance(item, UserInformation)]
+        return envelopes[0] if len(envelopes) == 1 else tuple(sub for items in envelopes for sub in items)
 
     @property
     def max_length(self) -> int:
@@ -85,11 +86,14 @@ class _Associate:
 
     def find(self, kind: type[_T]) -> _T | None:
         """The first user information sub-item of this class."""
-        return next(iter(self.find_all(kind)), None)
+        for item in self.user_information:
+            if isinstance(item, kind):
+                return item
+        return None
 
     def find_all(self, kind: type[_T]) -> tuple[_T, ...]:
         """All user information sub-items of this class."""
-        return tuple(item for item in self.user_information if isinstance(item, kind))
+        return tuple([item for item in self.user_information if isinstance(item, kind)])
 
     @classmethod
     def from_body(cls, reader: Reader, reserved: int, length: int | None) -> Self:
