@@ -38,7 +38,7 @@ def services() -> NormalizedServices:
 def host(services: NormalizedServices) -> Iterator[Hosted]:
     supported = (
         SupportedContext(VERIFICATION),
-        SupportedContext(FILM_SESSION, (EXPLICIT_VR_LE,)),
+        SupportedContext(FILM_SESSION, (EXPLICIT_VR_LE,), scu=True),
         SupportedContext(str(STORAGE[0]), (EXPLICIT_VR_LE,), scu=True, scp=False),
         SupportedContext(str(STORAGE[1]), (EXPLICIT_VR_LE,), scu=True, specialized=True),
     )
@@ -58,7 +58,8 @@ def test_normalized_services(host: Hosted, services: NormalizedServices) -> None
     def answer(reply: tuple[Dataset, Dataset | None]) -> tuple[int, Dataset]:
         return reply[0].Status, reply[1] or Dataset()
 
-    with associated(host.port, VERIFICATION, FILM_SESSION) as assoc:
+    both = build_role(FILM_SESSION, scu_role=True, scp_role=True)
+    with associated(host.port, VERIFICATION, FILM_SESSION, ext_neg=[both]) as assoc:
         assert assoc.send_c_echo().Status == 0x0000
         attributes = dataset(NumberOfCopies="2", FilmSessionLabel="A")
         assert answer(assoc.send_n_create(attributes, FILM_SESSION, instance)) == (0x0000, attributes)
@@ -79,6 +80,13 @@ def test_normalized_services(host: Hosted, services: NormalizedServices) -> None
         assert answer(assoc.send_n_action(information, 7, FILM_SESSION, instance)) == (0x0000, information)
         assert answer(assoc.send_n_event_report(information, 3, FILM_SESSION, instance)) == (0x0000, information)
         assert [assoc.send_n_delete(FILM_SESSION, instance).Status for _ in range(2)] == [0x0000, 0x0112]
+
+
+def test_an_event_report_is_for_the_scp_to_send(host: Hosted, services: NormalizedServices) -> None:
+    services.held[instance := new_uid()] = dataset(FilmSessionLabel="C")
+    with associated(host.port, FILM_SESSION) as assoc:
+        assert assoc.send_n_event_report(dataset(PatientID="X"), 3, FILM_SESSION, instance)[0].Status == 0x0211
+        assert assoc.send_n_get([], FILM_SESSION, instance)[0].Status == 0x0000
 
 
 def test_negotiation(host: Hosted) -> None:
