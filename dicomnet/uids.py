@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from functools import lru_cache
 
 __all__ = [
     "APPLICATION_CONTEXT",
@@ -76,7 +77,13 @@ _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*", re.ASCII)
 
 def is_uid(text: str) -> bool:
     """Whether ``text`` is a UID by PS3.5 9.1: at most 64 characters, numbers without leading zeros joined by dots."""
-    return 0 < len(text) <= 64 and _UID.fullmatch(text) is not None
+    return 0 < len(text) <= 64 and _has_form_of_uid(text)
+
+
+@lru_cache(maxsize=512)
+def _has_form_of_uid(text: str) -> bool:
+    """Of short texts, so that keeping them costs little: it is the same few that are asked about."""
+    return _UID.fullmatch(text) is not None
 
 
 def new_uid() -> str:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import Final
 
@@ -169,7 +169,7 @@ class Action(StrEnum):
     AA_8 = "AA-8"
 
 
-class Effect(Enum):
+class Effect(StrEnum):
     """One step of an action."""
 
     CONNECT = auto()  # ask for a transport connection
