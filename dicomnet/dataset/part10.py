@@ -7,6 +7,7 @@ wrong: the group ends where another begins. Knows no data sets, so it needs no p
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _TEXTS = {
     0x0013: "implementation_version_name",
     0x0016: "source_ae_title",
 }
+_UID = re.compile("[0-9.]{1,64}", re.ASCII)  # many in the world have leading zeros, which PS3.5 9.1 forbids
 _MAX_TEXT = 1024  # what is longer is none of these, and nobody needs it
 
 
@@ -122,7 +124,7 @@ def _fault(message: str, code: Fault, offset: int) -> DecodeError:
 def header(sop_class: str, sop_instance: str, transfer_syntax: str, *, source_ae_title: str = "") -> bytes:
     """What stands before the data set in a Part 10 file: preamble, prefix and file meta information.
 
-    A UID that is none, as of a data set that does not name its class, is left out: better absent than made up.
+    A UID that is not made of digits and dots, or is not known, is left out: better absent than made up.
 
     Raises:
         EncodeError: the transfer syntax is no UID, or the title does not fit.
@@ -134,8 +136,8 @@ def header(sop_class: str, sop_instance: str, transfer_syntax: str, *, source_ae
         raise EncodeError(f"{title[:80]!a} is no AE title", code=Fault.BAD_VALUE, path="(0002,0016)")
     elements = [
         _element(0x0001, b"OB", b"\0\x01"),
-        _element(0x0002, b"UI", sop_class.encode() if uids.is_uid(sop_class) else b""),
-        _element(0x0003, b"UI", sop_instance.encode() if uids.is_uid(sop_instance) else b""),
+        _element(0x0002, b"UI", sop_class.encode() if _UID.fullmatch(sop_class) else b""),
+        _element(0x0003, b"UI", sop_instance.encode() if _UID.fullmatch(sop_instance) else b""),
         _element(0x0010, b"UI", transfer_syntax.encode()),
         _element(0x0012, b"UI", uids.IMPLEMENTATION_CLASS_UID.encode()),
         _element(0x0013, b"SH", uids.IMPLEMENTATION_VERSION_NAME.encode()),
