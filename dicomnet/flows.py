@@ -39,6 +39,7 @@ from dicomnet.steps import (
     Call,
     Close,
     Deliver,
+    GiveUp,
     Inject,
     Open,
     Opened,
@@ -67,6 +68,7 @@ __all__ = [
     "Close",
     "Deliver",
     "Flow",
+    "GiveUp",
     "Inject",
     "Open",
     "Opened",
@@ -131,6 +133,9 @@ def _send_from(message: Message, source: DataSetSource, via: str | None) -> Flow
         while not last:
             part, last = yield Call(reader.read)
             yield SendPart(part, last)
+    except Exception:
+        yield GiveUp()  # the flow may go on, and others wait for their turn
+        raise
     finally:
         reader.close()
     return opened.message_id

@@ -29,6 +29,7 @@ __all__ = [
     "Call",
     "Close",
     "Deliver",
+    "GiveUp",
     "Inject",
     "Open",
     "Opened",
@@ -77,6 +78,11 @@ class SendPart:
 
     data: bytes | bytearray | memoryview
     last: bool
+
+
+@dataclass(slots=True)
+class GiveUp:
+    """Take back the message this flow has begun, if any; with part of it out that takes an abort. Resumed at once."""
 
 
 @dataclass(slots=True)
@@ -179,6 +185,7 @@ Step = (
     SendMessage
     | BeginMessage
     | SendPart
+    | GiveUp
     | ReadPart
     | AwaitReply
     | Deliver

@@ -272,6 +272,9 @@ class Stepper:
             self._replies.discard(message_id)
         for branch in run.branches:
             self._branch_work.append(BranchWork(None, steps.Close(branch, abort=True), self._branch_work))
+        self._take_back(run, now)
+
+    def _take_back(self, run: Run[Any], now: float) -> None:
         if self._speaker is run:
             self._speaker = None
             if not self._exchange.give_up(now):
@@ -360,6 +363,10 @@ class Stepper:
             self._speaker = None
         self._throttle(run, wanted)
 
+    def _give_up(self, run: Run[Any], step: steps.GiveUp, now: float) -> None:
+        self._take_back(run, now)
+        run.resume()
+
     def _throttle(self, run: Run[Any], value: object) -> None:
         """Go on at once, unless a lot waits to be flushed."""
         if self._exchange.queued < _ROOM:
@@ -441,6 +448,7 @@ _BEGIN: Final[Mapping[type, Callable[[Stepper, Run[Any], Any, float], None]]] = 
     steps.SendMessage: Stepper._begin_message,
     steps.BeginMessage: Stepper._begin_message,
     steps.SendPart: Stepper._send_part,
+    steps.GiveUp: Stepper._give_up,
     steps.ReadPart: Stepper._read_part,
     steps.AwaitReply: Stepper._await_reply,
     steps.Deliver: Stepper._deliver,

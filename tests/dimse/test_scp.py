@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from pydicom.dataset import Dataset
@@ -14,9 +15,10 @@ from dicomnet import dataset, flows, scu, uids
 from dicomnet.dataset.files import part10
 from dicomnet.dimse import messages as m
 from dicomnet.dimse.conversion import reply
-from dicomnet.dimse.payloads import EncodedDataSet
+from dicomnet.dimse.payloads import DataSetSource, EncodedDataSet, FileDataSet
 from dicomnet.drivers import memory
 from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.errors import Aborted
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
 from dicomnet.scp import Instance, Match, Refused, answer_find, answer_get, answer_move
@@ -311,6 +313,43 @@ def test_what_cannot_be_read_fails_alone(tmp_path: Path) -> None:
     assert (final.status, counts(final)) == (0xB000, (None, 1, 4, 0))
     assert failures(final) == ["2.25.8"]  # of the others nobody knows the UID
     assert [request.instance for request in getter.stored] == ["2.25.9"]
+
+
+def test_a_file_that_goes_before_it_is_sent_fails_alone(tmp_path: Path) -> None:
+    def select(*_: Any) -> list[Instance]:
+        chosen = []
+        for uid in ("2.25.1", "2.25.2", "2.25.3"):
+            path = tmp_path / uid
+            path.write_bytes(part10(content(uid), uids.IMPLICIT_VR_LE))
+            chosen.append(Instance.of(path))
+        (tmp_path / "2.25.2").unlink()
+        return chosen
+
+    getter = Getter(select)
+    final = getter.get()[-1]
+    assert (final.status, counts(final)) == (0xB000, (None, 2, 1, 0))
+    assert failures(final) == ["2.25.2"]
+    assert [request.dataset() for request in getter.stored] == [content("2.25.1"), content("2.25.3")]
+
+
+def test_a_file_that_is_cut_while_it_is_sent_ends_the_association(tmp_path: Path) -> None:
+    path = tmp_path / "big"
+    long = content()
+    long.add_new("PixelData", "OW", bytes(8 << 20))
+    path.write_bytes(part10(long, uids.IMPLICIT_VR_LE))
+
+    class Cut(DataSetSource):
+        transfer_syntax = uids.IMPLICIT_VR_LE
+
+        def open(self) -> BinaryIO:
+            stream = FileDataSet.of(path).open()
+            os.truncate(path, 6 << 20)
+            return stream
+
+    getter = Getter(lambda *_: [Instance(CAPTURE, "2.25.1", Cut())])
+    with pytest.raises(Aborted):
+        getter.get()
+    assert getter.stored == []
 
 
 def test_a_cancel_ends_it_before_the_next() -> None:

@@ -113,7 +113,7 @@ def test_echo_is_there_too() -> None:
 # C-STORE.
 
 
-@pytest.mark.parametrize("form", ["data set", "bytes", "moved"])
+@pytest.mark.parametrize("form", ["data set", "bytes", "path", "file", "stream", "moved"])
 def test_an_instance_in_any_form_is_stored(form: str, tmp_path: Path) -> None:
     path = tmp_path / "a.dcm"
     path.write_bytes(part10(sample(), uids.EXPLICIT_VR_LE))
