@@ -13,7 +13,7 @@ import contextlib
 import socket
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,8 @@ class Transport(ABC):
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._queue: deque[bytes | memoryview] = deque()  # none of them empty
+        # None as long as nothing waits, since an empty one weighs 0.7 KiB; what is in it is not empty.
+        self._queue: deque[bytes | memoryview] | None = None
         self._size = _SMALL_CHUNK
         self.over = False
         self.fault: ConnectionLost | None = None
@@ -76,13 +77,13 @@ class Transport(ABC):
     @property
     def unsent(self) -> int:
         """Bytes given to ``send`` that have not left yet."""
-        return sum(map(len, self._queue))
+        return sum(map(len, self._queue or ()))
 
     @abstractmethod
     def recv(self) -> bytes | None:
         """What has come; None when there is nothing now, empty when there will be nothing more. Raises nothing."""
 
-    def send(self, parts: Iterable[bytes | memoryview]) -> int:
+    def send(self, parts: Sequence[bytes | memoryview]) -> int:
         """Write these behind what waits, as far as it goes now, and keep the rest: leave the buffers alone until then.
 
         Returns how many bytes the system took now, all told.
@@ -90,8 +91,14 @@ class Transport(ABC):
         Raises:
             OSError: the connection takes nothing any more; what the peer said before may still be there to be read.
         """
-        self._queue.extend(part for part in parts if len(part))
+        self._keep(parts)
         return self.flush()
+
+    def _keep(self, parts: Sequence[bytes | memoryview]) -> deque[bytes | memoryview]:
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.extend(part for part in parts if len(part))
+        return self._queue
 
     @abstractmethod
     def flush(self) -> int:
@@ -103,7 +110,7 @@ class Transport(ABC):
 
     def close(self) -> None:
         """Close the socket; what waits is lost."""
-        self._queue.clear()
+        self._queue = None
         self._socket.close()
 
     def _recv(self) -> bytes | None:
@@ -157,9 +164,26 @@ class PlainTransport(Transport):
         """What has come."""
         return self._recv()
 
+    def send(self, parts: Sequence[bytes | memoryview]) -> int:
+        """Write these: mostly the system takes all of them at once, and nothing has to be kept."""
+        if self._queue or not 0 < len(parts) <= _MAX_BUFFERS:
+            return super().send(parts)
+        try:
+            sent = self._socket.send(parts[0]) if len(parts) == 1 else self._socket.sendmsg(parts)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        if sent != sum(map(len, parts)):
+            _drop(self._keep(parts), sent)
+        return sent
+
     def flush(self) -> int:
         """Go on writing."""
-        return self._write(self._queue) if self._queue else 0
+        if self._queue is None:
+            return 0
+        sent = self._write(self._queue)
+        if not self._queue:
+            self._queue = None
+        return sent
 
 
 class TlsTransport(Transport):
@@ -284,7 +308,7 @@ class TlsTransport(Transport):
                 self._tls.do_handshake()
                 self._established = True
             while self._queue and not self.over and self._outgoing.pending < _SEALED:
-                piece = self._next_piece()
+                piece = _next_record(self._queue)
                 self._tls.write(piece)
                 _drop(self._queue, len(piece))
         except ssl.SSLWantReadError:  # a handshake is under way: the same piece comes again
@@ -292,19 +316,6 @@ class TlsTransport(Transport):
         except OSError as error:
             self._fail(error)
             raise
-
-    def _next_piece(self) -> bytes | memoryview:
-        """What the next record holds: without a copy, unless it is of several parts."""
-        first = memoryview(self._queue[0])
-        if len(first) >= _RECORD or len(self._queue) == 1:
-            return first[:_RECORD]
-        parts, room = [], _RECORD
-        for part in self._queue:
-            parts.append(part if len(part) <= room else memoryview(part)[:room])
-            room -= len(parts[-1])
-            if not room:
-                break
-        return b"".join(parts)
 
     def _fail(self, error: OSError) -> None:
         """The end, which is nothing but the end of the stream if the peer just left."""
@@ -316,6 +327,20 @@ class TlsTransport(Transport):
         if self.fault is None:
             self.fault = ConnectionLost(_reason(error, established=self._established))
             self.fault.__cause__ = error
+
+
+def _next_record(queue: deque[bytes | memoryview]) -> bytes | memoryview:
+    """What the next record holds: without a copy, unless it is of several parts."""
+    first = memoryview(queue[0])
+    if len(first) >= _RECORD or len(queue) == 1:
+        return first[:_RECORD]
+    parts, room = [], _RECORD
+    for part in queue:
+        parts.append(part if len(part) <= room else memoryview(part)[:room])
+        room -= len(parts[-1])
+        if not room:
+            break
+    return b"".join(parts)
 
 
 def _reason(error: OSError, *, established: bool) -> str:
