@@ -262,9 +262,9 @@ def _too_early(script: Script, steps: int, cause: Cause) -> tuple[Outcome | None
     if behind and steps == 1 and not (cause.closes or cause in (Cause.SILENCE, Cause.HALF_SILENCE)):
         return (None,)  # nor accepted
     ours = behind or (script.first is While.OPENING and steps < 3)  # our release request has not gone out yet
-    if cause is Cause.RELEASE and situation is While.RELEASING and ours:
-        return (Outcome(None),)
-    return None
+    if situation is not While.RELEASING or not ours or cause not in (Cause.RELEASE, Cause.REQUESTS):
+        return None
+    return (Outcome(None) if cause is Cause.RELEASE else None,)  # some of the requests are served, and others not
 
 
 def outcome(situation: While, cause: Cause) -> Outcome | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dicomnet.drivers import memory
 from dicomnet.drivers.common import Endpoint
+from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.errors import DicomNetError
@@ -124,7 +125,7 @@ def request(script: Script, steps: int, cause: Cause, **how: Any) -> Run:
     return Run(error, at, link.wire.now, bytes(peer.heard), peer.heard_at, session)
 
 
-def work(link: memory.Link, script: Script) -> None:
+def work(link: BlockingLink, script: Script) -> None:
     """What a program does for this script, on any link that blocks."""
     for flow in script.work:
         for _ in link.stream(flow()):
