@@ -226,6 +226,10 @@ class SendingHalf:
         """Give up waiting for the answer to a request of ours: a later one is dropped as stray."""
         self._asked.pop(message_id, None)
 
+    def disregard(self, message_id: int) -> None:
+        """A request of the peer came too late for any answer: it does not wait for one."""
+        self._asked_by_peer.discard(message_id)
+
     def is_unanswered(self, message_id: int) -> bool:
         """Whether this request of the peer still waits for its final response."""
         return message_id in self._asked_by_peer

@@ -291,6 +291,7 @@ class Session:
             if self.ended or self._release_wanted:  # it crossed our release request, behind which nothing can be sent
                 _log.debug("association %d: a request came too late to be served", self.id)
                 self._desk.refuse(message)
+                self.exchange.disregard(message.message_id or 0)
             else:
                 self._desk.put(message)
         elif isinstance(message, Response):

@@ -209,7 +209,7 @@ _FLOODED = {
         While.CALLING: timed_out("response"),
         While.ASKING: BEYOND,
         While.SERVING: BEYOND,
-        While.RELEASING: BEYOND,
+        While.RELEASING: timed_out("release"),
     },
     Cause.RESPONSES: {
         While.IDLE: FLOODED,
