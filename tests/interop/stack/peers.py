@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from pydicom import dcmread
+
 from ..processes import PATIENCE, Program, environment
+from .samples import body
 
 HOST = "127.0.0.1"
 TUNED = {"TCP_NODELAY": "1"}
@@ -117,3 +120,13 @@ def run_tool(path: str, *words: str, seconds: float = PATIENCE) -> subprocess.Co
         env=environment(**TUNED),
         check=False,
     )
+
+
+def keys(**wanted: str) -> list[str]:
+    """Options for what to look for."""
+    return [word for name, value in wanted.items() for word in ("-k", f"{name}={value}")]
+
+
+def written(folder: Path) -> dict[str, tuple[bytes, str]]:
+    """What a tool has received, by instance."""
+    return {str(dcmread(path).SOPInstanceUID): body(path) for path in folder.iterdir()}

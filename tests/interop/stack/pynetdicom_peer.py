@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -88,6 +89,7 @@ class Scp:
             (evt.EVT_SOP_EXTENDED, lambda event: event.app_info),
             (evt.EVT_SOP_COMMON, self._common_extended),
             (evt.EVT_USER_ID, self._user),
+            (evt.EVT_CONN_OPEN, without_delay),
         ]
         self._server = self._ae.start_server((HOST, 0), block=False, evt_handlers=handlers)
         self.port: int = self._server.server_address[1]
@@ -210,6 +212,11 @@ class Scp:
         return 0x0000
 
 
+def without_delay(event: evt.Event) -> None:
+    """Turn off Nagle's algorithm, which with delayed acknowledgement costs 40 ms for each message."""
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def wait_for_cancel(event: evt.Event) -> None:
     """Wait until the requestor's C-CANCEL is here."""
     pause = threading.Event()
@@ -226,6 +233,7 @@ def associated(
     called: str = "INTEROP",
     calling: str = "PYNETDICOM",
     max_length: int = 16384,
+    handlers: Sequence[tuple[Any, Any]] = (),
     **more: Any,
 ) -> Iterator[Association]:
     """An association of a pynetdicom SCU; contexts are SOP classes, alone or with a list of transfer syntaxes."""
@@ -233,7 +241,10 @@ def associated(
     ae.network_timeout = ae.acse_timeout = ae.dimse_timeout = PATIENCE
     for context in contexts:
         ae.add_requested_context(*((context,) if isinstance(context, str) else context))
-    assoc = leave_responses(ae.associate(HOST, port, ae_title=called, max_pdu=max_length, **more))
+    handlers = [(evt.EVT_CONN_OPEN, without_delay), *handlers]
+    assoc = leave_responses(
+        ae.associate(HOST, port, ae_title=called, max_pdu=max_length, evt_handlers=handlers, **more)
+    )
     try:
         assert assoc.is_established, assoc
         yield assoc

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,3 +166,15 @@ def _write(folder: Path, dataset: FileDataset, syntax: str) -> Sample:
     dataset.save_as(path, enforce_file_format=True)
     data, _ = body(path)
     return Sample(path, syntax, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), data, dcmread(path))
+
+
+def check_received(sent: Iterable[Sample], arrived: Mapping[str, tuple[bytes, str]]) -> None:
+    """All of it is there: byte for byte, or the same values in another transfer syntax."""
+    expected = {sample.instance: sample for sample in sent}
+    assert arrived.keys() == expected.keys()
+    for instance, (data, transfer_syntax) in arrived.items():
+        sample = expected[instance]
+        if transfer_syntax == sample.transfer_syntax:
+            assert data == sample.data
+        else:
+            assert values(data, transfer_syntax) == values(sample.data, sample.transfer_syntax)

@@ -10,14 +10,16 @@ import pytest
 
 from dicomnet import flows
 from dicomnet.dimse.messages import CStoreRequest, CStoreResponse
-from dicomnet.ul import PlainPolicy, SupportedContext, Transcript
+from dicomnet.handlers import handle_by_type
+from dicomnet.services import storage
+from dicomnet.ul import PlainPolicy, Transcript
 from dicomnet.ul.transcript import Direction
 from dicomnet.wire import PDataTF
 
 from .callers import DRIVERS, conversation, options
-from .hosting import Hosted, Recorder
+from .hosting import Hosted
 from .peers import HOST, DcmtkServer, association_profile, run_tool
-from .pynetdicom_peer import STORAGE, Scp, associated
+from .pynetdicom_peer import Scp, associated
 from .samples import Sample, body, make_large
 
 SIZES = (4096, 16384, 131072, 0)
@@ -100,18 +102,18 @@ def test_pynetdicom_announces(large: Sample, scp: Scp, size: int, driver: str) -
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Recorder:
-    return Recorder()
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("folder")
 
 
 @pytest.fixture(scope="module")
-def hosts(recorder: Recorder) -> Iterator[dict[int, Hosted]]:
+def hosts(folder: Path) -> Iterator[dict[int, Hosted]]:
     """Servers of ours by the length they announce; longer PDUs are an abort."""
-    supported = tuple(SupportedContext(str(uid), ("1.2.840.10008.1.2.1",)) for uid in STORAGE)
+    handler = handle_by_type({CStoreRequest: storage.store_in(folder)})
     with ExitStack() as stack:
         yield {
             size: stack.enter_context(
-                Hosted(PlainPolicy(supported, max_length=size), recorder.handler, max_length=size)
+                Hosted(PlainPolicy(storage.supported(), max_length=size), handler, max_length=size)
             )
             for size in SIZES
         }
@@ -120,18 +122,24 @@ def hosts(recorder: Recorder) -> Iterator[dict[int, Hosted]]:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["storescu", "dcmsend"])
 def test_we_announce_to_dcmtk(
-    dcmtk: Callable[[str], str], large: Sample, hosts: dict[int, Hosted], recorder: Recorder, name: str, size: int
+    dcmtk: Callable[[str], str],
+    large: Sample,
+    hosts: dict[int, Hosted],
+    folder: Path,
+    received: Callable[[Path], bytes],
+    name: str,
+    size: int,
 ) -> None:
-    recorder.requests.clear()
     done = run_tool(dcmtk(name), "-d", HOST, str(hosts[size].port), str(large.path))
     assert done.returncode == 0, done.stdout
-    assert [bytes(request.data_set.data) for request in recorder.requests] == [large.data]
+    assert received(folder) == large.data
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_we_announce_to_pynetdicom(large: Sample, hosts: dict[int, Hosted], recorder: Recorder, size: int) -> None:
-    recorder.requests.clear()
+def test_we_announce_to_pynetdicom(
+    large: Sample, hosts: dict[int, Hosted], folder: Path, received: Callable[[Path], bytes], size: int
+) -> None:
     with associated(hosts[size].port, (large.sop_class, large.transfer_syntax)) as assoc:
         assert assoc.acceptor.maximum_length == size
         assert assoc.send_c_store(large.path).Status == 0x0000
-    assert [bytes(request.data_set.data) for request in recorder.requests] == [large.data]
+    assert received(folder) == large.data

@@ -11,11 +11,13 @@ import pytest
 
 from dicomnet import flows
 from dicomnet.dimse.messages import CStoreRequest, CStoreResponse, EncodedDataSet
+from dicomnet.handlers import handle_by_type
+from dicomnet.services import storage
 from dicomnet.uids import DEFLATED_EXPLICIT_VR_LE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION
-from dicomnet.ul import PlainPolicy, SupportedContext
+from dicomnet.ul import PlainPolicy
 
 from .callers import DRIVERS, conversation, options
-from .hosting import Hosted, Recorder
+from .hosting import Hosted
 from .peers import HOST, DcmtkServer, association_profile, run_tool
 from .pynetdicom_peer import STORAGE, Scp, associated
 from .samples import ALL_SYNTAXES, DCMTK_SYNTAXES, PLAIN, Sample, body, inflated, make_samples, values
@@ -98,19 +100,19 @@ def test_we_store(samples: dict[str, Sample], tmp_path: Path, receiver: Receiver
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Recorder:
-    return Recorder()
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stored")
 
 
 @pytest.fixture(scope="module")
-def host(recorder: Recorder) -> Iterator[Hosted]:
-    supported = tuple(SupportedContext(str(uid), ALL_SYNTAXES) for uid in STORAGE)
-    with Hosted(PlainPolicy(supported), recorder.handler) as server:
+def host(stored: Path) -> Iterator[Hosted]:
+    """The storage service as it comes."""
+    with Hosted(PlainPolicy(storage.supported()), handle_by_type({CStoreRequest: storage.store_in(stored)})) as server:
         yield server
 
 
 def test_storescu(
-    dcmtk: Callable[[str], str], samples: dict[str, Sample], host: Hosted, recorder: Recorder, tmp_path: Path
+    dcmtk: Callable[[str], str], samples: dict[str, Sample], host: Hosted, stored: Path, tmp_path: Path
 ) -> None:
     sent = [samples[syntax] for syntax in DCMTK_SYNTAXES]
     profile = association_profile(
@@ -119,27 +121,27 @@ def test_storescu(
     words = ("-xf", str(profile), "All", HOST, str(host.port), *(str(sample.path) for sample in sent))
     done = run_tool(dcmtk("storescu"), "-v", *words)
     assert done.returncode == 0, done.stdout
-    check_arrived(sent, recorder.received)
+    check_arrived(sent, in_folder(stored))
 
 
-def test_dcmsend(dcmtk: Callable[[str], str], host: Hosted, recorder: Recorder, tmp_path: Path) -> None:
+def test_dcmsend(dcmtk: Callable[[str], str], host: Hosted, stored: Path, tmp_path: Path) -> None:
     made = make_samples(tmp_path, DCMTK_SYNTAXES)
     files = [str(sample.path) for sample in made.values()]
     done = run_tool(dcmtk("dcmsend"), "-v", "-dn", HOST, str(host.port), *files)
     assert done.returncode == 0, done.stdout
     # It proposes the plain ones together, and then writes what is accepted.
-    check_arrived((sample for syntax, sample in made.items() if syntax not in PLAIN), recorder.received)
+    check_arrived((sample for syntax, sample in made.items() if syntax not in PLAIN), in_folder(stored))
     for syntax in PLAIN:
-        data, transfer_syntax = recorder.received[made[syntax].instance]
+        data, transfer_syntax = in_folder(stored)[made[syntax].instance]
         assert values(data, transfer_syntax) == values(made[syntax].data, syntax)
-    assert recorder.received[made[DEFLATED_EXPLICIT_VR_LE].instance][1] == DEFLATED_EXPLICIT_VR_LE
-    assert recorder.received[made[IMPLICIT_VR_LE].instance][1] in (IMPLICIT_VR_LE, EXPLICIT_VR_LE)
+    assert in_folder(stored)[made[DEFLATED_EXPLICIT_VR_LE].instance][1] == DEFLATED_EXPLICIT_VR_LE
+    assert in_folder(stored)[made[IMPLICIT_VR_LE].instance][1] in (IMPLICIT_VR_LE, EXPLICIT_VR_LE)
 
 
-def test_pynetdicom(host: Hosted, recorder: Recorder, tmp_path: Path) -> None:
+def test_pynetdicom(host: Hosted, stored: Path, tmp_path: Path) -> None:
     sent = list(make_samples(tmp_path).values())
     contexts = sorted({(sample.sop_class, sample.transfer_syntax) for sample in sent})
     with associated(host.port, *contexts) as assoc:
         for sample in sent:
             assert assoc.send_c_store(sample.path).Status == 0x0000
-    check_arrived(sent, recorder.received)
+    check_arrived(sent, in_folder(stored))
