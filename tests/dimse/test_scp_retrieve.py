@@ -1,8 +1,7 @@
-"""Providers made of the building blocks, each asked by our own SCU in memory."""
+"""C-GET and C-MOVE answered by the building blocks for them, asked by our own SCU in memory."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import Aborted
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
-from dicomnet.scp import Instance, Match, Refused, answer_find, answer_get, answer_move
+from dicomnet.scp import Instance, Refused, answer_find, answer_get, answer_move
 from dicomnet.suboperations import Tally, opened, proposals
 from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext
 from dicomnet.wire import RoleSelection
@@ -47,81 +46,6 @@ def identifier(**values: str) -> Dataset:
     return made
 
 
-# C-FIND.
-
-
-def finding(handler: Handler, **more: Any) -> memory.Link:
-    return memory.connect(
-        RequestOptions("SCP", "SCU", (ProposedContext(FIND), ProposedContext(uids.VERIFICATION))),
-        PlainPolicy((SupportedContext(FIND), SupportedContext(uids.VERIFICATION))),
-        peer_handler=handle_by_type({m.CFindRequest: handler}),
-        **more,
-    )
-
-
-def answers(link: memory.Link, asked: Any = None, **more: Any) -> list[m.CFindResponse]:
-    return list(link.stream(scu.everything(scu.c_find(identifier() if asked is None else asked, FIND, **more))))
-
-
-def test_matches_are_sent_and_success_ends_them() -> None:
-    seen: list[Any] = []
-
-    def search(asked: Dataset, request: m.CFindRequest, peer: Peer) -> Iterable[Any]:
-        seen.append((asked, request.sop_class, peer.ae_title))
-        encoded = dataset.encode(content("2.25.2"), uids.IMPLICIT_VR_LE)
-        yield content("2.25.1")
-        yield EncodedDataSet(encoded, uids.IMPLICIT_VR_LE)
-        yield Match(content("2.25.3"), 0xFF01)
-
-    found = answers(finding(answer_find(search)), identifier(PatientID="x"))
-    assert [response.status for response in found] == [0xFF00, 0xFF00, 0xFF01, 0]
-    assert [response.dataset() for response in found] == [*(content(f"2.25.{n}") for n in (1, 2, 3)), None]
-    assert seen == [(identifier(PatientID="x"), FIND, "SCU")]
-
-
-@pytest.mark.parametrize("found", [[], (), iter([])])
-def test_no_match_is_a_success_too(found: Any) -> None:
-    assert [response.status for response in answers(finding(answer_find(lambda *_: found)))] == [0]
-
-
-def test_only_what_is_sent_is_asked_of_the_search_and_a_cancel_ends_it() -> None:
-    made, closed = [], []
-
-    def search(*_: Any) -> Iterator[Dataset]:
-        try:
-            for number in range(100_000):
-                made.append(number)
-                yield content(f"2.25.{number}")
-        finally:
-            closed.append(True)
-
-    link = finding(answer_find(search))
-    found = answers(link, enough=lambda response: response.dataset().PatientID == "x")
-    assert found[-1].status == 0xFE00
-    assert found[-1].dataset() is None
-    assert len(made) < 5_000
-    assert closed == [True]
-    assert link.run(scu.c_echo()).status == 0
-
-
-def test_a_search_is_let_go_when_the_peer_has_gone() -> None:
-    closed = []
-
-    def search(*_: Any) -> Iterator[Dataset]:
-        try:
-            while True:
-                yield content()
-        finally:
-            closed.append(True)
-
-    link = finding(answer_find(search))
-    stream = link.stream(scu.c_find(identifier(), FIND))
-    next(stream)
-    link.abort()
-    link.wire.settle()
-    assert closed == [True]
-
-
 def fails(*_: Any) -> Iterable[Dataset]:
     raise KeyError("patient data")
 
@@ -133,44 +57,6 @@ def fails_later(*_: Any) -> Iterator[Dataset]:
 
 def refuses(*_: Any) -> Iterable[Dataset]:
     raise Refused(0xA700, "too many matches, \u65e5\u672c, and so on and so forth, a comment without any end")
-
-
-def unwritable(*_: Any) -> Iterable[Dataset]:
-    made = content()
-    made.add_new("PixelData", "OB", b"")
-    made["PixelData"].is_undefined_length = True  # fragments, on a context that has none
-    return [content(), made]
-
-
-@pytest.mark.parametrize(
-    ("search", "statuses"),
-    [
-        (fails, [0xC000]),
-        (fails_later, [0xFF00, 0xC000]),
-        (refuses, [0xA700]),
-        (unwritable, [0xFF00, 0xC000]),
-        (lambda *_: 5, [0xC000]),
-    ],
-)
-def test_a_failing_search_is_an_answer(
-    search: Callable[..., Any], statuses: list[int], caplog: pytest.LogCaptureFixture
-) -> None:
-    link = finding(answer_find(search))
-    with caplog.at_level(logging.INFO):
-        found = answers(link)
-    assert [response.status for response in found] == statuses
-    assert (found[-1].error_comment or "")[:17] == ("too many matches," if search is refuses else "")
-    assert len(found[-1].error_comment or "") <= 64
-    assert "patient data" not in caplog.text
-    assert link.run(scu.c_echo()).status == 0
-
-
-@pytest.mark.parametrize(
-    ("asked", "status"), [(Dataset(), 0xA900), (EncodedDataSet(b"\x10\0", uids.IMPLICIT_VR_LE), 0xC000)]
-)
-def test_an_identifier_must_be_there_and_readable(asked: Any, status: int) -> None:
-    found = answers(finding(answer_find(lambda *_: [content()])), asked)
-    assert [response.status for response in found] == [status]
 
 
 def test_another_request_is_not_served() -> None:
@@ -463,3 +349,135 @@ def test_nothing_to_move_needs_no_association() -> None:
 def test_what_nobody_can_send_needs_none_either(tmp_path: Path) -> None:
     (final,) = moved(moving(answer_move(lambda *_: [tmp_path / "none"], {"THERE": THERE})))
     assert (final.status, counts(final)) == (0xA702, (None, 0, 1, 0))
+
+
+class Store:
+    """A destination that keeps what comes; ``answer`` may answer in its own way."""
+
+    def __init__(
+        self,
+        *,
+        statuses: Iterable[int] = (),
+        classes: tuple[str, ...] = (CAPTURE,),
+        syntaxes: tuple[str, ...] = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE),
+        answer: Callable[[m.CStoreRequest], Flow[None]] | None = None,
+    ) -> None:
+        self.stored: list[tuple[m.CStoreRequest, str]] = []
+        self.peers: list[Peer] = []
+        self._statuses = iter(statuses)
+        self._answer = answer
+        self.destination = memory.Destination(
+            PlainPolicy(tuple(SupportedContext(uid, syntaxes) for uid in classes), calling=frozenset({"SCP", "MOVER"})),
+            handle_by_type({m.CStoreRequest: self._store}),
+        )
+
+    def _store(self, request: m.Request, peer: Peer) -> Flow[None]:
+        assert isinstance(request, m.CStoreRequest)
+        self.peers.append(peer)
+        self.stored.append((request, peer.negotiated.contexts[request.context_id or 0].transfer_syntax))
+        if self._answer is not None:
+            yield from self._answer(request)
+        yield from flows.send(reply(request, next(self._statuses, 0)))
+
+
+def move_to(store: Store, select: Any, **more: Any) -> memory.Link:
+    handler = answer_move(select, {"THERE": THERE}, **more)
+    return moving(handler, destinations={"THERE": store.destination}, waits=Waits(response=10.0))
+
+
+def test_instances_go_to_the_destination_and_are_counted() -> None:
+    store = Store()
+    link = move_to(store, lambda *_: several(3))
+    responses = moved(link, priority=2, message_id=77)
+    assert [response.status for response in responses] == [0xFF00, 0xFF00, 0]
+    assert [counts(response) for response in responses] == [(2, 1, 0, 0), (1, 2, 0, 0), (None, 3, 0, 0)]
+    assert [request.dataset() for request, _ in store.stored] == several(3)
+    for request, syntax in store.stored:
+        assert (request.priority, request.move_originator, request.move_originator_message_id) == (2, "SCU", 77)
+        assert syntax == uids.EXPLICIT_VR_LE
+    (peer,) = {peer.association_id: peer for peer in store.peers}.values()
+    assert (peer.negotiated.calling_ae_title, peer.negotiated.called_ae_title) == ("SCP", "THERE")
+    assert moved(link)[-1].status == 0  # and once more, on an association of its own
+    assert len({peer.association_id for peer in store.peers}) == 2
+
+
+def test_title_and_transfer_syntax_are_as_they_should(tmp_path: Path) -> None:
+    path = tmp_path / "big endian"
+    path.write_bytes(part10(content("2.25.1"), uids.EXPLICIT_VR_BE))
+    fragments = EncodedDataSet(dataset.encode(content("2.25.2"), JPEG), JPEG)
+    for syntaxes, expected in (
+        ((uids.EXPLICIT_VR_BE, uids.IMPLICIT_VR_LE, JPEG), [uids.EXPLICIT_VR_BE, JPEG]),
+        ((uids.IMPLICIT_VR_LE,), [uids.IMPLICIT_VR_LE]),
+    ):
+        store = Store(syntaxes=syntaxes)
+        final = moved(move_to(store, lambda *_: [path, fragments], ae_title="MOVER"))[-1]
+        assert [syntax for _, syntax in store.stored] == expected
+        assert [request.dataset() for request, _ in store.stored] == several(len(expected))
+        assert {peer.ae_title for peer in store.peers} == {"MOVER"}
+        assert failures(final) == [f"2.25.{n}" for n in range(len(expected) + 1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "final", "counted", "failed"),
+    [
+        ([0, 0xB000, 0xC000], 0xB000, (None, 1, 1, 1), ["2.25.3"]),
+        ([0xA700] * 3, 0xA702, (None, 0, 3, 0), ["2.25.1", "2.25.2", "2.25.3"]),
+    ],
+)
+def test_what_the_destination_refuses_has_failed(
+    statuses: list[int], final: int, counted: tuple[int | None, ...], failed: list[str]
+) -> None:
+    response = moved(move_to(Store(statuses=statuses), lambda *_: several(3)))[-1]
+    assert (response.status, counts(response), failures(response)) == (final, counted, failed)
+
+
+def test_a_destination_that_rejects_or_is_not_there() -> None:
+    rejecting = Store()
+    links = (
+        move_to(rejecting, lambda *_: several(2), ae_title="STRANGER"),
+        moving(answer_move(lambda *_: several(2), {"THERE": THERE})),
+    )
+    for link in links:
+        final = moved(link)[-1]
+        assert (final.status, counts(final)) == (0xA702, (None, 0, 2, 0))
+        assert failures(final) == ["2.25.1", "2.25.2"]
+    assert rejecting.stored == []
+
+
+def test_a_destination_that_knows_none_of_the_classes() -> None:
+    final = moved(move_to(Store(classes=(OTHER,)), lambda *_: several(2)))[-1]
+    assert (final.status, counts(final), failures(final)) == (0xA702, (None, 0, 2, 0), ["2.25.1", "2.25.2"])
+
+
+@pytest.mark.parametrize("how", ["aborts", "is silent"])
+def test_a_destination_that_fails_on_the_way(how: str) -> None:
+    def answer(request: m.CStoreRequest) -> Flow[None]:
+        if request.instance == "2.25.2":
+            if how == "aborts":
+                yield from flows.inject(b"nonsense at the wrong time")
+            yield from flows.pause(60.0)
+
+    link = move_to(Store(answer=answer), lambda *_: several(4))
+    final = moved(link)[-1]
+    assert (final.status, counts(final)) == (0xB000, (None, 1, 3, 0))
+    assert failures(final) == ["2.25.2", "2.25.3", "2.25.4"]
+
+
+def test_a_move_is_cancelled_before_the_next() -> None:
+    store = Store()
+    responses = moved(move_to(store, lambda *_: several(1000)), enough=lambda response: response.completed == 3)
+    assert responses[-1].status == 0xFE00
+    remaining, completed, _, _ = counts(responses[-1])
+    assert completed == len(store.stored) < 50
+    assert remaining == 1000 - len(store.stored)
+
+
+def test_a_mover_that_goes_ends_the_other_association_too() -> None:
+    store = Store()
+    link = move_to(store, lambda *_: several(1000))
+    stream = link.stream(scu.c_move(identifier(), MOVE, "THERE"))
+    next(stream)
+    link.abort()
+    link.wire.settle()
+    assert link.peer.closed
+    assert len(store.stored) < 100
