@@ -129,10 +129,12 @@ def _send_from(message: Message, source: DataSetSource, via: str | None) -> Flow
     opened: Opened = yield BeginMessage(message, via)
     reader = SourceReader(source, opened.transfer_syntax, opened.piece)
     try:
-        last = False
+        last, wanted = False, True
         while not last:
             part, last = yield Call(reader.read)
-            yield SendPart(part, last)
+            if not wanted:  # the peer has refused the message: any fragment may end it
+                part, last = part[:2], True
+            wanted = yield SendPart(part, last)
     except Exception:
         yield GiveUp()  # the flow may go on, and others wait for their turn
         raise

@@ -71,9 +71,9 @@ class BeginMessage:
 class SendPart:
     """Send the next part of the data set; resumed once there is room for more, with whether more is wanted.
 
-    It is not when the peer has given its final response already: an early failure, behind which the data set may end
-    with any fragment. ``data`` is not copied, and has an even length. The ``last`` part ends the message; only a data
-    set of no bytes at all may have an empty one (PS3.8 E.2).
+    It is not when the peer has answered with a failure already: then the data set may end with any fragment. ``data``
+    is not copied, and has an even length. The ``last`` part ends the message; only a data set of no bytes at all may
+    have an empty one (PS3.8 E.2).
     """
 
     data: bytes | bytearray | memoryview

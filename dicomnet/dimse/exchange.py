@@ -47,6 +47,7 @@ from dicomnet.errors import (
     TimedOut,
 )
 from dicomnet.ul import Association, Direction, PDataIndication, UlEvent
+from dicomnet.ul.negotiated import roles_by_class
 from dicomnet.wire import Pdv
 
 __all__ = ["Exchange", "MessageLimits", "Received"]
@@ -81,7 +82,8 @@ class Exchange(SendingHalf):
         super().__init__(association, one_pdv_per_pdu, association_id)
         self.limits = limits or MessageLimits()
         self.check_roles = check_roles
-        """Whether requests are refused whose sender has not the role for them (PS3.7 D.3.3.4)."""
+        """Whether requests are refused whose sender has not the role for them (PS3.7 D.3.3.4). Event reports are if
+        roles were negotiated for their class."""
         self.streams: Callable[[Request], bool] | None = None
         """Asked for each request with a data set: whether it is wanted before that is here."""
         self.received: dict[type[Message], int] = {}
@@ -241,8 +243,12 @@ class Exchange(SendingHalf):
         if command_code(message) != command_code(request) | _RESPONSE:
             text = f"a {command_name(command_code(message))} answers a {command_name(command_code(request))}"
             raise DecodeError(text, code=Fault.BAD_VALUE, path="(0000,0100)")
-        if message.status_class is not StatusClass.PENDING:
+        kind = message.status_class
+        if kind is not StatusClass.PENDING:
             del self._asked[message.responding_to]
+            begun = self._begun
+            if kind is StatusClass.FAILURE and begun is not None and begun.message is request:
+                begun.refused = True
         self._events.append(Received(message))
 
     def _receive_request(self, message: Request, now: float) -> bool:
@@ -270,11 +276,14 @@ class Exchange(SendingHalf):
             return statuses.MISTYPED_ARGUMENT if message.missing else statuses.UNRECOGNIZED_OPERATION
         negotiated = self.association.negotiated
         context = negotiated.contexts.get(message.context_id or 0) if negotiated is not None else None
-        if context is None or not self.check_roles:
+        if negotiated is None or context is None or not self.check_roles:
             return None
         # Requests come from the SCU, event reports from the SCP (PS3.7 7.5).
         reports = isinstance(message, NEventReportRequest)
         if context.as_scu if reports else context.as_scp:
+            return None
+        # Peers report on associations of their own without a word about roles: storage commitment, old UPS servers.
+        if reports and context.abstract_syntax not in roles_by_class(negotiated.request):
             return None
         _log.debug("association %d: a %s of the wrong role", self.association_id, type(message).__name__)
         if reports:  # for which PS3.7 10.1.1 has no better code: not one of the operations agreed on

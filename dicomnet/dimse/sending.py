@@ -43,6 +43,7 @@ class _Begun:
     context: AcceptedContext
     command: bytes
     started: bool = False  # something of it has left
+    refused: bool = False  # the peer has answered already, with a failure
 
 
 class SendingHalf:
@@ -114,8 +115,8 @@ class SendingHalf:
     def send_part(self, data: Buffer, now: float, *, last: bool) -> bool:
         """Queue the next part of the message that has begun; whether the peer still wants the rest.
 
-        It does not when it has given its final response already: then the message may end with any fragment (PS3.7
-        9.1.1.1.9 and the like, early failure).
+        It does not when it has answered with a failure already: then the message may end with any fragment (PS3.7
+        9.1.1.2 and the like, early failure).
 
         Raises:
             LocalProtocolError: no message has begun, the association is not open for data, or the last part is empty
@@ -144,7 +145,7 @@ class SendingHalf:
             self._begun = None
             self._note_sent(begun.message, begun.message_id)
             self._send_deferred(now)
-        return not isinstance(begun.message, Request) or begun.message_id in self._asked
+        return not begun.refused
 
     def give_up(self, now: float) -> bool:
         """Take back the message that has begun; False when part of it is out, and only an abort can end it."""

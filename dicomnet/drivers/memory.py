@@ -2,25 +2,29 @@
 
 ``connect`` gives the requestor's ``Link``, and its ``peer`` the acceptor's. The clock is the wire's own: when nothing
 moves it jumps to the next deadline, so a time-out of a minute takes no time. ``chunk`` cuts what travels into pieces of
-so many bytes.
+so many bytes. Further associations that flows open (``flows.branch``) go to the ``destinations`` given to ``connect``,
+by AE title; they too are in memory, and have a clock of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
+from dicomnet.drivers.runs import BranchWork
 from dicomnet.drivers.session import Session
-from dicomnet.errors import LocalProtocolError, TimedOut
+from dicomnet.errors import ConnectFailed, LocalProtocolError, TimedOut
 from dicomnet.handlers import Handler
+from dicomnet.steps import Branch, Close, Open, RunOn
 from dicomnet.ul import AcceptancePolicy, Association, RequestOptions, Role, Transcript
 from dicomnet.wire import PduLimits
 
-__all__ = ["End", "Link", "Pipe", "SessionEnd", "Wire", "connect"]
+__all__ = ["Destination", "End", "Link", "Pipe", "SessionEnd", "Wire", "connect"]
 
 _CAPACITY = 256 * 1024
 
@@ -62,13 +66,22 @@ class End(Protocol):
         """When to come back although nothing came."""
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An acceptor that flows can open associations with."""
+
+    policy: AcceptancePolicy
+    handler: Handler | None = None
+
+
 class SessionEnd:
     """A session at the end of a wire."""
 
-    def __init__(self, session: Session, waits: Waits) -> None:
+    def __init__(self, session: Session, waits: Waits, destinations: Mapping[str, Destination] | None = None) -> None:
         self.session = session
         self.open = True
         self._waits = waits
+        self._destinations = destinations or {}
         self._stalled: float | None = None  # until when the other end must have read something
 
     def turn(self, incoming: Pipe, outgoing: Pipe, now: float) -> bool:
@@ -82,6 +95,12 @@ class SessionEnd:
                 run.resume(function())
             except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the call
                 run.resume(error=error)
+        for work in session.take_branches():
+            moved = True
+            try:
+                work.done(self._perform(work))
+            except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the branch
+                work.failed(error)
         moved = self._write(outgoing, now) or moved
         if session.close_wanted and self.open:
             self._close(now)
@@ -94,6 +113,27 @@ class SessionEnd:
         """The session's, while it is connected, or the end of our patience with a peer that does not read."""
         moments = (self.session.next_deadline(), self._stalled)
         return min((when for when in moments if when is not None), default=None)
+
+    def _perform(self, work: BranchWork) -> Any:
+        match work.step:
+            case Open(endpoint, options):
+                destination = self._destinations.get(endpoint.ae_title)
+                if destination is None:
+                    raise ConnectFailed(f"no connection to {endpoint}: there is nobody of that title")
+                link = connect(
+                    options,
+                    destination.policy,
+                    waits=self._waits,
+                    peer_handler=destination.handler,
+                    destinations=self._destinations,
+                )
+                return Branch(link.negotiated, link)
+            case RunOn(branch, flow):
+                return branch.link.run(flow)
+            case Close(branch, abort):
+                if not branch.link.session.ended:
+                    branch.link.abort() if abort else branch.link.release()
+        return None
 
     def _read(self, incoming: Pipe, now: float) -> bool:
         if not self.open or self.session.congested:
@@ -213,8 +253,13 @@ def connect(
     one_pdv_per_pdu: bool = False,
     record_pdus: bool = False,
     chunk: int | None = None,
+    destinations: Mapping[str, Destination] | None = None,
+    hooks: Hooks | None = None,
 ) -> Link:
     """Associate with an acceptor that answers by ``policy`` and serves with ``peer_handler``.
+
+    ``destinations`` are whom flows of either end can open further associations with, by AE title; ``hooks`` are shown
+    what passes at either end.
 
     Raises:
         Rejected, Aborted, TimedOut: there is no association.
@@ -231,6 +276,7 @@ def connect(
         transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
         record_pdus=record_pdus,
+        hooks=hooks,
     )
     acceptor = Session(
         Association(Role.ACCEPTOR, limits=PduLimits(), timeouts=waits.timeouts()),
@@ -240,8 +286,9 @@ def connect(
         response_timeout=waits.response,
         limits=limits,
         one_pdv_per_pdu=one_pdv_per_pdu,
+        hooks=hooks,
     )
-    ends = SessionEnd(session, waits), SessionEnd(acceptor, waits)
+    ends = SessionEnd(session, waits, destinations), SessionEnd(acceptor, waits, destinations)
     wire = Wire(*ends, chunk=chunk)
     link, link._peer = Link(wire, ends[0]), Link(wire, ends[1])
     link.peer._peer = link

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import Endpoint, Waits, proposal
+from dicomnet.drivers.common import Endpoint, Hooks, Waits, proposal
 from dicomnet.drivers.session import Session
 from dicomnet.handlers import Handler
 from dicomnet.ul import Association, RequestOptions, Role, Transcript
@@ -23,6 +23,7 @@ def requesting_session(
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
     record_pdus: bool = False,
+    hooks: Hooks | None = None,
 ) -> Session:
     """A session that will ask ``endpoint`` for an association once its transport is connected.
 
@@ -44,4 +45,5 @@ def requesting_session(
         limits=limits,
         one_pdv_per_pdu=one_pdv_per_pdu,
         record_pdus=record_pdus,
+        hooks=hooks,
     )

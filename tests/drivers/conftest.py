@@ -203,10 +203,10 @@ class MemoryWorld(World):
         link.establish()
         return link
 
-    def play(self, script: ScriptFlow, *, handler: Any = None, waits: Waits | None = None) -> Any:
+    def play(self, script: ScriptFlow, *, handler: Any = None, waits: Waits | None = None, policy: Any = POLICY) -> Any:
         waits = waits or self.waits()
         association = Association(Role.ACCEPTOR, timeouts=waits.timeouts())
-        session = self._peer = Session(association, address="memory", handler=handler, policy=POLICY)
+        session = self._peer = Session(association, address="memory", handler=handler, policy=policy)
         end, player = memory.SessionEnd(session, waits), ScriptEnd(script)
         session.transport_connected(0.0)
         wire = memory.Wire(player, end, chunk=self.chunk)
@@ -324,8 +324,8 @@ class BlockingWorld(SocketWorld):
         self._links.append(link)
         return link
 
-    def play(self, script: ScriptFlow, *, handler: Any = None, waits: Waits | None = None) -> Any:
-        thread = self.script_client(script, self._serve(handler, POLICY, waits or self.waits()))
+    def play(self, script: ScriptFlow, *, handler: Any = None, waits: Waits | None = None, policy: Any = POLICY) -> Any:
+        thread = self.script_client(script, self._serve(handler, policy, waits or self.waits()))
         thread.join(PATIENCE)
         return thread.result
 
@@ -427,8 +427,8 @@ class AioWorld(SocketWorld):
         self._links.append(link)
         return AioClient(self._runner, link)
 
-    def play(self, script: ScriptFlow, *, handler: Any = None, waits: Waits | None = None) -> Any:
-        thread = self.script_client(script, self.serve(handler, POLICY, waits or self.waits()))
+    def play(self, script: ScriptFlow, *, handler: Any = None, waits: Waits | None = None, policy: Any = POLICY) -> Any:
+        thread = self.script_client(script, self.serve(handler, policy, waits or self.waits()))
         self._runner.run(asyncio.to_thread(thread.join, PATIENCE))
         return thread.result
 

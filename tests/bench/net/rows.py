@@ -6,9 +6,10 @@ import contextlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.bench import dcmtk
@@ -33,6 +34,7 @@ class Plan:
 
     rounds: int = 5
     seconds: float = 0.3
+    figure: Callable[[Sequence[float]], float] = median
     large: tuple[int, int] = (100 << 20, 5)
     small: tuple[int, int] = (512 << 10, 200)
 
@@ -78,7 +80,7 @@ def exchanges(plan: Plan) -> Iterator[Row]:
                     candidates["DCMTK"] = tools.echoscu(pairs.storescp.port)
                 if pairs.storescp is not None and work is Work.ASSOCIATE and dcmtk.is_there():
                     candidates["DCMTK"] = _associating(own, pairs.storescp.port)
-                found = interleaved(candidates, rounds=plan.rounds, seconds=plan.seconds)
+                found = interleaved(candidates, rounds=plan.rounds, seconds=plan.seconds, figure=plan.figure)
             yield Row(work.value, found, list(_exchange_goals(work, found)))
 
 
@@ -119,7 +121,7 @@ def stores(plan: Plan) -> Iterator[Row]:
                     candidates = {
                         name: _several(measure, count) for name, measure in _storing(own, pairs, path).items()
                     }
-                    found = interleaved(candidates, rounds=plan.rounds, seconds=plan.seconds)
+                    found = interleaved(candidates, rounds=plan.rounds, seconds=plan.seconds, figure=plan.figure)
                 name = f"C-STORE {count} x {_size(size)}, {max_length >> 10} KiB PDUs"
                 goals = _short_goals(long[size], found) if size in long else _store_goals(size == plan.large[0], found)
                 yield Row(name, found, list(goals))

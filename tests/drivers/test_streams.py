@@ -1,0 +1,380 @@
+"""Data sets in parts: scenarios for every world, with every kind of payload, in and out."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from collections.abc import Generator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+
+from dicomnet import dataset, flows, uids
+from dicomnet.dataset.part10 import header
+from dicomnet.dimse.command import encode_command
+from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.messages import (
+    CGetRequest,
+    CGetResponse,
+    CStoreRequest,
+    CStoreResponse,
+    EncodedDataSet,
+    Request,
+)
+from dicomnet.dimse.payloads import FileDataSet, StreamedDataSet
+from dicomnet.drivers import memory
+from dicomnet.errors import Aborted, ConnectionLost, DecodeError, EncodeError, LocalProtocolError, RemoteProtocolError
+from dicomnet.flows import Flow
+from dicomnet.handlers import Peer, handle_by_type, streaming
+from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext, build_request
+from dicomnet.wire import AReleaseRQ, PDataTF, Pdv, RoleSelection, encode_pdu
+
+World = Any  # of the conftest, which cannot be imported by name
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+GET = "1.2.840.10008.5.1.4.1.2.2.3"
+JPEG = "1.2.840.10008.1.2.4.50"
+EXPLICIT, IMPLICIT = uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE
+
+OPTIONS = RequestOptions(
+    "SCP",
+    "SCU",
+    (
+        ProposedContext(uids.VERIFICATION, (IMPLICIT,)),
+        ProposedContext(CAPTURE, (EXPLICIT,)),
+        ProposedContext(CAPTURE, (JPEG,)),
+        ProposedContext(GET, (IMPLICIT,)),
+    ),
+    roles=(RoleSelection(CAPTURE, 1, 1),),
+    max_length=16384,
+)
+POLICY = PlainPolicy(
+    (
+        SupportedContext(uids.VERIFICATION),
+        SupportedContext(CAPTURE, (EXPLICIT, JPEG), scu=True),
+        SupportedContext(GET, (IMPLICIT,)),
+    ),
+    max_length=16384,
+)
+
+
+def image(size: int) -> Dataset:
+    content = Dataset()
+    content.SOPClassUID = CAPTURE
+    content.SOPInstanceUID = "2.25.1"
+    content.add_new(0x7FE00010, "OW", bytes(range(256)) * (size // 256 or 1))
+    return content
+
+
+def frames() -> bytes:
+    """A data set with pixel data in fragments, as every encapsulated transfer syntax has it."""
+    start = dataset.encode(image(0), EXPLICIT)[: -256 - 12]
+    fragment = b"\xfe\xff\x00\xe0" + (1000).to_bytes(4, "little") + bytes(1000)
+    empty = b"\xfe\xff\x00\xe0" + bytes(4)
+    return start + b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff" + empty + fragment + b"\xfe\xff\xdd\xe0" + bytes(4)
+
+
+def part10(data: bytes, transfer_syntax: str, path: Path) -> Path:
+    path.write_bytes(header(CAPTURE, "2.25.1", transfer_syntax) + data)
+    return path
+
+
+def store(data_set: Any) -> CStoreRequest:
+    return CStoreRequest(sop_class=CAPTURE, instance="2.25.1", data_set=data_set)
+
+
+def storing(data_set: Any) -> Flow[CStoreResponse]:
+    return flows.ask(store(data_set), expect=CStoreResponse)
+
+
+def size_for(world: World) -> int:
+    return 2000 if world.slow else 3_000_000
+
+
+class Store:
+    """Keeps what is stored, and how each instance ended."""
+
+    def __init__(self) -> None:
+        self.stored: list[tuple[str, bytes]] = []
+        self.failures: list[BaseException] = []
+
+    def whole(self, request: Request, peer: Peer) -> Flow[None]:
+        assert isinstance(request.data_set, EncodedDataSet)
+        self.stored.append((request.data_set.transfer_syntax, bytes(request.data_set.data)))
+        yield from flows.send(reply(request))
+
+    def parts(self, request: Request, peer: Peer) -> Flow[None]:
+        try:
+            stream = io.BytesIO()
+            size = yield from flows.save(request, stream)
+        except BaseException as error:
+            self.failures.append(error)
+            raise
+        assert size == len(stream.getvalue())
+        self.stored.append((request.data_set.transfer_syntax, stream.getvalue()))  # type: ignore[union-attr]
+        yield from flows.send(reply(request))
+
+    def all(self, request: Request, peer: Peer) -> Flow[None]:
+        found = yield from flows.read_all(request)
+        assert found is not None
+        self.stored.append((found.transfer_syntax, bytes(found.data)))
+        yield from flows.send(reply(request))
+
+
+def connect(world: World, handler: Any, **more: Any) -> Any:
+    return world.connect(
+        handler=handle_by_type({CStoreRequest: handler}), **{"options": OPTIONS, "policy": POLICY, **more}
+    )
+
+
+FORMS = [
+    "data set",
+    "bytes",
+    "view",
+    "other syntax",
+    "path",
+    "file",
+    "stream",
+    "pieces",
+    "other stream",
+    "jpeg",
+    "jpeg file",
+]
+
+
+def payload(form: str, size: int, tmp_path: Path) -> tuple[Any, str, bytes]:
+    """What to send, and what must arrive: transfer syntax and bytes."""
+    plain, jpeg = dataset.encode(image(size), EXPLICIT), frames()
+    implicit = dataset.encode(image(size), IMPLICIT)
+    forms: dict[str, tuple[Any, str, bytes]] = {
+        "data set": (image(size), EXPLICIT, plain),
+        "bytes": (EncodedDataSet(plain, EXPLICIT), EXPLICIT, plain),
+        "view": (EncodedDataSet(memoryview(plain), EXPLICIT), EXPLICIT, plain),
+        "other syntax": (EncodedDataSet(implicit, IMPLICIT), EXPLICIT, plain),
+        "path": (part10(plain, EXPLICIT, tmp_path / "a"), EXPLICIT, plain),
+        "file": (FileDataSet.of(part10(plain, EXPLICIT, tmp_path / "b")), EXPLICIT, plain),
+        "stream": (StreamedDataSet(io.BytesIO(plain), EXPLICIT), EXPLICIT, plain),
+        "pieces": (StreamedDataSet([plain[:7], b"", plain[7:]], EXPLICIT), EXPLICIT, plain),
+        "other stream": (StreamedDataSet(io.BytesIO(implicit), IMPLICIT), EXPLICIT, plain),
+        "jpeg": (EncodedDataSet(jpeg, JPEG), JPEG, jpeg),
+        "jpeg file": (part10(jpeg, JPEG, tmp_path / "c"), JPEG, jpeg),
+    }
+    return forms[form]
+
+
+@pytest.mark.parametrize("way", ["whole", "parts", "all"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_payload_arrives(world: World, form: str, way: str, tmp_path: Path) -> None:
+    size = 500 if world.slow else 60_000
+    data_set, syntax, data = payload(form, size, tmp_path)
+    kept = Store()
+    handler = getattr(kept, way)
+    with connect(world, handler if way == "whole" else streaming(handler)) as link:
+        for _ in range(1 if form in ("stream", "other stream") else 2):
+            assert link.run(storing(data_set)).status == 0
+        link.run(flows.c_echo())
+    assert set(kept.stored) == {(syntax, data)}
+    assert link.session.counters.sent["CStoreRequest"] == len(kept.stored)
+
+
+def test_a_large_data_set_passes_in_parts(world: World) -> None:
+    data = dataset.encode(image(size_for(world)), EXPLICIT)
+    kept = Store()
+    with connect(world, streaming(kept.parts)) as link:
+        assert link.run(storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))).status == 0
+        assert link.run(storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))).status == 0
+    assert kept.stored == [(EXPLICIT, data)] * 2
+
+
+def test_an_empty_source_is_no_data_set(world: World) -> None:
+    seen = []
+
+    def look(request: Request, peer: Peer) -> Flow[None]:
+        seen.append((request.data_set, (yield from flows.read_all(request)), (yield from flows.skip(request))))
+        yield from flows.send(reply(request))
+
+    with connect(world, streaming(look)) as link:
+        assert link.run(storing(StreamedDataSet(io.BytesIO(), EXPLICIT))).status == 0
+    assert seen == [(None, None, 0)]
+
+
+# What cannot be sent.
+
+
+@pytest.mark.parametrize(
+    ("data_set", "error"),
+    [
+        (EncodedDataSet(bytes(8), "1.2.840.10008.1.2.4.90"), EncodeError),
+        (StreamedDataSet([bytes(8)], "1.2.840.10008.1.2.4.90"), EncodeError),
+        (StreamedDataSet([b"no data set"], IMPLICIT), DecodeError),
+        (Path("/nowhere/at all"), OSError),
+    ],
+    ids=["encapsulated", "encapsulated stream", "nothing to convert", "no such file"],
+)
+def test_what_cannot_be_sent_is_refused_before_anything_is(world: World, data_set: Any, error: type[Exception]) -> None:
+    with connect(world, Store().whole) as link:
+        with pytest.raises(error):
+            link.run(storing(data_set))
+        link.run(flows.c_echo())
+    assert "CStoreRequest" not in link.session.counters.sent
+
+
+def test_a_flow_that_fails_amid_its_data_set_ends_the_association(world: World) -> None:
+    def dies() -> Flow[None]:
+        yield flows.BeginMessage(store(None))
+        yield flows.SendPart(bytes(4), last=False)
+        yield from flows.call(lambda: 1 // 0)
+
+    kept = Store()
+    link = connect(world, streaming(kept.parts))
+    with pytest.raises(ZeroDivisionError):
+        link.run(dies())
+    assert isinstance(link.session.error, Aborted)
+    link.abort()
+    assert isinstance(world.peer().error, Aborted)
+    assert kept.stored == []
+    # Who saw the abort together with the request never began to serve it.
+    assert {type(error) for error in kept.failures} <= {Aborted, ConnectionLost}
+
+
+# What the receiver may do.
+
+
+def test_a_failure_may_come_before_the_end(world: World) -> None:
+    def refuse(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.send(reply(request, 0xA700))
+
+    data = bytes(4_000 if world.slow else 6_000_000)
+    with connect(world, streaming(refuse)) as link:
+        for _ in range(2):
+            assert link.run(storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))).status == 0xA700
+        link.run(flows.c_echo())
+    if not world.slow:
+        assert link.session.counters.association.octets_out < 2 * len(data)
+
+
+def test_success_may_not(world: World) -> None:
+    def hasty(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.send(reply(request))
+
+    data = bytes(40_000 if world.slow else 3_000_000)
+    with connect(world, streaming(hasty)) as link:
+        assert link.run(storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))).status in (0x0110, 0)
+
+
+def test_the_rest_can_be_skipped(world: World) -> None:
+    sizes = []
+
+    def glance(request: Request, peer: Peer) -> Flow[None]:
+        first = yield from flows.read_part(request)
+        sizes.append(sum(map(len, first)) + (yield from flows.skip(request)))
+        yield from flows.send(reply(request))
+
+    data = bytes(size_for(world))
+    with connect(world, streaming(glance)) as link:
+        assert link.run(storing(EncodedDataSet(data, EXPLICIT))).status == 0
+    assert sizes == [len(data)]
+
+
+def test_parts_need_a_streaming_handler(world: World) -> None:
+    def read(request: Request, peer: Peer) -> Flow[None]:
+        with pytest.raises(LocalProtocolError, match="not a streaming one"):
+            yield from flows.read_part(request)
+        assert (yield from flows.save(request, io.BytesIO())) == (yield from flows.skip(request))
+        yield from flows.send(reply(request))
+
+    with connect(world, read) as link:
+        assert link.run(storing(image(256))).status == 0
+
+
+def test_a_slow_reader_slows_the_sender(world: World) -> None:
+    held = []
+
+    def slow(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.pause(0.02)
+        while parts := (yield from flows.read_part(request)):
+            held.append(sum(map(len, parts)))
+            yield from flows.pause(0.001)
+        yield from flows.send(reply(request))
+
+    data = bytes(3000 if world.slow else 6_000_000)
+    with connect(world, streaming(slow)) as link:
+        assert link.run(storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))).status == 0
+    assert sum(held) == len(data)
+    assert max(held) < 2_000_000
+
+
+# Cut data is never success.
+
+
+def half_a_store() -> bytes:
+    command = encode_command({0x0002: CAPTURE, 0x0100: 0x0001, 0x0110: 1, 0x0700: 0, 0x1000: "2.25.1", 0x0800: 0x0001})
+    return encode_pdu(PDataTF((Pdv(3, command, 3), Pdv(3, bytes(2000), 0))))
+
+
+@pytest.mark.parametrize("end", ["close", "release", "abort"])
+def test_an_association_that_ends_amid_a_data_set(world: World, script: SimpleNamespace, end: str) -> None:
+    kept = Store()
+
+    def client() -> Generator[Any, Any, None]:
+        yield encode_pdu(build_request(OPTIONS))
+        yield script.READ
+        yield half_a_store()
+        if end == "release":
+            yield encode_pdu(AReleaseRQ())
+            yield script.READ
+            yield script.READ
+        elif end == "abort":
+            yield bytes.fromhex("07000000000400000000")
+
+    world.play(client(), handler=handle_by_type({CStoreRequest: streaming(kept.parts)}), policy=POLICY)
+    world.peer()
+    assert kept.stored == []
+    expected = {"close": ConnectionLost, "release": RemoteProtocolError, "abort": Aborted}
+    # What comes together with the request may end the association before that is served at all.
+    found = [type(error) for error in kept.failures]
+    assert found == [expected[end]] or (found == [] and not world.slow)
+
+
+# C-GET: C-STOREs on the requestor's own association, both ways in parts.
+
+
+def test_c_get_brings_its_instances_over_the_same_association(world: World) -> None:
+    kept = Store()
+    data = dataset.encode(image(size_for(world)), EXPLICIT)
+
+    def get(request: Request, peer: Peer) -> Flow[None]:
+        for left in (1, 0):
+            stored = yield from storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))
+            assert stored.status == 0
+            yield from flows.send(reply(request, 0xFF00, remaining=left, completed=2 - left, failed=0, warning=0))
+        yield from flows.send(reply(request, completed=2, failed=0, warning=0))
+
+    handler = handle_by_type({CGetRequest: get})
+    client = handle_by_type({CStoreRequest: streaming(kept.parts)})
+    with world.connect(handler=handler, client_handler=client, options=OPTIONS, policy=POLICY) as link:
+        request = CGetRequest(sop_class=GET, data_set=EncodedDataSet(bytes(8), IMPLICIT))
+        pending = [item.completed for item in link.stream(flows.ask_many(request, expect=CGetResponse))]
+    assert pending == [1, 2]
+    assert kept.stored == [(EXPLICIT, data)] * 2
+
+
+# Memory.
+
+
+def test_memory_does_not_grow_with_the_data_set() -> None:
+    def count(request: Request, peer: Peer) -> Flow[None]:
+        assert (yield from flows.skip(request)) == 24 << 20
+        yield from flows.send(reply(request))
+
+    piece = bytes(1 << 16)
+    with memory.connect(OPTIONS, POLICY, peer_handler=streaming(count)) as link:
+        tracemalloc.start()
+        try:
+            assert link.run(storing(StreamedDataSet((piece for _ in range(384)), EXPLICIT))).status == 0
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 8 << 20
