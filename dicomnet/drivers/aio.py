@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio_link import DrivenLink, settle
 from dicomnet.drivers.aio_sockets import connect_socket
-from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.sockets import OpenSocket, new_transport, why_not
@@ -131,7 +131,7 @@ class Link(DrivenLink):
         try:
             self.begin()
             if not self._greeted:
-                async with asyncio.timeout(self._waits.request):
+                async with asyncio.timeout(self.waits.request):
                     await self._until(lambda: self._greeted or self._closed)
         except TimeoutError as error:
             self.drop()
@@ -150,6 +150,7 @@ class Link(DrivenLink):
         self._session.cancel(run)
         if begun:
             self.abort_now()
+        self._advance_soon()  # there may be associations that it leaves behind
 
 
 async def connect(
@@ -163,6 +164,8 @@ async def connect(
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
     record_pdus: bool = False,
+    check_roles: bool = True,
+    hooks: Hooks | None = None,
     executor: Executor | None = None,
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
@@ -190,11 +193,13 @@ async def connect(
         transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
         record_pdus=record_pdus,
+        check_roles=check_roles,
+        hooks=hooks,
     )
     try:
         async with asyncio.timeout(waits.connect):
             sock = await connect_socket(endpoint, waits.connect, source_host, open_socket)
-            link = Link(session, new_transport(sock, endpoint, tls, server_name), waits, executor=executor)
+            link = Link(session, new_transport(sock, endpoint, tls, server_name), waits, executor=executor, hooks=hooks)
             await link._connected(endpoint)
     except TimeoutError as error:
         where = f"{endpoint.host}:{endpoint.port}"

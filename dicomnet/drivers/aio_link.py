@@ -13,9 +13,9 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from dicomnet.drivers.common import Waits
+from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.drivers.link import SessionLink
-from dicomnet.drivers.runs import Run
+from dicomnet.drivers.runs import BranchWork, Run
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.transport import Transport
 from dicomnet.errors import ConnectionLost, DicomNetError, TimedOut
@@ -41,12 +41,14 @@ class DrivenLink(SessionLink):
         waits: Waits,
         *,
         executor: Executor | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         super().__init__(session)
+        self.waits = waits
+        self.executor = executor
+        self.hooks = hooks
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._waits = waits
-        self._executor = executor
         self._fd = transport.fileno()
         self._timer: asyncio.TimerHandle | None = None
         self._soon: asyncio.Handle | None = None
@@ -54,7 +56,9 @@ class DrivenLink(SessionLink):
         self._patience: float | None = None  # until when the peer must have read something, or we close
         self._room = _READ_AHEAD
         self._waiters: set[asyncio.Future[None]] | None = None
-        self._calls: set[asyncio.Future[object]] | None = None
+        self._work: frozenset[asyncio.Future[Any]] = (
+            frozenset()
+        )  # calls in a thread, and what is done on further associations
         self._greeted = False
         self._advancing = False
         self._closing = False
@@ -184,6 +188,8 @@ class DrivenLink(SessionLink):
             session.advance(self._loop.time())
             if calls := session.take_calls():
                 self._start_calls(calls)
+            if branches := session.take_branches():
+                self._start_branches(branches)
             parts = session.data_to_send()
             if not self._closed and (parts or not self._greeted):
                 try:
@@ -208,7 +214,7 @@ class DrivenLink(SessionLink):
             self._patience = None
             self._room = _READ_AHEAD
         elif self._patience is None:
-            seconds = self._waits.close if self._closing else self._waits.send
+            seconds = self.waits.close if self._closing else self.waits.send
             self._patience = None if seconds is None else self._loop.time() + seconds
         reading = not self._closing and self._room > 0 and not self._session.congested
         if reading != self._reading:
@@ -238,24 +244,32 @@ class DrivenLink(SessionLink):
         self._timer = self._loop.call_at(deadline, self._on_time)
 
     def _start_calls(self, calls: list[tuple[Run[Any], Callable[[], object]]]) -> None:
-        if self._calls is None:
-            self._calls = set()
         for run, function in calls:
-            future = self._loop.run_in_executor(self._executor, function)
-            self._calls.add(future)
+            future = self._loop.run_in_executor(self.executor, function)
+            self._work = self._work | {future}
             future.add_done_callback(functools.partial(self._called, run))
 
     def _called(self, run: Run[Any], future: asyncio.Future[object]) -> None:
-        if self._calls is not None:
-            self._calls.discard(future)
-        if run.done:
-            return
-        if future.cancelled():
-            run.resume(error=ConnectionLost("the call was cancelled"))
-        elif (error := future.exception()) is not None:
-            run.resume(error=error)
-        else:
-            run.resume(future.result())
+        if not run.done:
+            if future.cancelled():
+                run.resume(error=ConnectionLost("the call was cancelled"))
+            elif (error := future.exception()) is not None:
+                run.resume(error=error)
+            else:
+                run.resume(future.result())
+        self.finished(future)
+
+    def _start_branches(self, works: list[BranchWork]) -> None:
+        from dicomnet.drivers.aio_branches import start
+
+        for work in works:
+            task = start(self, work)
+            if task is not None:
+                self._work = self._work | {task}
+
+    def finished(self, future: asyncio.Future[Any]) -> None:
+        """What somebody else did for a flow is done, and the flow has been told."""
+        self._work = self._work - {future}
         self._advance()
 
     # -- the end -----------------------------------------------------------------------------------------------------
@@ -263,7 +277,7 @@ class DrivenLink(SessionLink):
     def _give_in(self) -> None:
         """The peer has read nothing for too long."""
         if not self._closing:
-            error = TimedOut(f"the peer read nothing for {self._waits.send:g} s", wait="send")
+            error = TimedOut(f"the peer read nothing for {self.waits.send:g} s", wait="send")
             if not self._session.ended:
                 self._session.abort(self._loop.time(), error)
         self._end()
@@ -296,6 +310,9 @@ class DrivenLink(SessionLink):
             if handle is not None:
                 handle.cancel()
         self._timer = self._soon = None
+        for work in self._work:
+            if isinstance(work, asyncio.Task):  # what runs in a thread runs on, and nobody else is waited for
+                work.cancel()
         fault = self._transport.fault
         self._transport.close()
         self._session.receive_eof(self._loop.time(), fault)

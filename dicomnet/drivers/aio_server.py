@@ -19,7 +19,7 @@ from dicomnet.codes import RejectResult, RejectSource
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio import Link
 from dicomnet.drivers.aio_sockets import listening_sockets
-from dicomnet.drivers.common import Waits
+from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, reason_of
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
@@ -83,6 +83,8 @@ class Server:
         executor: Executor | None,
         tls: ssl.SSLContext | None,
         transcript: Callable[[], Transcript] | None,
+        check_roles: bool,
+        hooks: Hooks | None,
     ) -> None:
         self.counters = ServerCounters()
         self._policy = policy
@@ -94,6 +96,8 @@ class Server:
         self._executor = executor
         self._tls = tls
         self._transcript = transcript
+        self._check_roles = check_roles
+        self._hooks = hooks
         self._links: set[_ServedLink] = set()
         self._addresses: Counter[str] = Counter()  # of associations
         self._titles: Counter[str] = Counter()  # likewise
@@ -216,6 +220,8 @@ class Server:
             policy=gate,
             response_timeout=self._waits.response,
             limits=self._message_limits,
+            check_roles=self._check_roles,
+            hooks=self._hooks,
         )
         gate.link = link = _ServedLink(session, transport, self._waits, self, self._executor)
         self.counters.connections += 1
@@ -307,7 +313,7 @@ class _ServedLink(Link):
     def __init__(
         self, session: Session, transport: Transport, waits: Waits, server: Server, executor: Executor | None
     ) -> None:
-        super().__init__(session, transport, waits, executor=executor)
+        super().__init__(session, transport, waits, executor=executor, hooks=server._hooks)
         self._server = server
         self.counted_as: str | None = None
         """The calling AE title of an association that the server counts."""
@@ -355,12 +361,15 @@ async def serve(
     tls: ssl.SSLContext | None = None,
     sock: socket.socket | None = None,
     transcript: Callable[[], Transcript] | None = None,
+    check_roles: bool = True,
+    hooks: Hooks | None = None,
 ) -> Server:
     """Listen for associations; ``host`` None is every interface, port 0 a free one.
 
     ``tls`` is a context as ``drivers.tls.server_context`` makes it: then every connection shakes hands first, within
     ARTIM's time (``Waits.request``). ``sock`` is a bound socket to listen on, such as a Unix one, in place of host and
-    port; the server closes it. ``transcript`` makes the record for each association (``Session.association``).
+    port; the server closes it. ``transcript`` makes the record for each association; ``check_roles`` and ``hooks``
+    are those of ``connect``.
 
     Raises:
         ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
@@ -375,6 +384,8 @@ async def serve(
         executor,
         tls,
         transcript,
+        check_roles,
+        hooks,
     )
     check_server_tls(tls)
     try:

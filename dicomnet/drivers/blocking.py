@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
@@ -26,6 +26,7 @@ from dicomnet.drivers.sockets import OpenSocket, new_transport, open_connection
 from dicomnet.drivers.transport import Transport
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
+from dicomnet.steps import Branch, Close, Open, RunOn
 from dicomnet.ul import RequestOptions, Transcript
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ _READ_AHEAD = 1024 * 1024
 class Link(BlockingLink):
     """An association over a socket. Not thread-safe: one thread at a time."""
 
-    def __init__(self, transport: Transport, session: Session, waits: Waits) -> None:
+    def __init__(self, transport: Transport, session: Session, waits: Waits, hooks: Hooks | None = None) -> None:
         super().__init__(session)
+        self._hooks = hooks
         self._transport: Transport | None = transport
         self._waits = waits
         # poll, not select: a process with more than 1,024 descriptors open still works.
@@ -78,6 +80,9 @@ class Link(BlockingLink):
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+        for work in self._session.take_branches():
+            if isinstance(work.step, Close):
+                work.step.branch.link.close()
 
     def _shake_hands(self, endpoint: Endpoint, limit: float) -> None:
         """Wait until bytes of the user can pass: a TLS handshake is part of connecting (PS3.8 9.1.1)."""
@@ -115,6 +120,7 @@ class Link(BlockingLink):
             now = self._now()
             self._session.advance(now)
             self._run_calls()
+            self._run_branches()
             self._send()
             if self._session.close_wanted:
                 self._close_transport()
@@ -135,6 +141,32 @@ class Link(BlockingLink):
             except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the call
                 run.resume(error=error)
             self._away += time.monotonic() - began
+
+    def _run_branches(self) -> None:
+        """Do what flows want done on further associations; there is no other way here than to wait for it."""
+        for work in self._session.take_branches():
+            began = time.monotonic()
+            try:
+                work.done(self._perform(work.step))
+            except Exception as error:  # noqa: BLE001 - raised again inside the flow
+                work.failed(error)
+            self._away += time.monotonic() - began
+
+    def _perform(self, step: Open | RunOn | Close) -> object:
+        if isinstance(step, Open):
+            limits = self._session.exchange.limits
+            link = connect(
+                step.endpoint, step.options, waits=self._waits, limits=limits, hooks=self._hooks, tls=step.tls
+            )
+            return Branch(link.negotiated, link)
+        other: Link = step.branch.link
+        if isinstance(step, RunOn):
+            return other.run(step.flow)
+        if step.abort or other.session.ended:
+            other.abort()
+        else:
+            other.release()
+        return None
 
     def _send(self) -> None:
         """Write everything there is; while the peer does not read, go on reading, so that two writers cannot lock."""
@@ -237,6 +269,8 @@ def connect(
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
     record_pdus: bool = False,
+    check_roles: bool = True,
+    hooks: Hooks | None = None,
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
     open_socket: OpenSocket | None = None,
@@ -244,7 +278,8 @@ def connect(
     """Open an association to ``endpoint``.
 
     An empty called title in ``options`` is taken from the endpoint. ``handler`` serves what the peer asks meanwhile,
-    ``record_pdus`` keeps received PDUs for ``await_pdu``. ``tls`` is a context as ``drivers.tls.client_context`` makes
+    ``record_pdus`` keeps received PDUs for ``await_pdu``, ``hooks`` are shown what happens, and without ``check_roles``
+    the peer may ask for what its role does not allow. ``tls`` is a context as ``drivers.tls.client_context`` makes
     it, ``server_name`` whom its certificate must name if that is not the endpoint's host. ``open_socket`` makes the
     connection, through a proxy or to a Unix socket, in place of ``socket.create_connection``; it is given the endpoint
     and ``Waits.connect``, and ``source_host`` is for it to know.
@@ -266,10 +301,12 @@ def connect(
         transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
         record_pdus=record_pdus,
+        check_roles=check_roles,
+        hooks=hooks,
     )
     until = None if waits.connect is None else time.monotonic() + waits.connect
     sock = open_connection(endpoint, waits, source_host, open_socket)
-    link = Link(new_transport(sock, endpoint, tls, server_name), session, waits)
+    link = Link(new_transport(sock, endpoint, tls, server_name), session, waits, hooks)
     link._shake_hands(endpoint, time.monotonic() + waits.request if until is None else until)
     link.establish()
     return link

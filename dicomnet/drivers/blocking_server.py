@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.blocking import Link
-from dicomnet.drivers.common import Waits
+from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import check_server_tls, open_listener, peer_address, prepare, reason_of
 from dicomnet.drivers.transport import PlainTransport, TlsTransport
@@ -39,6 +39,8 @@ class Listener:
         message_limits: MessageLimits | None,
         tls: ssl.SSLContext | None,
         transcript: Callable[[], Transcript] | None,
+        check_roles: bool,
+        hooks: Hooks | None,
     ) -> None:
         self._socket = sock
         self._policy = policy
@@ -48,6 +50,8 @@ class Listener:
         self._message_limits = message_limits
         self._tls = tls
         self._transcript = transcript
+        self._check_roles = check_roles
+        self._hooks = hooks
 
     @property
     def port(self) -> int:
@@ -85,9 +89,11 @@ class Listener:
             policy=self._policy,
             response_timeout=self._waits.response,
             limits=self._message_limits,
+            check_roles=self._check_roles,
+            hooks=self._hooks,
         )
         transport = PlainTransport(sock) if self._tls is None else TlsTransport(sock, self._tls, server_side=True)
-        link = Link(transport, session, self._waits)
+        link = Link(transport, session, self._waits, self._hooks)
         link.establish()
         return link
 
@@ -114,11 +120,14 @@ def listen(
     tls: ssl.SSLContext | None = None,
     sock: socket.socket | None = None,
     transcript: Callable[[], Transcript] | None = None,
+    check_roles: bool = True,
+    hooks: Hooks | None = None,
 ) -> Listener:
     """Listen on an address; port 0 picks a free one.
 
     ``tls`` is a context as ``drivers.tls.server_context`` makes it. ``sock`` is a bound socket to listen on, such as a
-    Unix one, in place of host and port; the listener closes it. ``transcript`` makes the record for each association.
+    Unix one, in place of host and port; the listener closes it. ``transcript`` makes the record for each association;
+    ``check_roles`` and ``hooks`` are those of ``connect``.
 
     Raises:
         ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
@@ -131,4 +140,15 @@ def listen(
             sock.listen()
         except OSError as error:
             raise ConnectFailed(f"cannot listen on the socket given: {reason_of(error)}") from error
-    return Listener(sock, policy, handler, waits or Waits(), pdu_limits or PduLimits(), message_limits, tls, transcript)
+    return Listener(
+        sock,
+        policy,
+        handler,
+        waits or Waits(),
+        pdu_limits or PduLimits(),
+        message_limits,
+        tls,
+        transcript,
+        check_roles,
+        hooks,
+    )

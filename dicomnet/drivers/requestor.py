@@ -23,6 +23,7 @@ def requesting_session(
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
     record_pdus: bool = False,
+    check_roles: bool = True,
     hooks: Hooks | None = None,
 ) -> Session:
     """A session that will ask ``endpoint`` for an association once its transport is connected.
@@ -45,5 +46,6 @@ def requesting_session(
         limits=limits,
         one_pdv_per_pdu=one_pdv_per_pdu,
         record_pdus=record_pdus,
+        check_roles=check_roles,
         hooks=hooks,
     )
