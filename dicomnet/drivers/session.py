@@ -242,6 +242,7 @@ class Session:
 
     def advance(self, now: float) -> None:
         """Handle deadlines and events, then run every flow as far as it goes without waiting."""
+        flows = self._flows
         if self.congested:
             self.exchange.postpone(now)
         self._take_events(now)  # before the deadlines: what is here is not late
@@ -250,15 +251,15 @@ class Session:
             if self._at_work:
                 self.association.not_idle(now)
             self.exchange.handle_timeout(now)
-        self._flows.expire(now)
-        while True:
             self._take_events(now)
-            self._serve_next()
-            if not self._flows.runnable:
-                break
-            for run, error in self._flows.step(now):
+        flows.expire(now)
+        self._serve_next()
+        while flows.runnable:
+            for run, error in flows.step(now):
                 self._desk.end(run, error, now, over=self.ended)
-        self._settle(now)
+                self._serve_next()
+        if self._release_wanted or self._release_due or self.association.is_over:
+            self._settle(now)
 
     def _settle(self, now: float) -> None:
         """What is left to do when every flow waits: notice the end, or bring it about."""
@@ -279,12 +280,14 @@ class Session:
     # -- events ------------------------------------------------------------------------------------------------------
 
     def _take_events(self, now: float) -> None:
-        while (event := self.exchange.next_event(now)) is not None:
+        next_event = self.exchange.next_event
+        while (event := next_event(now)) is not None:
             if isinstance(event, Received):
                 self._receive(event.message)
             else:
                 self._upper_layer(event, now)
-        self._flows.offer(now)
+        if self._flows.attentive:
+            self._flows.offer(now)
 
     def _receive(self, message: Message) -> None:
         if isinstance(message, Request):

@@ -102,6 +102,11 @@ class Stepper:
         """Whether a message of ours is under way."""
         return self._speaker is not None
 
+    @property
+    def attentive(self) -> bool:
+        """Whether a flow waits for what events may have brought besides answers: see ``offer``."""
+        return self._reader is not None or bool(self._outbox or self._pdu_waiters)
+
     def next_deadline(self) -> float | None:
         """When the first wait of a flow runs out."""
         return self._alarms.next()
