@@ -17,7 +17,7 @@ from dicomnet.codes import Priority
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import CGetRequest, CMoveRequest, CStoreRequest, CStoreResponse, Response
-from dicomnet.dimse.outgoing import PLAIN
+from dicomnet.dimse.outgoing import PLAIN, choose_context, own_syntax
 from dicomnet.dimse.payloads import DataSet, FileDataSet, identity
 from dicomnet.dimse.status import StatusClass, status_class
 from dicomnet.errors import CodecError, DicomNetError, LocalProtocolError, NoPresentationContext
@@ -65,10 +65,7 @@ class Instance:
     @property
     def transfer_syntax(self) -> str:
         """What its data set is in; empty for one that can be written in any, and for a file that was not opened."""
-        own = getattr(self.data_set, "transfer_syntax", None)
-        if own is None:  # a data set that was read from a file says it there
-            own = getattr(getattr(self.data_set, "file_meta", None), "TransferSyntaxUID", None)
-        return str(own or "")
+        return own_syntax(self.data_set) or ""
 
 
 def opened(instances: Iterable[Instance | DataSet]) -> list[Instance]:
@@ -126,8 +123,8 @@ def store(
         if isinstance(instance.data_set, os.PathLike):
             file = yield from flows.call(partial(FileDataSet.of, instance.data_set))
             instance = replace(instance, data_set=file)
-        context = negotiated.for_abstract_syntax(instance.sop_class, instance.transfer_syntax or None, as_scu=True)
-        if context is None:
+        context = choose_context(negotiated, instance.sop_class, own_syntax(instance.data_set), False)
+        if context is None or not context.as_scu:
             raise NoPresentationContext("no context for this instance", abstract_syntax=instance.sop_class)
         request = CStoreRequest(
             context_id=context.context_id,

@@ -189,6 +189,14 @@ def test_the_context_is_that_of_the_transfer_syntax() -> None:
     assert failures(responses[-1]) == ["2.25.3"]
 
 
+def test_a_context_that_needs_a_conversion_is_better_than_one_that_cannot_be() -> None:
+    data = dataset.encode(content("2.25.1"), uids.EXPLICIT_VR_BE)
+    chosen = [Instance(CAPTURE, "2.25.1", EncodedDataSet(data, uids.EXPLICIT_VR_BE))]
+    getter = Getter(lambda *_: chosen, syntaxes=(JPEG, uids.IMPLICIT_VR_LE))
+    assert getter.get()[-1].status == 0
+    assert getter.stored[0].dataset() == content("2.25.1")
+
+
 def test_what_cannot_be_read_fails_alone(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     damaged = tmp_path / "damaged"
