@@ -25,7 +25,13 @@ _PLAIN = {
 }
 # The encapsulated ones (JPEG, JPEG-LS, JPEG 2000, MPEG, HEVC, RLE, SMPTE, ...) are explicit VR little endian with the
 # pixel data in fragments (PS3.5 A.4); the fragments pass through as they are.
-_ENCAPSULATED_ROOTS = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.7.", "1.2.840.10008.1.2.1.98")
+_ENCAPSULATED_ROOTS = (
+    "1.2.840.10008.1.2.4.",
+    "1.2.840.10008.1.2.5",
+    "1.2.840.10008.1.2.7.",
+    "1.2.840.10008.1.2.8.",
+    "1.2.840.10008.1.2.1.98",
+)
 _INFLATE_STEP = 64 * 1024
 
 
