@@ -131,8 +131,9 @@ class Exchange(SendingHalf):
 
     @property
     def congested(self) -> bool:
-        """Whether so much of streamed data sets waits to be taken that no more should be read from the peer."""
-        return self._intake.unread > self.limits.unread
+        """Whether so much waits that no more should be read from the peer: parts of streamed data sets to be taken, or
+        requests to be answered whose data sets together are longer than one may be."""
+        return self._intake.unread > self.limits.unread or self.held > self.limits.data_set.max_bytes
 
     @property
     def amid(self) -> bool:
@@ -266,7 +267,9 @@ class Exchange(SendingHalf):
         if refusal is not None:
             self._refuse(message, refusal, now)
             return False
-        self._asked_by_peer.add(message_id)
+        size = len(message.data_set.data) if isinstance(message.data_set, EncodedDataSet) else 0
+        self._asked_by_peer[message_id] = size
+        self.held += size
         self._events.append(Received(message))
         return True
 

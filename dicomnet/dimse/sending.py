@@ -60,9 +60,11 @@ class SendingHalf:
         """Messages by class."""
         self.queued = 0
         """Bytes sent since who drives this set it to 0."""
+        self.held = 0
+        """Bytes in the data sets of requests of the peer that have no answer yet."""
         self._next_id = 1
         self._asked: dict[int, Request] = {}
-        self._asked_by_peer: set[int] = set()
+        self._asked_by_peer: dict[int, int] = {}  # and how many bytes of data set came with each
         self._cancelled: set[int] = set()
         self._begun: _Begun | None = None
         self._deferred: list[tuple[Response, bool]] = []  # answers of our own, until the message that has begun is out
@@ -172,7 +174,7 @@ class SendingHalf:
 
     def _note_sent(self, message: Message, message_id: int) -> None:
         if isinstance(message, Response) and message.status_class is not StatusClass.PENDING:
-            self._asked_by_peer.discard(message_id)
+            self._answered(message_id)
             self._cancelled.discard(message_id)
         kind = type(message)
         self.sent[kind] = self.sent.get(kind, 0) + 1
@@ -228,7 +230,10 @@ class SendingHalf:
 
     def disregard(self, message_id: int) -> None:
         """A request of the peer came too late for any answer: it does not wait for one."""
-        self._asked_by_peer.discard(message_id)
+        self._answered(message_id)
+
+    def _answered(self, message_id: int) -> None:
+        self.held -= self._asked_by_peer.pop(message_id, 0)
 
     def is_unanswered(self, message_id: int) -> bool:
         """Whether this request of the peer still waits for its final response."""
@@ -247,6 +252,7 @@ class SendingHalf:
         if self._begun is not None:
             self._deferred.append((response, keep))
             return
+        waiting = self._asked_by_peer.get(response.responding_to) if keep else None
         try:
             self.send(response, now)
         except DicomNetError as error:
@@ -257,8 +263,9 @@ class SendingHalf:
                 error,
             )
         else:
-            if keep:
-                self._asked_by_peer.add(response.responding_to)
+            if waiting is not None:
+                self._asked_by_peer[response.responding_to] = waiting
+                self.held += waiting
 
     def _send_deferred(self, now: float) -> None:
         deferred, self._deferred = self._deferred, []
