@@ -11,7 +11,7 @@ from dicomnet.uids import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, new_ui
 from .hosting import Hosted
 from .peers import HOST, run_tool
 from .provider import RLE, Provider
-from .samples import make_large, make_sample
+from .samples import Sample, make_large, make_sample
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +23,24 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
 
 
 @pytest.fixture(scope="module")
-def host(provider: Provider) -> Iterator[Hosted]:
+def provider_host(provider: Provider) -> Iterator[Hosted]:
     with Hosted(provider.policy, provider.handler, max_length=131072) as server:
         yield server
 
 
 @pytest.fixture
-def tool(dcmtk: Callable[[str], str], host: Hosted) -> Callable[..., str]:
+def tool(dcmtk: Callable[[str], str], provider_host: Hosted) -> Callable[..., str]:
     """Runs a tool against our server; its output, once it has the exit status it should."""
 
     def start(name: str, *words: str, files: tuple[str, ...] = (), status: int = 0) -> str:
-        done = run_tool(dcmtk(name), "-v", *words, HOST, str(host.port), *files)
+        done = run_tool(dcmtk(name), "-v", *words, HOST, str(provider_host.port), *files)
         assert done.returncode == status, done.stdout
         return done.stdout
 
     return start
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """An instance of 600 KiB."""
+    return make_large(tmp_path_factory.mktemp("large"))

@@ -30,6 +30,8 @@ RLE = "1.2.840.10008.1.2.5"
 LEVELS = {"PATIENT": "PatientID", "STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
 ENDLESS = "ENDLESS"
 """A patient with more studies than anybody waits for."""
+CROWD = "CROWD"
+"""A patient of whom 200 instances are sent: the same one again and again."""
 FORBIDDEN = "FORBIDDEN"
 """A patient nobody may ask for."""
 
@@ -92,6 +94,8 @@ class Provider:
 
     def _select(self, keys: Dataset, request: Any, peer: Peer) -> Iterable[Path]:
         self._level(keys)
+        if keys.get("PatientID") == CROWD:
+            return [self.instances[0].path] * 200
         return [sample.path for sample in self._matches(keys)]
 
     def _level(self, keys: Dataset) -> str:

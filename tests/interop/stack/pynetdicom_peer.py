@@ -136,9 +136,7 @@ class Scp:
                 0xFF00,
                 dataset(QueryRetrieveLevel="IMAGE", PatientID=found.PatientID, SOPInstanceUID=found.SOPInstanceUID),
             )
-        if self.hold_for_cancel:
-            wait_for_cancel(event)
-        if event.is_cancelled:
+        if self.hold_for_cancel and cancelled(event):
             yield 0xFE00, None
 
     def _get(self, event: evt.Event) -> Iterator[Any]:
@@ -217,13 +215,14 @@ def without_delay(event: evt.Event) -> None:
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def wait_for_cancel(event: evt.Event) -> None:
-    """Wait until the requestor's C-CANCEL is here."""
+def cancelled(event: evt.Event) -> bool:
+    """Wait for the requestor's C-CANCEL; pynetdicom tells of it once only."""
     pause = threading.Event()
     for _ in range(int(PATIENCE / 0.01)):
         if event.is_cancelled:
-            return
+            return True
         pause.wait(0.01)
+    return False
 
 
 @contextmanager

@@ -57,7 +57,14 @@ MADE_UP = (
 DCMTK_SYNTAXES = tuple(str(syntax) for syntax in (*REAL, *MADE_UP))
 """What DCMTK 3.6.7 knows."""
 PADDING = 0xFFFCFFFC
-NEWER = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
+NEWER = (
+    *(f"1.2.840.10008.1.2.4.{number}.1" for number in range(100, 107)),  # fragmentable video
+    *(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112)),  # JPEG XL
+    uid.HTJ2KLossless,
+    uid.HTJ2KLosslessRPCL,
+    uid.HTJ2K,
+    "1.2.840.10008.1.2.8.1",  # deflated image frames
+)
 """What it does not know, and pynetdicom does."""
 ALL_SYNTAXES = (*DCMTK_SYNTAXES, *(str(syntax) for syntax in NEWER))
 
@@ -156,7 +163,7 @@ def _made_up(syntax: str) -> FileDataset:
 def _write(folder: Path, dataset: FileDataset, syntax: str) -> Sample:
     for element in [element for element in dataset if element.tag.element == 0 or element.tag == PADDING]:
         del dataset[element.tag]
-    if uid.UID(syntax).is_encapsulated:
+    if syntax not in PLAIN:
         dataset["PixelData"].VR = "OB"  # PS3.5 A.4; some of the files say OW
     dataset.SOPInstanceUID = new_uid()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID

@@ -20,16 +20,11 @@ from .callers import DRIVERS, conversation, options
 from .hosting import Hosted
 from .peers import HOST, DcmtkServer, association_profile, run_tool
 from .pynetdicom_peer import Scp, associated
-from .samples import Sample, body, make_large
+from .samples import Sample, body
 
 SIZES = (4096, 16384, 131072, 0)
 DCMTK_SIZES = SIZES[:3]
 """Those it announces: no limit is not among them."""
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    return make_large(tmp_path_factory.mktemp("large"))
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,16 @@ from pynetdicom.pdu_primitives import (
 )
 
 from dicomnet.dimse.messages import NGetRequest
-from dicomnet.uids import EXPLICIT_VR_LE, VERIFICATION, new_uid
+from dicomnet.uids import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION, new_uid
 from dicomnet.ul import Applicant, IdentityAnswer, PlainPolicy, SupportedContext
 from dicomnet.wire import UserIdentity
 
 from ..workitems import dataset
 from .hosting import Hosted, NormalizedServices
 from .peers import HOST
-from .pynetdicom_peer import FILM_SESSION, STORAGE, associated
+from .provider import ENDLESS, FORBIDDEN, PATIENT_ROOT, RLE, Provider
+from .pynetdicom_peer import FILM_SESSION, STORAGE, Stored, associated
+from .samples import Sample
 
 SPECIAL = f"{STORAGE[1]}.99"
 """A class that only its negotiation makes known: as a special case of the second."""
@@ -84,9 +86,11 @@ def test_normalized_services(host: Hosted, services: NormalizedServices) -> None
 
 def test_an_event_report_is_for_the_scp_to_send(host: Hosted, services: NormalizedServices) -> None:
     services.held[instance := new_uid()] = dataset(FilmSessionLabel="C")
-    with associated(host.port, FILM_SESSION) as assoc:
-        assert assoc.send_n_event_report(dataset(PatientID="X"), 3, FILM_SESSION, instance)[0].Status == 0x0211
-        assert assoc.send_n_get([], FILM_SESSION, instance)[0].Status == 0x0000
+    scu_alone = build_role(FILM_SESSION, scu_role=True, scp_role=False)
+    for roles, status in ([scu_alone], 0x0211), ([], 0x0000):  # many send reports without a word about roles
+        with associated(host.port, FILM_SESSION, ext_neg=roles) as assoc:
+            assert assoc.send_n_event_report(dataset(PatientID="X"), 3, FILM_SESSION, instance)[0].Status == status
+            assert assoc.send_n_get([], FILM_SESSION, instance)[0].Status == 0x0000
 
 
 def test_negotiation(host: Hosted) -> None:
@@ -135,3 +139,76 @@ def test_a_user_is_refused(host: Hosted) -> None:
     assert not assoc.is_established
     (answer,) = came
     assert (answer.result, answer.source, answer.reason_diagnostic) == (1, 2, 1)
+
+
+# -- query and retrieve; test_move has C-MOVE ------------------------------------------------------------------------
+
+
+def test_find(provider: Provider, provider_host: Hosted) -> None:
+    model = PATIENT_ROOT[0]
+    with associated(provider_host.port, model) as assoc:
+        responses = list(
+            assoc.send_c_find(dataset(QueryRetrieveLevel="IMAGE", PatientID="P-1", SOPInstanceUID=""), model)
+        )
+        assert [status.Status for status, _ in responses] == [0xFF00] * 3 + [0x0000]
+        assert {match.SOPInstanceUID for _, match in responses[:-1]} == {
+            sample.instance for sample in provider.instances[:3]
+        }
+        assert responses[-1][1] is None
+        ((status, _),) = assoc.send_c_find(dataset(QueryRetrieveLevel="PATIENT", PatientID=FORBIDDEN), model)
+        assert (status.Status, status.ErrorComment) == (0xA700, "not this one")
+
+
+def test_find_is_cancelled(provider: Provider, provider_host: Hosted) -> None:
+    model = PATIENT_ROOT[0]
+    with associated(provider_host.port, model) as assoc:
+        wanted = dataset(QueryRetrieveLevel="STUDY", PatientID=ENDLESS)
+        statuses = []
+        for status, _ in assoc.send_c_find(wanted, model, msg_id=7):
+            statuses.append(status.Status)
+            if len(statuses) == 3:
+                assoc.send_c_cancel(7, query_model=model)
+        assert set(statuses[:-1]) == {0xFF00}
+        assert statuses[-1] == 0xFE00
+        assert assoc.is_established
+
+
+def test_get(provider: Provider, provider_host: Hosted) -> None:
+    model, stored = PATIENT_ROOT[1], []
+    syntaxes = (EXPLICIT_VR_LE, IMPLICIT_VR_LE, EXPLICIT_VR_BE, RLE)
+
+    def store(event: evt.Event) -> int:
+        stored.append(Stored.of(event))
+        return 0x0000 if len(stored) != 2 else 0xB000
+
+    contexts = [(STORAGE[0], syntax) for syntax in syntaxes]
+    role = build_role(STORAGE[0], scp_role=True)
+    handlers = [(evt.EVT_C_STORE, store)]
+    with associated(provider_host.port, model, *contexts, ext_neg=[role], handlers=handlers) as assoc:
+        wanted = dataset(QueryRetrieveLevel="PATIENT", PatientID=["P-1", "P-2"])
+        responses = [status for status, _ in assoc.send_c_get(wanted, model)]
+    assert [status.Status for status in responses] == [0xFF00] * 3 + [0xB000]
+    final = responses[-1]
+    assert (final.NumberOfCompletedSuboperations, final.NumberOfWarningSuboperations) == (3, 1)
+    assert {item.instance: (item.data, item.transfer_syntax) for item in stored} == {
+        sample.instance: (sample.data, sample.transfer_syntax) for sample in provider.instances[:4]
+    }
+
+
+def test_get_without_the_role_fails(provider_host: Hosted) -> None:
+    model = PATIENT_ROOT[1]
+    with associated(provider_host.port, model, (STORAGE[0], EXPLICIT_VR_LE)) as assoc:
+        wanted = dataset(QueryRetrieveLevel="PATIENT", PatientID="P-2")
+        ((status, _),) = assoc.send_c_get(wanted, model)
+        assert (status.Status, status.NumberOfFailedSuboperations) == (0xA702, 1)
+        assert assoc.is_established
+
+
+def test_store(provider: Provider, provider_host: Hosted, large: Sample) -> None:
+    provider.stored.requests.clear()
+    with associated(provider_host.port, (large.sop_class, large.transfer_syntax)) as assoc:
+        status = assoc.send_c_store(large.path, originator_aet="SOMEBODY", originator_id=9, priority=1)
+        assert status.Status == 0x0000
+    (request,) = provider.stored.requests
+    assert (request.move_originator, request.move_originator_message_id, request.priority) == ("SOMEBODY", 9, 1)
+    assert provider.stored.received == {large.instance: (large.data, large.transfer_syntax)}

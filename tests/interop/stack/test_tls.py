@@ -28,7 +28,7 @@ from .hosting import Hosted, Recorder
 from .peers import HOST, DcmtkServer, association_profile, query_retrieve_configuration, run_tool
 from .pynetdicom_peer import STORAGE, associated
 from .relay import Relay
-from .samples import Sample, body, make_large
+from .samples import Sample, body
 
 MR = str(STORAGE[0])
 PROFILES = {
@@ -70,11 +70,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     return Keys(
         authority.certificate, authority.identity("ours"), authority.identity("theirs"), other.identity("strange")
     )
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    return make_large(tmp_path_factory.mktemp("large"))
 
 
 # -- our SCU ---------------------------------------------------------------------------------------------------------
