@@ -71,6 +71,7 @@ LIGHT = [
     "dicomnet.drivers.blocking",
     "dicomnet.drivers.blocking_server",
     "dicomnet.drivers.memory",
+    "dicomnet.services.storage",
     "ups.names",
     "ups.scp.state",
     "ups.scu",
