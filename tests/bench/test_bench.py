@@ -78,6 +78,12 @@ def test_idle_associations_are_counted() -> None:
     assert re.fullmatch(pattern, printed)
 
 
+def test_the_memory_of_a_stream_is_told_of_both_sides() -> None:
+    printed = run("tests.bench.net", "--only", "stream").split("\n\n")[1]
+    sides = re.findall(r"    unjudged  (\w+ \w+): [0-9.]+ MiB in all, [0-9.]+ MiB more than before", printed)
+    assert sides == [f"{driver} {side}" for driver in ("blocking", "asyncio") for side in ("sender", "receiver")]
+
+
 @pytest.mark.parametrize(("name", "elements"), [("a", 61), ("b", 40), ("c", 120)])
 def test_the_data_is_what_the_issue_names(name: str, elements: int) -> None:
     first, second = SAMPLES[name].dataset(), SAMPLES[name].dataset()

@@ -19,6 +19,7 @@ Work
     Round trips: C-ECHO; N-CREATE with a workitem of 61 elements, encoded anew every time; N-GET answered with the same,
     decoded without reading its values. C-FIND: one request, 1,000 pending responses of ten elements, each encoded and
     decoded. Associate and release: one Verification context with two transfer syntaxes, from connect to close.
-    Idle associations: see ``idle``.
-    C-STORE: Part 10 files in the page cache, given to everybody by path; nobody writes what was received to a disk.
+    Idle associations: see ``idle``. A large object: see ``stream``.
+    C-STORE: Part 10 files in the page cache, given to everybody by path; nobody writes what was received to a disk, and
+    ours let it pass as it comes.
 """

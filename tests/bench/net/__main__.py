@@ -13,7 +13,7 @@ import pynetdicom
 
 import dicomnet
 from tests.bench.codec import processor
-from tests.bench.net import idle, rows, tools
+from tests.bench.net import idle, rows, stream, tools
 from tests.bench.net.children import CLIENTS, SERVERS
 from tests.bench.timing import lines
 
@@ -22,7 +22,7 @@ __all__ = ["main"]
 _QUICK = rows.Plan(rounds=1, seconds=0.0, large=(1 << 20, 1), small=(64 << 10, 2))
 _TABLES = {"exchanges": (rows.exchanges, rows.EXCHANGE_COLUMNS), "stores": (rows.stores, rows.STORE_COLUMNS)}
 
-_NAMES = (*_TABLES, "idle")
+_NAMES = (*_TABLES, "idle", "stream")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == "idle":
             count, seconds = (20, 0.2) if options.quick else (5000, 10.0)
             print("\n".join(idle.measured(count, seconds, not options.quick)), flush=True)
+            continue
+        if name == "stream":
+            print("\n".join(stream.measured((3 << 20) if options.quick else (3 << 30), not options.quick)), flush=True)
             continue
         measured, columns = _TABLES[name]
         table = lines(list(measured(plan)), columns, base="pynetdicom", judged=not options.quick)

@@ -23,6 +23,7 @@ _ROLES = {
     "pynetdicom": "peer",
     "socket": "plain",
     "idle": "idle",
+    "stream": "stream",
 }
 
 

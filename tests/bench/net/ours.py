@@ -7,16 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from dicomnet import flows
-from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse import status
 from dicomnet.dimse.conversion import reply
-from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.dimse.messages import (
     CFindRequest,
     CFindResponse,
     CStoreRequest,
     CStoreResponse,
-    EncodedDataSet,
     NCreateRequest,
     NCreateResponse,
     NGetRequest,
@@ -25,13 +22,12 @@ from dicomnet.dimse.messages import (
 )
 from dicomnet.drivers.common import Endpoint
 from dicomnet.flows import Flow
-from dicomnet.handlers import Handler, Peer, handle_by_type
+from dicomnet.handlers import Handler, Peer, handle_by_type, streaming
 from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext, Transcript, build_request
 from dicomnet.wire import AAssociateRQ
 from tests.bench.net.work import (
     CLASSES,
     CT,
-    EXPLICIT,
     INSTANCE,
     MATCHES,
     SYNTAXES,
@@ -43,11 +39,7 @@ from tests.bench.net.work import (
     workitem,
 )
 
-__all__ = ["LIMITS", "endpoint", "handler", "operation", "options", "policy", "request", "sizes"]
-
-
-LIMITS = MessageLimits(data_set=DataSetLimits(max_bytes=1 << 28))
-"""Of a server: the objects of C-STORE are received whole."""
+__all__ = ["endpoint", "handler", "operation", "options", "policy", "request", "sizes"]
 
 
 def endpoint(port: int) -> Endpoint:
@@ -88,9 +80,12 @@ def handler() -> Handler:
         yield from flows.send(reply(request))
 
     def store(request: Request, _: Peer) -> Flow[None]:
+        yield from flows.skip(request)
         yield from flows.send(reply(request))
 
-    return handle_by_type({NCreateRequest: create, NGetRequest: get, CFindRequest: find, CStoreRequest: store})
+    return handle_by_type(
+        {NCreateRequest: create, NGetRequest: get, CFindRequest: find, CStoreRequest: streaming(store)}
+    )
 
 
 def operation(work: str, path: str) -> Callable[[], Flow[None]]:
@@ -118,17 +113,10 @@ def operation(work: str, path: str) -> Callable[[], Flow[None]]:
         (yield from flows.await_reply(message_id)).raise_for_status()
 
     def store() -> Flow[None]:
-        request = CStoreRequest(sop_class=CT, instance=INSTANCE, data_set=_read(path))
+        request = CStoreRequest(sop_class=CT, instance=INSTANCE, data_set=Path(path))
         (yield from flows.ask(request, expect=CStoreResponse)).raise_for_status()
 
     return {Work.ECHO: echo, Work.CREATE: create, Work.GET: get, Work.FIND: find, Work.STORE: store}[Work(work)]
-
-
-def _read(path: str) -> EncodedDataSet:
-    """The data set of a Part 10 file, behind the preamble and the group 0002 (PS3.10 7.1)."""
-    data = Path(path).read_bytes()
-    start = 144 + int.from_bytes(data[140:144], "little")
-    return EncodedDataSet(data[start:], EXPLICIT)
 
 
 def sizes(transcript: Transcript) -> list[tuple[int, int]]:

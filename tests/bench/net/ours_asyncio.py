@@ -31,7 +31,6 @@ async def _serve(say: Callable[[int], None], size: int) -> None:
         0,
         ours.policy(size),
         handler=ours.handler(),
-        message_limits=ours.LIMITS,
         pdu_limits=PduLimits(p_data=size),
         limits=limits,
     )

@@ -20,7 +20,7 @@ def serve(say: Callable[[int], None], max_length: str) -> None:
     size = int(max_length)
     limits = PduLimits(p_data=size)
     with blocking_server.listen(
-        "127.0.0.1", 0, ours.policy(size), handler=ours.handler(), pdu_limits=limits, message_limits=ours.LIMITS
+        "127.0.0.1", 0, ours.policy(size), handler=ours.handler(), pdu_limits=limits
     ) as listener:
         say(listener.port)
         while True:
