@@ -32,6 +32,7 @@ _log = logging.getLogger("dicomnet.dimse")
 
 _MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
 _PIECE: Final = 1024 * 1024
+_FRAGMENTS: Final = 1024
 
 
 @dataclass(slots=True)
@@ -166,11 +167,12 @@ class SendingHalf:
             raise LocalProtocolError("another message is under way, and messages do not mix (PS3.8 E.1)")
 
     def _piece(self) -> int:
-        """About 1 MiB, in whole fragments: the most of an even length that fits into a PDU for this peer."""
+        """About 1 MiB in whole fragments (the most of an even length that fits into a PDU for this peer), but no great
+        many of them."""
         negotiated = self.association.negotiated
         most = negotiated.peer_max_length if negotiated is not None else 0
         fragment = (min(most or OWN_MAX_LENGTH, OWN_MAX_LENGTH) - 6) & ~1
-        return fragment * max(1, _PIECE // fragment)
+        return fragment * min(max(1, _PIECE // fragment), _FRAGMENTS)
 
     def _note_sent(self, message: Message, message_id: int) -> None:
         if isinstance(message, Response) and message.status_class is not StatusClass.PENDING:
