@@ -44,7 +44,9 @@ __all__ = ["discard", "store_in", "supported"]
 _log = logging.getLogger("dicomnet.storage")
 
 _NAME = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)  # leading zeros, which PS3.5 9.1 forbids, do no harm
-_MOST_AT_ONCE = 1024  # IOV_MAX
+_AT_ONCE = 1 << 20
+_VIEW = 200  # what each fragment costs besides its bytes
+_IOV_MAX = 1024
 
 
 def supported(
@@ -69,10 +71,11 @@ def store_in(folder: str | os.PathLike[str], *, fsync: bool = False) -> Handler:
             return
         file = _PartFile(where, _header(request, peer))
         try:
-            if not (yield from flows.save(request, file)):
+            last = yield from _receive(request, file)
+            if not last:
                 yield from flows.send(reply(request, statuses.CANNOT_UNDERSTAND))
                 return
-            yield from flows.call(partial(file.keep, f"{request.instance}.dcm", fsync=fsync))
+            yield from flows.call(partial(file.keep, f"{request.instance}.dcm", last, fsync=fsync))
         except OSError as error:
             _log.error("association %d: cannot store: %s", peer.association_id, error.strerror)
             yield from flows.send(
@@ -111,6 +114,24 @@ def _refusal(request: Request, peer: Peer) -> int | None:
     if request.data_set is None:
         return statuses.CANNOT_UNDERSTAND
     return None
+
+
+def _receive(request: CStoreRequest, file: _PartFile) -> Flow[list[Buffer]]:
+    """Write the data set as it arrives, a good deal at a time; what is left for the end, nothing of no data set.
+
+    An instance that is not large is written at once, at its end: each turn to another thread costs more than a write.
+    """
+    gathered: list[Buffer] = []
+    if not isinstance(request.data_set, IncomingDataSet):
+        return [request.data_set.data] if isinstance(request.data_set, EncodedDataSet) else gathered
+    size = 0
+    while parts := (yield from flows.read_part(request)):
+        if size >= _AT_ONCE:
+            yield from flows.call(partial(file.writelines, gathered))
+            gathered, size = [], 0
+        gathered += parts
+        size += sum(len(part) + _VIEW for part in parts)
+    return gathered
 
 
 def _header(request: CStoreRequest, peer: Peer) -> bytes:
@@ -157,9 +178,9 @@ class _PartFile(io.RawIOBase, BinaryIO):
         if self._unwanted:
             self.discard()
 
-    def keep(self, name: str, *, fsync: bool) -> None:
-        """Give it its name."""
-        self.writelines(())
+    def keep(self, name: str, last: Iterable[Buffer] = (), *, fsync: bool) -> None:
+        """Write the last of it and give it its name."""
+        self.writelines(last)
         with self._lock:
             if self._file is not None and not self._unwanted:
                 if fsync:
@@ -197,7 +218,7 @@ def _write_all(file: int, parts: list[Buffer]) -> None:
     views = [memoryview(part) for part in parts if len(part)]
     first = 0
     while first < len(views):
-        done = os.writev(file, views[first : first + _MOST_AT_ONCE])
+        done = os.writev(file, views[first : first + _IOV_MAX])
         while first < len(views) and done >= len(views[first]):
             done -= len(views[first])
             first += 1
