@@ -37,7 +37,7 @@ MIB = 1024 * 1024
         ("associations", f"{ServerLimits().associations:,}"),
         ("associations of one address", f"{ServerLimits().per_address}"),
         ("connections without association", f"{ServerLimits().half_open:,}"),
-        ("to a whole association request (ARTIM)", f"{Waits().request:g} s"),
+        ("to a whole association request (ARTIM), TLS handshake included", f"{Waits().request:g} s"),
         ("for a started PDU", f"{Waits().pdu:g} s"),
         ("without any message, no request under way", f"{Waits().idle:g} s"),
         ("for the peer to close (Sta13)", f"{Waits().close:g} s"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -296,6 +297,35 @@ def test_an_address_that_cannot_be_listened_on(run: Any, script: SimpleNamespace
         for host, port in (("192.0.2.1", 0), ("127.0.0.1", 99999)):
             with pytest.raises(ConnectFailed):
                 await serve(host, port, script.POLICY)
+
+    run(test)
+
+
+def test_idle_associations_cost_little_and_wake_nobody(run: Any, script: SimpleNamespace) -> None:
+    count = 60
+
+    async def test(serving: Any) -> None:
+        async with serving() as (server, endpoint):
+            (await aio.connect(endpoint, script.OPTIONS)).drop()  # what is made once and kept
+            await until(lambda: server.associations == 0)
+            peers = []
+            tracemalloc.start()
+            for _ in range(count):
+                peer = socket.create_connection((endpoint.host, endpoint.port))
+                peer.setblocking(False)
+                peer.sendall(encode_pdu(build_request(script.OPTIONS)))
+                assert (await asyncio.get_running_loop().sock_recv(peer, 1000))[0] == 2
+                peers.append(peer)
+            size, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert size / count < 32 * 1024
+            now = asyncio.get_running_loop().time()
+            timers = [link._timer.when() - now for link in server._links]
+            assert len(timers) == count
+            assert min(timers) > 5.0  # those of ARTIM are looked at once more, the others are for the idle time
+            for peer in peers:
+                peer.close()
+            await until(lambda: server.associations == 0)
 
     run(test)
 
