@@ -13,10 +13,9 @@ from typing import Any, Final, TypeVar
 
 from dicomnet import steps
 from dicomnet.dimse.exchange import Exchange
-from dicomnet.dimse.messages import Request, Response
-from dicomnet.dimse.status import StatusClass
-from dicomnet.drivers.alarms import Alarms
+from dicomnet.dimse.messages import Response
 from dicomnet.drivers.runs import BranchWork, Mailbox, Run
+from dicomnet.drivers.speaking import Speaking
 from dicomnet.errors import DicomNetError, LocalProtocolError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.ul import Association, State
@@ -25,9 +24,6 @@ from dicomnet.wire import Pdu
 __all__ = ["Stepper"]
 
 T = TypeVar("T")
-
-_ROOM: Final = 64 * 1024
-"""Bytes that may wait to be flushed before who sends more has to wait for that."""
 
 _TOLD_OF_THE_END: Final = frozenset(
     {
@@ -41,7 +37,7 @@ _TOLD_OF_THE_END: Final = frozenset(
 )
 
 
-class Stepper:
+class Stepper(Speaking):
     """The flows in progress on one association, and the responses that none of them has taken yet.
 
     ``why_ended`` tells why no message can pass any more, None as long as they can. ``abort`` ends the association: a
@@ -57,26 +53,17 @@ class Stepper:
         *,
         response_timeout: float | None = None,
     ) -> None:
-        self.window = 1
-        """How many requests of ours may be outstanding at once; 0 is any number (PS3.7 D.3.3.3)."""
+        super().__init__(exchange, why_ended, abort, response_timeout)
         self.keep_pdus = False
         """Whether flows may ask for PDUs."""
         self._association = association
-        self._exchange = exchange
-        self._why_ended = why_ended
-        self._abort = abort
-        self._response_timeout = response_timeout
         self._now = 0.0
         self._runs: dict[Run[Any], None] = {}
         self._ready: deque[Run[Any]] = deque()
-        self._alarms = Alarms()
         self._replies = Mailbox()
-        # Where flows wait, each in one of them.
+        # Where flows wait that do not send, each in one of them.
         self._awaiting: dict[int, Run[Any]] = {}  # for a response
         self._expectant = 0  # those of them that do so within a time
-        self._outbox: deque[Run[Any]] = deque()  # for their turn to send, or for the window
-        self._speaker: Run[Any] | None = None  # amid a message
-        self._unflushed: list[Run[Any]] = []  # for what they sent to leave
         self._reader: Run[Any] | None = None  # for more of the data set that is arriving
         self._pdu_waiters: list[Run[Any]] = []
         self._calls: list[tuple[Run[Any], Callable[[], object]]] = []
@@ -98,14 +85,9 @@ class Stepper:
         return self._expectant > 0
 
     @property
-    def speaking(self) -> bool:
-        """Whether a message of ours is under way."""
-        return self._speaker is not None
-
-    @property
     def attentive(self) -> bool:
         """Whether a flow waits for what events may have brought besides answers: see ``offer``."""
-        return self._reader is not None or bool(self._outbox or self._pdu_waiters)
+        return self._reader is not None or bool(self._outbox or self._windowed or self._pdu_waiters)
 
     def next_deadline(self) -> float | None:
         """When the first wait of a flow runs out."""
@@ -153,14 +135,6 @@ class Stepper:
 
     # -- what has happened -------------------------------------------------------------------------------------------
 
-    def flushed(self) -> None:
-        """What was to be sent is sent."""
-        self._exchange.queued = 0
-        if self._unflushed:
-            waiting, self._unflushed = self._unflushed, []
-            for run in waiting:
-                run.resume(run.outcome)
-
     def answer(self, response: Response) -> None:
         """A response has come: for the flow that waits for it, or to be kept for one that will."""
         run = self._awaiting.pop(response.responding_to, None)
@@ -182,7 +156,7 @@ class Stepper:
             run, self._reader = self._reader, None
             if isinstance(run.waiting, steps.ReadPart):
                 self._attempt(run, self._read_part, run.waiting, now)
-        if self._outbox:
+        if self._outbox or self._windowed:
             self._send_waiting(now)
         if self._pdu_waiters:
             self._pdu_waiters = [run for run in self._pdu_waiters if not self._give_pdu(run)]
@@ -191,7 +165,7 @@ class Stepper:
         """No message will pass any more: tell every flow that waits for one."""
         self._speaker = self._reader = None
         self._expectant = 0
-        for waiting in (self._awaiting, self._outbox, self._unflushed):
+        for waiting in (self._awaiting, self._outbox, self._windowed, self._unflushed):
             waiting.clear()
         for run in self._runs:
             if type(run.waiting) in _TOLD_OF_THE_END:
@@ -217,10 +191,10 @@ class Stepper:
                 self._pdu_waiters.remove(run)
                 run.resume(error=TimedOut("no PDU came in time", wait="pdu"))
             elif self._window_full():
-                self._outbox.remove(run)
+                self._windowed.remove(run)
                 text = f"{self.window} requests are outstanding, and none was answered in time"
                 run.resume(error=TimedOut(text, wait="window"))
-            else:  # it waits for a message that is under way, and that has deadlines of its own
+            else:  # there is room, and it waits for a message that is under way, which has deadlines of its own
                 run.deadline = None
 
     # -- stepping ----------------------------------------------------------------------------------------------------
@@ -253,15 +227,9 @@ class Stepper:
                     begin(self, run, step, now)
                 except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
                     run.resume(error=error)
-        if self._outbox:
+        if self._outbox or self._windowed:
             self._send_waiting(now)
         return ended
-
-    def _attempt(self, run: Run[Any], begin: Callable[[Run[Any], Any, float], None], step: Any, now: float) -> None:
-        try:
-            begin(run, step, now)
-        except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
-            run.resume(error=error)
 
     def _finish(self, run: Run[Any], value: Any, error: BaseException | None) -> None:
         self._leave(run, self._now)
@@ -279,12 +247,6 @@ class Stepper:
             self._branch_work.append(BranchWork(None, steps.Close(branch, abort=True), self._branch_work))
         self._take_back(run, now)
 
-    def _take_back(self, run: Run[Any], now: float) -> None:
-        if self._speaker is run:
-            self._speaker = None
-            if not self._exchange.give_up(now):
-                self._abort(now)
-
     def _stop_waiting(self, run: Run[Any], waiting: steps.Step) -> None:
         if isinstance(waiting, steps.AwaitReply) and self._awaiting.get(waiting.message_id) is run:
             del self._awaiting[waiting.message_id]
@@ -293,97 +255,9 @@ class Stepper:
         elif isinstance(waiting, steps.ReadPart):
             self._reader = None
         else:
-            for place in (self._outbox, self._unflushed, self._pdu_waiters):
+            for place in (self._outbox, self._windowed, self._unflushed, self._pdu_waiters):
                 if run in place:
                     place.remove(run)
-
-    def _require_association(self) -> None:
-        error = self._why_ended()
-        if error is not None:
-            raise error
-
-    def _wait_until(self, run: Run[Any], seconds: float | None, now: float) -> None:
-        if seconds is not None:
-            run.deadline = now + seconds
-            self._alarms.set(run)
-
-    # -- sending -----------------------------------------------------------------------------------------------------
-
-    def _window_full(self) -> bool:
-        return 0 < self.window <= self._exchange.outstanding
-
-    def _begin_message(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
-        self._require_association()
-        is_request = isinstance(step.message, Request)
-        if is_request and self._window_full():
-            self._outbox.append(run)
-            self._wait_until(run, self._response_timeout, now)
-        elif self._speaker is not None:
-            self._outbox.append(run)
-        else:
-            self._transmit(run, step, now)
-
-    def _send_waiting(self, now: float) -> None:
-        """Send what waited for a message to be out, or for an answer to come; in the order it was asked for."""
-        if self._speaker is not None:
-            return
-        waiting, self._outbox = self._outbox, deque()
-        for run in waiting:
-            step = run.waiting
-            if not isinstance(step, steps.SendMessage | steps.BeginMessage):
-                continue
-            if self._speaker is not None or (isinstance(step.message, Request) and self._window_full()):
-                self._outbox.append(run)
-            else:
-                run.deadline = None
-                self._attempt(run, self._transmit, step, now)
-
-    def _transmit(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
-        message = step.message
-        if isinstance(message, Response):
-            self._require_whole_request(message)
-        if isinstance(step, steps.BeginMessage):
-            opened = self._exchange.begin(message, abstract_syntax=step.abstract_syntax)
-            self._speaker = run
-            message_id = opened.message_id
-            run.resume(opened)
-        else:
-            message_id = self._exchange.send(message, now, abstract_syntax=step.abstract_syntax)
-            self._throttle(run, message_id)
-        if isinstance(message, Request):
-            run.message_ids.append(message_id)
-
-    def _require_whole_request(self, response: Response) -> None:
-        """A failure may come early, success never: what was promised might still be cut (PS3.7 9.1.1.1.9)."""
-        final = response.status_class in (StatusClass.SUCCESS, StatusClass.WARNING)
-        if final and self._exchange.still_arrives(response.responding_to):
-            raise LocalProtocolError("success before the whole data set is here: read it, or flows.skip it")
-
-    def _send_part(self, run: Run[Any], step: steps.SendPart, now: float) -> None:
-        self._require_association()
-        if self._speaker is not run:
-            raise LocalProtocolError("this flow has no message that a part could belong to")
-        wanted = self._exchange.send_part(step.data, now, last=step.last)
-        if step.last:
-            self._speaker = None
-        self._throttle(run, wanted)
-
-    def _give_up(self, run: Run[Any], step: steps.GiveUp, now: float) -> None:
-        self._take_back(run, now)
-        run.resume()
-
-    def _throttle(self, run: Run[Any], value: object) -> None:
-        """Go on at once, unless a lot waits to be flushed."""
-        if self._exchange.queued < _ROOM:
-            run.resume(value)
-        else:
-            run.outcome = value
-            self._unflushed.append(run)
-
-    def _inject(self, run: Run[Any], step: steps.Inject, now: float) -> None:
-        self._association.inject(step.pdu, now)
-        run.outcome = None
-        self._unflushed.append(run)
 
     # -- receiving ---------------------------------------------------------------------------------------------------
 
@@ -434,6 +308,11 @@ class Stepper:
     def _pause(self, run: Run[Any], step: steps.Pause, now: float) -> None:
         self._require_association()
         self._wait_until(run, step.seconds, now)
+
+    def _inject(self, run: Run[Any], step: steps.Inject, now: float) -> None:
+        self._association.inject(step.pdu, now)
+        run.outcome = None
+        self._unflushed.append(run)
 
     def _deliver(self, run: Run[Any], step: steps.Deliver, now: float) -> None:
         if run.deliver(step.item):

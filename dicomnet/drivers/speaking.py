@@ -1,0 +1,153 @@
+"""Flows that send: whose turn it is, how many requests may be outstanding, when there is room for more.
+
+On an association one message goes out after the other (PS3.8 E.1): while the data set of one is sent in parts, whatever
+else is to be sent lines up behind it. Knows nothing of what flows wait for besides.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from dicomnet import steps
+from dicomnet.dimse.exchange import Exchange
+from dicomnet.dimse.messages import Request, Response
+from dicomnet.dimse.status import StatusClass
+from dicomnet.drivers.alarms import Alarms
+from dicomnet.drivers.runs import Run
+from dicomnet.errors import DicomNetError, LocalProtocolError
+
+__all__ = ["Speaking"]
+
+_ROOM: Final = 64 * 1024
+"""Bytes that may wait to be flushed before who sends more has to wait for that."""
+
+
+class Speaking:
+    """What a stepper does with the steps that send; ``Stepper`` tells what the arguments are."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        why_ended: Callable[[], DicomNetError | None],
+        abort: Callable[[float], None],
+        response_timeout: float | None,
+    ) -> None:
+        self.window = 1
+        """How many requests of ours may be outstanding at once; 0 is any number (PS3.7 D.3.3.3)."""
+        self._exchange = exchange
+        self._why_ended = why_ended
+        self._abort = abort
+        self._response_timeout = response_timeout
+        self._alarms = Alarms()
+        # Where flows wait that send, each in one of them.
+        self._outbox: deque[Run[Any]] = deque()  # for their turn
+        self._windowed: deque[Run[Any]] = deque()  # for an answer to another request
+        self._speaker: Run[Any] | None = None  # amid a message
+        self._unflushed: list[Run[Any]] = []  # for what they sent to leave
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a message of ours is under way."""
+        return self._speaker is not None
+
+    def flushed(self) -> None:
+        """What was to be sent is sent."""
+        self._exchange.queued = 0
+        if self._unflushed:
+            waiting, self._unflushed = self._unflushed, []
+            for run in waiting:
+                run.resume(run.outcome)
+
+    def _attempt(self, run: Run[Any], begin: Callable[[Run[Any], Any, float], None], step: Any, now: float) -> None:
+        try:
+            begin(run, step, now)
+        except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
+            run.resume(error=error)
+
+    def _require_association(self) -> None:
+        error = self._why_ended()
+        if error is not None:
+            raise error
+
+    def _wait_until(self, run: Run[Any], seconds: float | None, now: float) -> None:
+        if seconds is not None:
+            run.deadline = now + seconds
+            self._alarms.set(run)
+
+    def _window_full(self) -> bool:
+        return 0 < self.window <= self._exchange.outstanding
+
+    def _begin_message(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
+        self._require_association()
+        if isinstance(step.message, Request) and self._window_full():
+            self._windowed.append(run)
+            self._wait_until(run, self._response_timeout, now)
+        elif self._speaker is not None:
+            self._outbox.append(run)
+        else:
+            self._transmit(run, step, now)
+
+    def _send_waiting(self, now: float) -> None:
+        """Send what waited for a message to be out, or for an answer to come; in the order it was asked for."""
+        while self._outbox and self._speaker is None:
+            run = self._outbox.popleft()
+            step = run.waiting
+            if isinstance(step, steps.SendMessage | steps.BeginMessage):
+                # A request that was before it in the line may have taken the last place in the window.
+                self._attempt(run, self._begin_message, step, now)
+        while self._windowed and self._speaker is None and not self._window_full():
+            run = self._windowed.popleft()
+            step = run.waiting
+            if isinstance(step, steps.SendMessage | steps.BeginMessage):
+                run.deadline = None
+                self._attempt(run, self._transmit, step, now)
+
+    def _transmit(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
+        message = step.message
+        if isinstance(message, Response):
+            self._require_whole_request(message)
+        if isinstance(step, steps.BeginMessage):
+            opened = self._exchange.begin(message, abstract_syntax=step.abstract_syntax)
+            self._speaker = run
+            message_id = opened.message_id
+            run.resume(opened)
+        else:
+            message_id = self._exchange.send(message, now, abstract_syntax=step.abstract_syntax)
+            self._throttle(run, message_id)
+        if isinstance(message, Request):
+            run.message_ids.append(message_id)
+
+    def _require_whole_request(self, response: Response) -> None:
+        """A failure may come early, success never: what was promised might still be cut (PS3.7 9.1.1.1.9)."""
+        final = response.status_class in (StatusClass.SUCCESS, StatusClass.WARNING)
+        if final and self._exchange.still_arrives(response.responding_to):
+            raise LocalProtocolError("success before the whole data set is here: read it, or flows.skip it")
+
+    def _send_part(self, run: Run[Any], step: steps.SendPart, now: float) -> None:
+        self._require_association()
+        if self._speaker is not run:
+            raise LocalProtocolError("this flow has no message that a part could belong to")
+        wanted = self._exchange.send_part(step.data, now, last=step.last)
+        if step.last:
+            self._speaker = None
+        self._throttle(run, wanted)
+
+    def _give_up(self, run: Run[Any], step: steps.GiveUp, now: float) -> None:
+        self._take_back(run, now)
+        run.resume()
+
+    def _throttle(self, run: Run[Any], value: object) -> None:
+        """Go on at once, unless a lot waits to be flushed."""
+        if self._exchange.queued < _ROOM:
+            run.resume(value)
+        else:
+            run.outcome = value
+            self._unflushed.append(run)
+
+    def _take_back(self, run: Run[Any], now: float) -> None:
+        if self._speaker is run:
+            self._speaker = None
+            if not self._exchange.give_up(now):
+                self._abort(now)
