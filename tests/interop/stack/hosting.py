@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Mapping
 from typing import Any, Self
@@ -24,6 +25,8 @@ from dicomnet.dimse.messages import (
     Request,
 )
 from dicomnet.drivers.aio_server import Server, serve
+from dicomnet.drivers.blocking_server import listen
+from dicomnet.errors import DicomNetError
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
 from dicomnet.uids import new_uid
@@ -80,6 +83,40 @@ class Hosted:
     def _raise(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+
+class BlockingHost:
+    """Serves one association after the other with the blocking driver, while it is a context."""
+
+    def __init__(self, policy: AcceptancePolicy, handler: Handler, **more: Any) -> None:
+        self._listener = listen(HOST, 0, policy, handler=handler, **more)
+        self.port = self._listener.port
+        self.ends: list[BaseException | None] = []
+        """How each association ended: None for a release."""
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                link = self._listener.accept(PATIENCE)
+            except DicomNetError:
+                return
+            try:
+                link.listen()
+                self.ends.append(None)
+            except DicomNetError as error:
+                self.ends.append(error)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A last visitor wakes up the listener, which closing it would not.
+        socket.create_connection((HOST, self.port), timeout=PATIENCE).close()
+        self._thread.join(PATIENCE)
+        self._listener.close()
+        assert not self._thread.is_alive(), "the server has not come to its end"
 
 
 class NormalizedServices:

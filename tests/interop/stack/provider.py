@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,15 @@ class Provider:
 
     @property
     def handler(self) -> Handler:
+        return self.serve()
+
+    def serve(self, tls: ssl.SSLContext | None = None) -> Handler:
+        """A handler for all of it; ``tls`` is for the way to the destinations."""
         return handle_by_type(
             {
                 CFindRequest: answer_find(self._search),
                 CGetRequest: answer_get(self._select),
-                CMoveRequest: answer_move(self._select, self._where),
+                CMoveRequest: answer_move(self._select, self._where, tls=tls),
                 CStoreRequest: self.stored.store,
             }
         )

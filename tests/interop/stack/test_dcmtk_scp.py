@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dicomnet import scu
+from dicomnet.errors import Aborted, Rejected
 from dicomnet.uids import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION, new_uid
 from dicomnet.ul import PlainPolicy, RequestOptions, SupportedContext
 from dicomnet.wire import RoleSelection
@@ -46,6 +47,21 @@ def test_echo(verifier: DcmtkServer, driver: str) -> None:
     with conversation(driver, verifier.port, options(VERIFICATION)) as link:
         assert [link.run(scu.c_echo()).status for _ in range(20)] == [0x0000] * 20
         assert link.negotiated.peer_implementation_version.startswith("OFFIS_DCMTK")
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("when", ["--abort-during", "--abort-after"])
+def test_storescp_aborts(dcmtk: Callable[[str], str], large: Sample, when: str, driver: str) -> None:
+    with DcmtkServer(dcmtk("storescp"), "--ignore", when) as server:
+        link = conversation(driver, server.port, options((large.sop_class, large.transfer_syntax)))
+        with pytest.raises(Aborted), link as opened:
+            opened.run(scu.c_store(large.dataset))
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_storescp_refuses(dcmtk: Callable[[str], str], driver: str) -> None:
+    with DcmtkServer(dcmtk("storescp"), "--refuse") as server, pytest.raises(Rejected):
+        conversation(driver, server.port, options(VERIFICATION)).__enter__()
 
 
 # -- query and retrieve ----------------------------------------------------------------------------------------------

@@ -17,17 +17,24 @@ from dicomnet.uids import EXPLICIT_VR_LE
 from dicomnet.ul import Applicant, IdentityAnswer, PlainPolicy, SupportedContext
 from dicomnet.wire import UserIdentity
 
-from .hosting import Hosted, Recorder
+from .hosting import BlockingHost, Hosted, Recorder
 from .peers import HOST, keys, run_tool, written
 from .provider import ENDLESS, FORBIDDEN, Provider
 from .pynetdicom_peer import STORAGE
-from .samples import check_received
+from .samples import Sample, check_received
 
 Tool = Callable[..., str]
 
 
 def test_echo(tool: Tool) -> None:
     assert tool("echoscu", "--repeat", "20", "-ppc", "128", "-pts", "38").count("Echo Response (Success)") == 20
+
+
+def test_a_tool_that_aborts_harms_nobody(tool: Tool, provider: Provider) -> None:
+    path = str(provider.instances[0].path)
+    assert "Aborting Association" in tool("storescu", "--abort", files=(path,))
+    assert "Aborting Association" in tool("echoscu", "--abort")
+    tool("echoscu")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +65,18 @@ def test_storescu_names_its_user(
     assert (done.returncode == 0) == (user == "somebody"), done.stdout
     expected = UserIdentity(IdentityType.USERNAME_PASSCODE, 1, (user or "").encode(), b"secret")
     assert seen.pop() == (expected if user else None)
+
+
+def test_our_blocking_server(dcmtk: Callable[[str], str], provider: Provider, large: Sample) -> None:
+    provider.stored.requests.clear()
+    with BlockingHost(provider.policy, provider.handler) as server:
+        for name, *words in (("echoscu",), ("storescu", str(large.path)), ("findscu", "-W", *keys(PatientID="W-1"))):
+            places = (HOST, str(server.port))
+            before, after = (words, ()) if name == "findscu" else ((), words)
+            done = run_tool(dcmtk(name), "-v", *before, *places, *after)
+            assert done.returncode == 0, done.stdout
+    assert provider.stored.received == {large.instance: (large.data, large.transfer_syntax)}
+    assert server.ends == [None] * 3
 
 
 # -- query -----------------------------------------------------------------------------------------------------------

@@ -25,10 +25,12 @@ from ..workitems import dataset
 from .callers import DRIVERS, conversation, options
 from .certificates import Authority, Identity
 from .hosting import Hosted, Recorder
-from .peers import HOST, DcmtkServer, association_profile, query_retrieve_configuration, run_tool
+from .peers import HOST, DcmtkServer, association_profile, query_retrieve_configuration, run_tool, written
+from .peers import keys as look_for
+from .provider import Provider
 from .pynetdicom_peer import STORAGE, associated
 from .relay import Relay
-from .samples import Sample, body
+from .samples import Sample, body, check_received
 
 MR = str(STORAGE[0])
 PROFILES = {
@@ -213,6 +215,42 @@ def test_dcmtk_stores(
     assert done.returncode == 0, done.stdout
     assert watched.names == ["theirs"]
     assert watched.stored.received == {large.instance: (large.data, EXPLICIT_VR_LE)}
+
+
+@pytest.fixture
+def to_host(keys: Keys, provider: Provider) -> Iterator[Relay]:
+    """The way to our query/retrieve SCP for tools without TLS; it sends on to destinations with TLS, too."""
+    with (
+        Hosted(provider.policy, provider.serve(keys.client()), tls=keys.server()) as server,
+        Relay(server.port, inner=keys.client()) as relay,
+    ):
+        yield relay
+
+
+def test_dcmtk_finds(dcmtk: Callable[[str], str], keys: Keys, provider: Provider) -> None:
+    with Hosted(provider.policy, provider.handler, tls=keys.server()) as server:
+        wanted = look_for(QueryRetrieveLevel="IMAGE", PatientID="P-1", SOPInstanceUID="")
+        done = run_tool(dcmtk("findscu"), "-v", *keys.words(), "-P", *wanted, HOST, str(server.port))
+    assert done.returncode == 0, done.stdout
+    assert all(sample.instance in done.stdout for sample in provider.instances[:3])
+
+
+def test_dcmtk_gets(dcmtk: Callable[[str], str], provider: Provider, to_host: Relay, tmp_path: Path) -> None:
+    wanted = look_for(QueryRetrieveLevel="PATIENT", PatientID="P-1")
+    done = run_tool(dcmtk("getscu"), "-v", "-P", "-od", str(tmp_path), *wanted, HOST, str(to_host.port))
+    assert done.returncode == 0, done.stdout
+    check_received(provider.instances[:3], written(tmp_path))
+
+
+def test_dcmtk_moves(
+    dcmtk: Callable[[str], str], keys: Keys, provider: Provider, to_host: Relay, tmp_path: Path
+) -> None:
+    with DcmtkServer(dcmtk("storescp"), *keys.words(), "+xa", "+B", "-od", str(tmp_path)) as destination:
+        provider.destinations["STORESCP"] = destination.port
+        wanted = look_for(QueryRetrieveLevel="PATIENT", PatientID="P-1\\P-2")
+        done = run_tool(dcmtk("movescu"), "-d", "-P", "-aem", "STORESCP", *wanted, HOST, str(to_host.port))
+    assert "0x0000: Success" in done.stdout
+    check_received(provider.instances[:4], written(tmp_path))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
