@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tracemalloc
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -359,6 +360,64 @@ def test_c_get_brings_its_instances_over_the_same_association(world: World) -> N
         pending = [item.completed for item in link.stream(flows.ask_many(request, expect=CGetResponse))]
     assert pending == [1, 2]
     assert kept.stored == [(EXPLICIT, data)] * 2
+
+
+def test_c_get_can_be_cancelled_between_two_instances(world: World) -> None:
+    kept = Store()
+    data = dataset.encode(image(256), EXPLICIT)
+
+    def get(request: Request, peer: Peer) -> Flow[None]:
+        completed = 0
+        while not (yield from flows.cancelled(request.message_id or 0)):
+            yield from storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))
+            completed += 1
+            yield from flows.send(reply(request, 0xFF00, completed=completed))
+        yield from flows.send(reply(request, 0xFE00, completed=completed))
+
+    def impatient() -> Flow[tuple[int, int | None]]:
+        request = CGetRequest(sop_class=GET, data_set=EncodedDataSet(bytes(8), IMPLICIT))
+        final = yield from flows.ask_many(request, expect=CGetResponse, enough=lambda pending: pending.completed == 2)
+        return final.status, final.completed
+
+    handler = handle_by_type({CGetRequest: get})
+    client = handle_by_type({CStoreRequest: streaming(kept.parts)})
+    with world.connect(handler=handler, client_handler=client, options=OPTIONS, policy=POLICY) as link:
+        status, completed = link.run(impatient())
+    assert status == 0xFE00
+    assert completed is not None
+    assert 2 <= completed == len(kept.stored) < 20
+
+
+# Several at once.
+
+
+def test_data_sets_are_pipelined_and_answered_as_they_are_ready(world: World) -> None:
+    seen: list[str] = []
+
+    def store_one(request: Request, peer: Peer) -> Flow[None]:
+        assert isinstance(request, CStoreRequest)
+        seen.append(request.instance)
+        yield from flows.skip(request)
+        while request.instance == "2.25.0" and len(seen) < 4:  # the first is answered last
+            yield from flows.pause(0.001)
+        yield from flows.send(reply(request))
+
+    def pipelined() -> Flow[list[int]]:
+        ids = []
+        for number in range(4):
+            source = StreamedDataSet(io.BytesIO(bytes(2000)), EXPLICIT)
+            request = CStoreRequest(sop_class=CAPTURE, instance=f"2.25.{number}", data_set=source)
+            ids.append((yield from flows.send(request)))
+        statuses = []
+        for message_id in ids:
+            statuses.append((yield from flows.await_reply(message_id)).status)
+        return statuses
+
+    options, policy = replace(OPTIONS, async_window=(4, 1)), replace(POLICY, async_window=(4, 4))
+    with connect(world, streaming(store_one), options=options, policy=policy) as link:
+        assert link.negotiated.max_invoked == 4
+        assert link.run(pipelined()) == [0, 0, 0, 0]
+    assert seen == ["2.25.0", "2.25.1", "2.25.2", "2.25.3"]
 
 
 # Memory.
