@@ -29,8 +29,9 @@ _MAX_BUFFERS = 256
 _TURN = 4 * 1024 * 1024
 """Bytes to hand out before others get their turn, however fast the peer reads."""
 _SMALL_CHUNK = 64 * 1024
-_LARGE_CHUNK = 256 * 1024
-"""What one read asks for: memory for the larger comes from the system at each call, which costs more than a message."""
+_LARGE_CHUNK = 1024 * 1024
+"""What one read asks for. Memory for the larger comes from the system at each call, which costs more than a message;
+but of a large object every PDU that lies in two reads has to be joined, so there should be few of these."""
 _RECORD = 16 * 1024
 """The most plain text one TLS record holds (RFC 8446 5.1)."""
 _SEALED = 128 * 1024
@@ -121,7 +122,7 @@ class Transport(ABC):
         except OSError:  # a reset and an end of file mean the same here (Evt17)
             return b""
         if len(data) == self._size:
-            self._size = _LARGE_CHUNK
+            self._size = min(4 * self._size, _LARGE_CHUNK)
         elif len(data) < _SMALL_CHUNK:
             self._size = _SMALL_CHUNK
         return data
