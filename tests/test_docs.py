@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import dicomnet
 from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio_server import ServerLimits
@@ -14,7 +18,8 @@ from dicomnet.wire import PduLimits
 from ups.delivery import DeliveryLimits
 from ups.scp import matching
 
-LIMITS = (Path(__file__).parents[1] / "docs" / "limits.md").read_text("utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+LIMITS = (DOCS / "limits.md").read_text("utf-8")
 MIB = 1024 * 1024
 
 
@@ -54,3 +59,23 @@ MIB = 1024 * 1024
 def test_the_documented_limit_is_the_one_in_force(row: str, default: str) -> None:
     cells = next(line.split("|") for line in LIMITS.splitlines() if line.startswith(f"| {row} |"))
     assert cells[2].strip().startswith(default)
+
+
+def test_the_conformance_statement_is_what_the_code_says() -> None:
+    spec = importlib.util.spec_from_file_location("statement", DOCS / "statement.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = (DOCS / "conformance-statement.md").read_text("utf-8")
+    assert written == module.statement(), "run python docs/statement.py"
+
+
+def test_the_reference_is_made_from_the_docstrings(tmp_path: Path) -> None:
+    names = ("dicomnet", "dicomnet.scu", "dicomnet.drivers.blocking", "dicomnet.ul.association")
+    command = [sys.executable, "-m", "pdoc", *names, "-o", str(tmp_path)]
+    done = subprocess.run(command, cwd=DOCS.parent, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "dicomnet.html").read_text("utf-8")
+    assert [name for name in dicomnet.__all__ if f'id="{name}"' not in page] == []
+    assert "Have the peer store an instance" in (tmp_path / "dicomnet" / "scu.html").read_text("utf-8")

@@ -14,13 +14,14 @@ import logging
 import os
 import ssl
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
 from dicomnet.errors import TransportError
 
-__all__ = ["ClientCertificates", "Profile", "TlsSetupFailed", "client_context", "server_context"]
+__all__ = ["RECIPES", "ClientCertificates", "Profile", "Recipe", "TlsSetupFailed", "client_context", "server_context"]
 
 _log = logging.getLogger("dicomnet.tls")
 
@@ -52,7 +53,9 @@ class Profile(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
+class Recipe:
+    """What a profile allows: OpenSSL's names of its TLS 1.2 suites with a security level, and the versions."""
+
     suites: str
     lowest: ssl.TLSVersion
     highest: ssl.TLSVersion
@@ -66,21 +69,21 @@ _RFC9325 = (
 _RSA_GCM = "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256"
 _ECDSA_GCM = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
 # Level 2 is what keeps RSA and DHE at 2,048 bits and ECDHE at 224 and more; 0 is what TLS 1.0 and NULL need.
-_RECIPES: Final[dict[Profile, _Recipe]] = {
-    Profile.BCP195: _Recipe(f"{_RFC9325}:@SECLEVEL=2", _V1_2, _V1_3),
-    Profile.BCP195_MODIFIED: _Recipe(
+RECIPES: Final[Mapping[Profile, Recipe]] = {
+    Profile.BCP195: Recipe(f"{_RFC9325}:@SECLEVEL=2", _V1_2, _V1_3),
+    Profile.BCP195_MODIFIED: Recipe(
         f"{_RFC9325}:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-CCM:"
         "ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-AES256-CCM8:ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=2",
         _V1_2,
         _V1_3,
     ),
-    Profile.BCP195_RFC7525: _Recipe(
+    Profile.BCP195_RFC7525: Recipe(
         f"{_RSA_GCM}:{_ECDSA_GCM}:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA:AES128-SHA:@SECLEVEL=0", _V1_0, _V1_3
     ),
-    Profile.BCP195_NON_DOWNGRADING: _Recipe(f"{_RSA_GCM}:{_ECDSA_GCM}:@SECLEVEL=2", _V1_2, _V1_3),
-    Profile.BCP195_EXTENDED: _Recipe(f"{_RSA_GCM}:{_ECDSA_GCM}:@SECLEVEL=2", _V1_2, _V1_2),
-    Profile.AES: _Recipe("AES128-SHA:@SECLEVEL=0", _V1_0, _V1_2),
-    Profile.NULL: _Recipe("NULL-SHA:@SECLEVEL=0", _V1_0, _V1_2),
+    Profile.BCP195_NON_DOWNGRADING: Recipe(f"{_RSA_GCM}:{_ECDSA_GCM}:@SECLEVEL=2", _V1_2, _V1_3),
+    Profile.BCP195_EXTENDED: Recipe(f"{_RSA_GCM}:{_ECDSA_GCM}:@SECLEVEL=2", _V1_2, _V1_2),
+    Profile.AES: Recipe("AES128-SHA:@SECLEVEL=0", _V1_0, _V1_2),
+    Profile.NULL: Recipe("NULL-SHA:@SECLEVEL=0", _V1_0, _V1_2),
 }
 _REFUSED: Final = {
     "basic": f"B.1 is 3DES alone, which OpenSSL has no more; the nearest is {Profile.AES.value!r}",
@@ -155,7 +158,7 @@ def _context(protocol: int, profile: str) -> ssl.SSLContext:
     if refusal := _REFUSED.get(profile):
         raise TlsSetupFailed(f"there is no profile {profile!r}: {refusal}")
     try:
-        recipe = _RECIPES[Profile(profile)]
+        recipe = RECIPES[Profile(profile)]
     except ValueError:
         raise TlsSetupFailed(f"there is no profile {profile!r}, only {', '.join(map(str, Profile))}") from None
     context = ssl.SSLContext(protocol)
