@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from dicomnet import scu
+from dicomnet.codes import IdentityType
 from dicomnet.errors import Aborted, Rejected
 from dicomnet.uids import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION, new_uid
 from dicomnet.ul import PlainPolicy, RequestOptions, SupportedContext
-from dicomnet.wire import RoleSelection
+from dicomnet.wire import CommonExtendedNegotiation, ExtendedNegotiation, RoleSelection, UserIdentity
 
 from ..workitems import dataset
 from .callers import DRIVERS, conversation, options
@@ -47,6 +48,26 @@ def test_echo(verifier: DcmtkServer, driver: str) -> None:
     with conversation(driver, verifier.port, options(VERIFICATION)) as link:
         assert [link.run(scu.c_echo()).status for _ in range(20)] == [0x0000] * 20
         assert link.negotiated.peer_implementation_version.startswith("OFFIS_DCMTK")
+
+
+def test_negotiation_of_what_it_does_not_have(verifier: DcmtkServer) -> None:
+    """DCMTK's servers answer nothing of it, and we go on with what is so without negotiation."""
+    proposal = options(
+        *[VERIFICATION] * 128,
+        max_length=0,
+        async_window=(0, 0),
+        extended=(ExtendedNegotiation(FIND, b"\1\1"),),
+        common_extended=(CommonExtendedNegotiation(str(STORAGE[0]), "1.2.840.10008.4.2", (str(STORAGE[1]),)),),
+        user_identity=UserIdentity(IdentityType.USERNAME_PASSCODE, 1, b"somebody", b"secret"),
+    )
+    with conversation("asyncio", verifier.port, proposal) as link:
+        found = link.negotiated
+        assert len(found.contexts) == 128
+        assert (found.max_invoked, found.max_performed) == (1, 1)
+        assert found.extended == {}
+        assert found.identity_response is None
+        echoes = link.gather(*(scu.c_echo() for _ in range(5)))  # one after the other, since there is no window
+        assert {response.status for response in echoes} == {0x0000}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

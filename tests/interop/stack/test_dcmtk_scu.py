@@ -67,6 +67,25 @@ def test_storescu_names_its_user(
     assert seen.pop() == (expected if user else None)
 
 
+@pytest.mark.parametrize(
+    ("option", "kind"), [("-kt", IdentityType.KERBEROS), ("--saml", IdentityType.SAML), ("--jwt", IdentityType.JWT)]
+)
+def test_storescu_shows_a_ticket(
+    dcmtk: Callable[[str], str],
+    provider: Provider,
+    guarded: tuple[Hosted, list[UserIdentity | None]],
+    tmp_path: Path,
+    option: str,
+    kind: IdentityType,
+) -> None:
+    server, seen = guarded
+    (ticket := tmp_path / "ticket").write_bytes(b"somebody")
+    path = str(provider.instances[0].path)
+    done = run_tool(dcmtk("storescu"), "-d", option, str(ticket), "-rsp", HOST, str(server.port), path)
+    assert done.returncode == 0, done.stdout
+    assert seen.pop() == UserIdentity(kind, 1, b"somebody")
+
+
 def test_our_blocking_server(dcmtk: Callable[[str], str], provider: Provider, large: Sample) -> None:
     provider.stored.requests.clear()
     with BlockingHost(provider.policy, provider.handler) as server:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from dicomnet import flows
-from dicomnet.dimse.messages import CStoreRequest, CStoreResponse, EncodedDataSet
+from dicomnet import scu
+from dicomnet.dimse.messages import CStoreRequest
+from dicomnet.dimse.payloads import EncodedDataSet, StreamedDataSet
+from dicomnet.errors import EncodeError
 from dicomnet.handlers import handle_by_type
 from dicomnet.services import storage
 from dicomnet.uids import DEFLATED_EXPLICIT_VR_LE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION
@@ -20,8 +23,9 @@ from .callers import DRIVERS, conversation, options
 from .hosting import Hosted
 from .peers import HOST, DcmtkServer, association_profile, run_tool
 from .pynetdicom_peer import STORAGE, Scp, associated
-from .samples import ALL_SYNTAXES, DCMTK_SYNTAXES, PLAIN, Sample, body, inflated, make_samples, values
+from .samples import ALL_SYNTAXES, DCMTK_SYNTAXES, PLAIN, Sample, body, check_received, inflated, make_samples, values
 
+JPEG = "1.2.840.10008.1.2.4.50"
 Arrived = Mapping[str, tuple[bytes, str]]
 """Data sets and their transfer syntaxes by instance."""
 
@@ -57,13 +61,13 @@ class Receiver:
 
 
 @contextmanager
-def dcmtk_receiver(path: str, folder: Path) -> Iterator[Receiver]:
-    contexts = [(VERIFICATION, [IMPLICIT_VR_LE]), *((str(uid), DCMTK_SYNTAXES) for uid in STORAGE)]
+def dcmtk_receiver(path: str, folder: Path, syntaxes: Sequence[str] = DCMTK_SYNTAXES) -> Iterator[Receiver]:
+    contexts = [(VERIFICATION, [IMPLICIT_VR_LE]), *((str(uid), syntaxes) for uid in STORAGE)]
     profile = association_profile(folder / "profile.cfg", contexts)
     (folder / "received").mkdir()
     words = ("-xf", str(profile), "All", "+B", "-od", str(folder / "received"))
     with DcmtkServer(path, *words) as server:
-        yield Receiver(server.port, DCMTK_SYNTAXES, lambda: in_folder(folder / "received"))
+        yield Receiver(server.port, tuple(syntaxes), lambda: in_folder(folder / "received"))
 
 
 @pytest.fixture(scope="module", params=["storescp", "dcmrecv", "pynetdicom"])
@@ -82,18 +86,50 @@ def receiver(
         yield made
 
 
-@pytest.mark.parametrize("form", ["bytes", "path"])
+FORMS = {
+    "bytes": lambda sample: EncodedDataSet(sample.data, sample.transfer_syntax),
+    "path": lambda sample: sample.path,
+    "stream": lambda sample: StreamedDataSet(BytesIO(sample.data), sample.transfer_syntax),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_we_store(samples: dict[str, Sample], tmp_path: Path, receiver: Receiver, driver: str, form: str) -> None:
     sent = list(make_samples(tmp_path, receiver.syntaxes).values())  # each time others, so that they are seen to arrive
     contexts = {(sample.sop_class, sample.transfer_syntax) for sample in sent}
     with conversation(driver, receiver.port, options(*sorted(contexts))) as link:
         for sample in sent:
-            data_set = sample.path if form == "path" else EncodedDataSet(sample.data, sample.transfer_syntax)
-            request = CStoreRequest(sop_class=sample.sop_class, instance=sample.instance, data_set=data_set)
-            response = link.run(flows.ask(request, expect=CStoreResponse))
+            named = {"sop_class": sample.sop_class, "instance": sample.instance}
+            response = link.run(scu.c_store(FORMS[form](sample), **named))
             assert response.status == 0x0000, (sample.transfer_syntax, response)
     check_arrived(sent, receiver.arrived())
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("accepted", PLAIN)
+def test_we_convert_what_is_plain(
+    dcmtk: Callable[[str], str], samples: dict[str, Sample], tmp_path: Path, accepted: str, driver: str
+) -> None:
+    classes = {sample.sop_class for sample in samples.values()}
+    with (
+        dcmtk_receiver(dcmtk("storescp"), tmp_path, [accepted]) as receiver,
+        conversation(driver, receiver.port, options(*((uid, PLAIN) for uid in sorted(classes)))) as link,
+    ):
+        for form in (*FORMS.values(), lambda sample: sample.dataset):
+            for syntax in PLAIN:
+                named = {"sop_class": samples[syntax].sop_class, "instance": samples[syntax].instance}
+                assert link.run(scu.c_store(form(samples[syntax]), **named)).status == 0x0000
+            arrived = receiver.arrived()
+            check_received([samples[syntax] for syntax in PLAIN], arrived)
+            assert {transfer_syntax for _, transfer_syntax in arrived.values()} == {accepted}
+            for path in (tmp_path / "received").iterdir():
+                path.unlink()
+        for form in FORMS.values():  # pixel data that is compressed stays so, or does not leave
+            named = {"sop_class": samples[JPEG].sop_class, "instance": samples[JPEG].instance}
+            with pytest.raises(EncodeError):
+                link.run(scu.c_store(form(samples[JPEG]), **named))
+        assert receiver.arrived() == {}
 
 
 # -- our SCP ---------------------------------------------------------------------------------------------------------
