@@ -2,13 +2,15 @@
 
 ``connect`` gives the requestor's ``Link``, and its ``peer`` the acceptor's. The clock is the wire's own: when nothing
 moves it jumps to the next deadline, so a time-out of a minute takes no time. ``chunk`` cuts what travels into pieces of
-so many bytes. Further associations that flows open (``flows.branch``) go to the ``destinations`` given to ``connect``,
-by AE title; they too are in memory, and have a clock of their own.
+so many bytes, or of several sizes in turn, of which the last goes on. Further associations that flows open
+(``flows.branch``) go to the ``destinations`` given to ``connect``, by AE title; they too are in memory, and have a
+clock of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,20 +29,27 @@ from dicomnet.wire import PduLimits
 __all__ = ["Destination", "End", "Link", "Pipe", "SessionEnd", "Wire", "connect"]
 
 _CAPACITY = 256 * 1024
+_SLOW = 4 * 1024
+"""Bytes a wire holds at least that carries little at a time: who writes is not to be far ahead."""
+
+Chunk = int | Sequence[int] | None
 
 
 class Pipe:
     """One direction of a wire: what was written and not yet read."""
 
-    def __init__(self, chunk: int | None = None) -> None:
+    def __init__(self, chunk: Chunk = None) -> None:
         self.closed = False
-        self._chunk = chunk
+        sizes = (chunk,) if isinstance(chunk, int) else tuple(chunk or ())
+        self._chunk = sizes[-1] if sizes else None
+        self._first = deque(sizes[:-1])
         self._data = bytearray()
+        self._capacity = _CAPACITY if self._chunk is None else min(_CAPACITY, max(_SLOW, 64 * self._chunk))
 
     @property
     def full(self) -> bool:
         """Whether a writer should wait."""
-        return len(self._data) >= _CAPACITY
+        return len(self._data) >= self._capacity
 
     def write(self, data: bytes | memoryview) -> None:
         """Put bytes in."""
@@ -50,9 +59,13 @@ class Pipe:
         """The next bytes; empty when there are none now, None when there will be none."""
         if not self._data:
             return None if self.closed else b""
-        size = self._chunk or len(self._data)
+        size = (self._first[0] if self._first else self._chunk) or len(self._data)
         data = bytes(self._data[:size])
         del self._data[:size]
+        if self._first:
+            self._first[0] -= len(data)
+            if self._first[0] <= 0:
+                self._first.popleft()
         return data
 
 
@@ -171,7 +184,7 @@ class SessionEnd:
 class Wire:
     """Two ends, the bytes between them, and the clock."""
 
-    def __init__(self, first: End, second: End, *, chunk: int | None = None) -> None:
+    def __init__(self, first: End, second: End, *, chunk: Chunk = None) -> None:
         self.now = 0.0
         self._first, self._second = first, second
         self._forth, self._back = Pipe(chunk), Pipe(chunk)
@@ -252,7 +265,7 @@ def connect(
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
     record_pdus: bool = False,
-    chunk: int | None = None,
+    chunk: Chunk = None,
     destinations: Mapping[str, Destination] | None = None,
     hooks: Hooks | None = None,
 ) -> Link:

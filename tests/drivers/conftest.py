@@ -152,11 +152,13 @@ class ScriptThread(threading.Thread):
 
 
 class World:
-    """What the worlds share. ``soon`` is a short time here, ``long`` one that never runs out."""
+    """What the worlds share. ``soon`` is a short time here, ``long`` one that never runs out; ``slow`` ones are cut."""
 
     soon = 0.15
     long = 300.0
     slow = False
+    single = False  # whether every byte comes alone
+    deep = 32_000_000  # bytes, more than any buffer between two ends has room for
 
     def waits(self, **changed: float | None) -> Waits:
         return Waits(**{"close": 5.0, **changed})  # type: ignore[arg-type]
@@ -166,10 +168,12 @@ class MemoryWorld(World):
     """Both ends in memory; ``chunk`` cuts what travels."""
 
     soon = 60.0
+    deep = 1_000_000
 
-    def __init__(self, chunk: int | None) -> None:
+    def __init__(self, chunk: int | tuple[int, ...] | None) -> None:
         self.chunk = chunk
         self.slow = chunk is not None
+        self.single = chunk == 1
         self._peer: Session | None = None
 
     def connect(
@@ -226,13 +230,59 @@ class MemoryWorld(World):
         pass
 
 
-class SocketWorld(World):
-    """What needs sockets and threads."""
+class Trickle(socket.socket):
+    """A socket of ours that gives and takes little at a time: single bytes first, then pieces of an odd size."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._passed = [0, 0]  # in and out
+
+    @classmethod
+    def connect_to(cls, endpoint: Endpoint, seconds: float | None) -> Trickle:
+        with socket.create_connection((endpoint.host, endpoint.port), seconds) as plain:
+            return cls(plain.family, plain.type, plain.proto, fileno=plain.detach())
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        plain, address = super().accept()
+        return Trickle(plain.family, plain.type, plain.proto, fileno=plain.detach()), address
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        data = super().recv(min(size, self._room(0)), flags)
+        self._passed[0] += len(data)
+        return data
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        sent = super().send(memoryview(data)[: self._room(1)], flags)
+        self._passed[1] += sent
+        return sent
+
+    def sendmsg(self, buffers: Any, *more: Any) -> int:  # type: ignore[override]
+        return self.send(b"".join(buffers)[: self._room(1)])
+
+    def _room(self, direction: int) -> int:
+        return 1 if self._passed[direction] < 2000 else 8191
+
+
+class SocketWorld(World):
+    """What needs sockets and threads; ``cut`` takes sockets of ours through which bytes trickle."""
+
+    def __init__(self, cut: bool = False) -> None:
+        self.cut = self.slow = cut
         self.over = threading.Event()
         self.threads: list[threading.Thread] = []
         self._descriptors = open_fds()
+
+    def our_socket(self) -> dict[str, Any]:
+        """How a client of ours connects."""
+        return {"open_socket": Trickle.connect_to} if self.cut else {}
+
+    def our_listener(self) -> dict[str, Any]:
+        """What a server of ours listens on, if not on a socket of its own."""
+        if not self.cut:
+            return {}
+        sock = Trickle(socket.AF_INET, socket.SOCK_STREAM)
+        sock.bind(("127.0.0.1", 0))
+        return {"sock": sock}
 
     def script_server(self, script: ScriptFlow) -> Endpoint:
         listener = socket.create_server(("127.0.0.1", 0))
@@ -266,15 +316,15 @@ class SocketWorld(World):
 class BlockingWorld(SocketWorld):
     """A blocking client, and a listener in a thread."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, cut: bool = False) -> None:
+        super().__init__(cut)
         self._links: list[blocking.Link] = []
         self._served: list[blocking.Link] = []
         self._listener: Any = None
         self._peer_over = threading.Event()
 
     def _serve(self, handler: Any, policy: Any, waits: Waits) -> int:
-        listener = self._listener = listen("127.0.0.1", 0, policy, handler=handler, waits=waits)
+        listener = self._listener = listen("127.0.0.1", 0, policy, handler=handler, waits=waits, **self.our_listener())
 
         def work() -> None:
             while True:
@@ -313,6 +363,7 @@ class BlockingWorld(SocketWorld):
             waits=waits,
             handler=client_handler,
             transcript=Transcript(),
+            **self.our_socket(),
             **more,
         )
         self._links.append(link)
@@ -320,6 +371,7 @@ class BlockingWorld(SocketWorld):
 
     def connect_to(self, script: ScriptFlow, *, waits: Waits | None = None, **more: Any) -> Any:
         endpoint = self.script_server(script)
+        more |= self.our_socket()
         link = blocking.connect(endpoint, OPTIONS, waits=waits or self.waits(), transcript=Transcript(), **more)
         self._links.append(link)
         return link
@@ -385,8 +437,8 @@ class AioClient:
 class AioWorld(SocketWorld):
     """An asyncio client and an asyncio server in one loop, which turns while the client is asked for something."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, cut: bool = False) -> None:
+        super().__init__(cut)
         self._runner = asyncio.Runner()
         self._runner.get_loop()
         self._server: Server | None = None
@@ -394,7 +446,9 @@ class AioWorld(SocketWorld):
         self._peer: aio.Link | None = None
 
     def serve(self, handler: Any, policy: Any, waits: Waits, limits: ServerLimits | None = None) -> int:
-        self._server = self._runner.run(serve("127.0.0.1", 0, policy, handler=handler, waits=waits, limits=limits))
+        self._server = self._runner.run(
+            serve("127.0.0.1", 0, policy, handler=handler, waits=waits, limits=limits, **self.our_listener())
+        )
         opened = self._server._opened
 
         def remember(link: Any) -> None:
@@ -423,7 +477,7 @@ class AioWorld(SocketWorld):
         return self._connect(endpoint, OPTIONS, waits=waits or self.waits(), transcript=Transcript(), **more)
 
     def _connect(self, *arguments: Any, **more: Any) -> AioClient:
-        link = self._runner.run(aio.connect(*arguments, **more))
+        link = self._runner.run(aio.connect(*arguments, **self.our_socket(), **more))
         self._links.append(link)
         return AioClient(self._runner, link)
 
@@ -462,7 +516,9 @@ WORLDS: dict[str, Callable[[], Any]] = {
     "memory": lambda: MemoryWorld(None),
     "memory, byte by byte": lambda: MemoryWorld(1),
     "blocking": BlockingWorld,
+    "blocking, trickling": lambda: BlockingWorld(cut=True),
     "asyncio": AioWorld,
+    "asyncio, trickling": lambda: AioWorld(cut=True),
 }
 
 
@@ -482,16 +538,19 @@ def aio_world() -> Iterator[Any]:
     made.close()
 
 
+WORDS = SimpleNamespace(
+    READ=READ,
+    HOLD=HOLD,
+    PATIENCE=PATIENCE,
+    OPTIONS=OPTIONS,
+    POLICY=POLICY,
+    accept=accept,
+    open_fds=open_fds,
+    socket_world=BlockingWorld,
+)
+
+
 @pytest.fixture(scope="session")
 def script() -> SimpleNamespace:
     """What scripts and scenarios are made of, since test folders are no packages."""
-    return SimpleNamespace(
-        READ=READ,
-        HOLD=HOLD,
-        PATIENCE=PATIENCE,
-        OPTIONS=OPTIONS,
-        POLICY=POLICY,
-        accept=accept,
-        open_fds=open_fds,
-        socket_world=BlockingWorld,
-    )
+    return WORDS

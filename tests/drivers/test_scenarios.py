@@ -232,13 +232,15 @@ def test_echo(world: World) -> None:
 
 @pytest.mark.parametrize("one_pdv_per_pdu", [False, True])
 def test_request_and_response(world: World, one_pdv_per_pdu: bool) -> None:
+    text = "x" * (20_000 if world.slow else 60_000)
+
     def create(request: Request, peer: Peer) -> Flow[None]:
         assert peer.abstract_syntax(request) == uids.UPS_PUSH
-        assert request.dataset() == label("x" * 60_000)
+        assert request.dataset() == label(text)
         yield from flows.send(reply(request, instance="2.25.9", data_set=label("made")))
 
     with world.connect(handler=serving(NCreateRequest, create), one_pdv_per_pdu=one_pdv_per_pdu) as link:
-        request = NCreateRequest(sop_class=uids.UPS_PUSH, data_set=label("x" * 60_000))
+        request = NCreateRequest(sop_class=uids.UPS_PUSH, data_set=label(text))
         response = link.run(flows.ask(request, expect=NCreateResponse))
     assert (response.status, response.instance) == (0, "2.25.9")
     assert response.dataset() == label("made")
@@ -311,7 +313,7 @@ def test_a_stream_that_is_left_drops_the_rest(world: World) -> None:
 def test_cancel_in_mid_stream(world: World) -> None:
     def endless(request: Request, peer: Peer) -> Flow[None]:
         while not (yield from flows.cancelled(request.message_id or 0)):
-            yield from flows.send(reply(request, 0xFF00, data_set=label("match")))
+            yield from flows.send(reply(request, 0xFF00, data_set=label("match" * 400)))  # soon fills every buffer
         yield from flows.send(reply(request, 0xFE00))
 
     def impatient() -> Flow[int]:
@@ -565,7 +567,7 @@ def test_a_peer_that_never_reads(world: World, script: SimpleNamespace) -> None:
         yield script.HOLD
 
     link = world.connect_to(peer(), waits=world.waits(send=world.soon))
-    request = NCreateRequest(sop_class=uids.UPS_PUSH, data_set=label("x" * 32_000_000))
+    request = NCreateRequest(sop_class=uids.UPS_PUSH, data_set=label("x" * world.deep))
     with pytest.raises(TimedOut) as caught:
         link.run(flows.ask(request, expect=NCreateResponse))
     assert caught.value.wait == "send"

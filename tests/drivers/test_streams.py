@@ -336,7 +336,7 @@ def test_an_association_that_ends_amid_a_data_set(world: World, script: SimpleNa
     expected = {"close": ConnectionLost, "release": RemoteProtocolError, "abort": Aborted}
     # What comes together with the request may end the association before that is served at all.
     found = [type(error) for error in kept.failures]
-    assert found == [expected[end]] or (found == [] and not world.slow)
+    assert found == [expected[end]] or (found == [] and not world.single)
 
 
 # C-GET: C-STOREs on the requestor's own association, both ways in parts.
