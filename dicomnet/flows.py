@@ -13,6 +13,7 @@ Data sets that are read while they are sent, and those that a streaming handler 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -28,7 +29,7 @@ from dicomnet.dimse.messages import (
     Request,
     Response,
 )
-from dicomnet.dimse.outgoing import SourceReader
+from dicomnet.dimse.outgoing import Buffer, SourceReader
 from dicomnet.dimse.payloads import DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.steps import (
@@ -243,15 +244,25 @@ def save(request: Message, stream: BinaryIO) -> Flow[int]:
         DicomNetError: what ended the association before the data set was whole.
     """
     if isinstance(request.data_set, EncodedDataSet):
-        yield Call(partial(stream.write, request.data_set.data))
+        yield Call(partial(_write, stream, [request.data_set.data]))
         return len(request.data_set.data)
     size = 0
     if request.data_set is not None:
         incoming = _incoming(request)
         while parts := (yield ReadPart(incoming)):
-            yield Call(partial(stream.writelines, parts))
+            yield Call(partial(_write, stream, parts))
             size += sum(map(len, parts))
     return size
+
+
+def _write(stream: BinaryIO, parts: list[Buffer]) -> None:
+    for part in parts:
+        rest = memoryview(part)
+        while rest:  # a raw file may take less at a time than it is given
+            written = stream.write(rest)
+            if not written:
+                raise BlockingIOError(errno.EAGAIN, "the stream takes nothing now: one that blocks is needed")
+            rest = rest[written:]
 
 
 def skip(request: Message) -> Flow[int]:

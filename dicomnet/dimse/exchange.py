@@ -140,6 +140,10 @@ class Exchange(SendingHalf):
         """Whether a message of the peer has begun and is not whole."""
         return self._intake.amid
 
+    def owns(self, data_set: IncomingDataSet) -> bool:
+        """Whether this data set is, or was, streamed here."""
+        return data_set.owner is self._intake
+
     def is_arriving(self, data_set: IncomingDataSet) -> bool:
         """Whether more of this data set may still come."""
         return self._intake.incoming is data_set and not self._broken

@@ -169,6 +169,8 @@ class Intake:
         self._progress = _PROGRESS
         if self._incoming is None:
             self._command = command
+        else:
+            self._incoming.owner = self
         return None
 
     def _drop_rest(self, pdv: Pdv, now: float) -> None:

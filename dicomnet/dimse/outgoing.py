@@ -183,11 +183,11 @@ class SourceReader:
         """As much as makes a piece: a stream may give less at a time than it is asked for."""
         if self._stream is None:
             return b""
-        data = self._stream.read(self._piece)
+        data = _read(self._stream, self._piece)
         if not data or len(data) == self._piece:
-            return data or b""
+            return data
         parts, size = [data], len(data)
-        while size < self._piece and (more := self._stream.read(self._piece - size)):
+        while size < self._piece and (more := _read(self._stream, self._piece - size)):
             parts.append(more)
             size += len(more)
         return b"".join(parts) if len(parts) > 1 else data
@@ -200,7 +200,7 @@ class SourceReader:
         limits = DataSetLimits()
         parts, size = [], 0
         with self._stream as stream:
-            while size <= limits.max_bytes and (data := stream.read(self._piece)):
+            while size <= limits.max_bytes and (data := _read(stream, self._piece)):
                 parts.append(data)
                 size += len(data)
         if size > limits.max_bytes:
@@ -208,3 +208,10 @@ class SourceReader:
             raise EncodeError(message, code=Fault.LIMIT, path="data set")
         whole = EncodedDataSet(b"".join(parts), self._source.transfer_syntax, limits)
         self._stream = BytesIO(encoded(whole, self._wanted) or b"")
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    data: bytes | None = stream.read(size)
+    if data is None:  # which is not the end of it
+        raise LocalProtocolError("the source has nothing to give now: one that blocks is needed")
+    return data

@@ -245,13 +245,14 @@ class _Reader(io.RawIOBase, BinaryIO):
 class IncomingDataSet:
     """A data set of the peer that is still arriving: only a handle. Read it with the helpers of ``flows``."""
 
-    __slots__ = ("error", "limits", "parts", "transfer_syntax", "unread", "wanted", "whole")
+    __slots__ = ("error", "limits", "owner", "parts", "transfer_syntax", "unread", "wanted", "whole")
 
     def __init__(self, transfer_syntax: str, limits: DataSetLimits | None = None) -> None:
         self.transfer_syntax = transfer_syntax
         self.limits = limits or DataSetLimits()
         """For who reads all of it into memory; what is read in parts has no limit."""
-        # What the exchange puts in and the reader takes out.
+        # What the exchange puts in and the reader takes out; only its own flows can read it.
+        self.owner: object = None
         self.parts: list[bytes | memoryview] = []
         self.unread = 0
         self.whole = False

@@ -276,6 +276,8 @@ class Stepper(Speaking):
 
     def _read_part(self, run: Run[Any], step: steps.ReadPart, now: float) -> None:
         data_set = step.data_set
+        if not self._exchange.owns(data_set):
+            raise LocalProtocolError("this data set does not arrive on this association")
         if data_set.parts or data_set.whole:
             run.resume(self._exchange.take(data_set))
             return
@@ -283,7 +285,7 @@ class Stepper(Speaking):
             raise data_set.error
         self._require_association()
         if self._reader is not None or not self._exchange.is_arriving(data_set):
-            raise LocalProtocolError("this data set does not arrive here, or another flow reads it")
+            raise LocalProtocolError("another flow reads this data set, or nobody is to")
         self._reader = run
 
     def _await_pdu(self, run: Run[Any], step: steps.AwaitPdu, now: float) -> None:

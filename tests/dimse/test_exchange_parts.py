@@ -231,6 +231,49 @@ def test_a_source_of_any_length_has_one_last_piece() -> None:
         reader.close()
 
 
+class Source(StreamedDataSet):
+    """Gives a stream as it is."""
+
+    def __init__(self, stream: Any, transfer_syntax: str = IMPLICIT) -> None:
+        super().__init__([], transfer_syntax)
+        self.stream = stream
+
+    def open(self) -> Any:
+        return self.stream
+
+
+@pytest.mark.parametrize("wanted", [IMPLICIT, EXPLICIT])
+def test_a_stream_without_bytes_for_now_is_not_at_its_end(wanted: str) -> None:
+    class Empty(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> None:
+            return None
+
+    with pytest.raises(LocalProtocolError, match="one that blocks"):
+        SourceReader(Source(Empty()), wanted, 10).read()
+
+
+def test_short_reads_are_made_up_for() -> None:
+    class Dripping(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(3 if size is None or size > 3 else size)
+
+    reader = SourceReader(Source(Dripping(bytes(25))), IMPLICIT, 10)
+    assert [(len(piece), last) for piece, last in (reader.read() for _ in range(3))] == [
+        (10, False),
+        (10, False),
+        (5, True),
+    ]
+
+
+def test_too_much_is_not_converted() -> None:
+    reader = SourceReader(StreamedDataSet((bytes(1 << 20) for _ in range(65)), IMPLICIT), EXPLICIT, 1 << 20)
+    with pytest.raises(EncodeError, match="more than 67108864 bytes"):
+        reader.read()
+
+
 def test_who_closes_does_not_wait_for_who_reads() -> None:
     class Closing(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
@@ -240,11 +283,7 @@ def test_who_closes_does_not_wait_for_who_reads() -> None:
 
     stream = Closing(bytes(100))
 
-    class Source(StreamedDataSet):
-        def open(self) -> Any:
-            return stream
-
-    reader = SourceReader(Source([], IMPLICIT), IMPLICIT, 10)
+    reader = SourceReader(Source(stream), IMPLICIT, 10)
     reader.read()
     assert stream.closed
 

@@ -307,6 +307,32 @@ def test_a_slow_reader_slows_the_sender(world: World) -> None:
     assert max(held) < 2_000_000
 
 
+class Reluctant(io.RawIOBase):
+    """Takes a few bytes at a time, as a raw file may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = bytearray()
+
+    def write(self, data: Any, /) -> int:
+        self.taken += bytes(data[:1000])
+        return min(1000, len(data))
+
+
+@pytest.mark.parametrize("way", ["whole", "parts"])
+def test_nothing_is_lost_in_a_raw_file(world: World, way: str) -> None:
+    taken = Reluctant()
+
+    def keep(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.save(request, taken)  # type: ignore[arg-type]
+        yield from flows.send(reply(request))
+
+    data = bytes(range(250)) * 20
+    with connect(world, keep if way == "whole" else streaming(keep)) as link:
+        link.run(storing(EncodedDataSet(data, EXPLICIT)))
+    assert taken.taken == data
+
+
 # Cut data is never success.
 
 
