@@ -82,7 +82,7 @@ def opened(instances: Iterable[Instance | DataSet]) -> list[Instance]:
             elif isinstance(item.data_set, os.PathLike):
                 instance = replace(item, data_set=FileDataSet.of(item.data_set))
         except (DicomNetError, OSError) as error:
-            _log.warning("an instance cannot be sent: %s", type(error).__name__)
+            _log.info("an instance cannot be sent: %s", type(error).__name__)
             _log.debug("the failure", exc_info=error)
         found.append(instance)
     return found
@@ -138,7 +138,7 @@ def store(
         response = yield from flows.ask(request, expect=CStoreResponse)
     except (CodecError, LocalProtocolError, NoPresentationContext, OSError) as error:
         # Before the first part, nothing was sent. After it, this association is lost, as the next step will tell.
-        _log.warning("a sub-operation failed: %s", type(error).__name__)
+        _log.info("a sub-operation failed: %s", type(error).__name__)
         _log.debug("the failure", exc_info=error)
         return None
     return response.status
@@ -225,10 +225,12 @@ def perform(
         try:
             tally.count(instance, (yield from send_one(instance)))
         except GaveUp as error:
-            _log.warning("%d sub-operations cannot be performed: %s", tally.remaining, error)
+            _log.info("%d sub-operations cannot be performed: %s", tally.remaining, error)
             for left in instances[number:]:
                 tally.count(left, None)
             break
         if tally.remaining:
             yield from flows.send(tally.pending())
+    if tally.failed:
+        _log.warning("%d of %d sub-operations failed", tally.failed, len(instances))
     yield from flows.send(tally.final())

@@ -21,7 +21,18 @@ from dicomnet.ul import (
 )
 from dicomnet.wire import AAssociateAC, encode_pdu
 
-__all__ = ["ACCEPTANCE", "APPLICANT", "POLICY", "REQUEST", "accepted", "check", "drain", "requesting", "waiting"]
+__all__ = [
+    "ACCEPTANCE",
+    "APPLICANT",
+    "POLICY",
+    "REQUEST",
+    "accepted",
+    "check",
+    "drain",
+    "first_pdu",
+    "requesting",
+    "waiting",
+]
 
 REQUEST = build_request(
     RequestOptions("SCP", "SCU", tuple(ProposedContext(uid) for uid in (uids.VERIFICATION, uids.UPS_PUSH)))
@@ -30,6 +41,12 @@ POLICY = PlainPolicy((SupportedContext(uids.VERIFICATION), SupportedContext(uids
 APPLICANT = Applicant("192.0.2.1")
 _ANSWER = POLICY.decide(REQUEST, APPLICANT)
 ACCEPTANCE = encode_pdu(_ANSWER)
+
+
+def first_pdu(data: bytes) -> tuple[bytes, bytes]:
+    """The first PDU and what follows it: a peer that sends more before it is accepted gets no further (AA-1)."""
+    length = 6 + int.from_bytes(data[2:6], "big")
+    return data[:length], data[length:]
 
 
 def waiting() -> Association:

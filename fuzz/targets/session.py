@@ -20,7 +20,7 @@ from dicomnet.testing.messages import messages
 from dicomnet.testing.pdus import mutated, pdus
 from dicomnet.ul import Association, ProposedContext, RequestOptions, Role
 from dicomnet.wire import PDataTF, Pdv, encode_pdu
-from fuzz.targets._associations import ACCEPTANCE, POLICY, REQUEST
+from fuzz.targets._associations import ACCEPTANCE, POLICY, REQUEST, first_pdu
 
 __all__ = ["examine", "inputs", "target"]
 
@@ -46,7 +46,9 @@ def examine(data: bytes) -> None:
         session.transport_connected(0.0)
         run = session.start(_conversation())
         session.advance(0.0)
-        session.receive_data(data, 0.0)
+        for part in first_pdu(data):
+            session.receive_data(part, 0.0)
+            session.advance(0.0)
         now = 0.0
         while True:
             session.advance(now)
