@@ -115,7 +115,7 @@ class Exchange(SendingHalf):
         own, other = self._intake.deadline, self.association.next_deadline()
         if own is None or other is None:
             return other if own is None else own
-        return min(own, other)
+        return own if own < other else other
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due at ``now``; harmless when nothing is."""

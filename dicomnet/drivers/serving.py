@@ -33,7 +33,8 @@ class Desk:
         self._handler = handler
         self._exchange = exchange
         self._id = association_id
-        self._waiting: deque[Request] = deque()
+        self.waiting: deque[Request] = deque()
+        """Requests nobody serves yet."""
         self._serving: dict[Run[Any], Request] = {}
         if hasattr(handler, "streams"):
             exchange.streams = self._streams
@@ -41,11 +42,11 @@ class Desk:
     @property
     def busy(self) -> bool:
         """Whether a request is being served or waits to be."""
-        return bool(self._serving or self._waiting)
+        return bool(self._serving or self.waiting)
 
     def put(self, request: Request) -> None:
         """A request has come."""
-        self._waiting.append(request)
+        self.waiting.append(request)
 
     def refuse(self, request: Request) -> None:
         """A request has come that nobody will serve nor answer."""
@@ -54,15 +55,15 @@ class Desk:
 
     def clear(self) -> None:
         """Nobody waits for the answers any more."""
-        for request in self._waiting:
+        for request in self.waiting:
             self.refuse(request)
-        self._waiting.clear()
+        self.waiting.clear()
 
     def next(self) -> Request | None:
         """The request to serve now, if it is time for one: give its flow and ``began`` the run of it."""
-        if not self._waiting or 0 < self.window <= len(self._serving):
+        if not self.waiting or 0 < self.window <= len(self._serving):
             return None
-        return self._waiting.popleft()
+        return self.waiting.popleft()
 
     def flow(self, request: Request, peer: Peer) -> Flow[None]:
         """The flow that serves a request."""
@@ -92,7 +93,7 @@ class Desk:
     def _is_reused(self, request: Request) -> bool:
         """Whether a later request has its message id: the peer had the answer before we are back here, and who waits
         for one is the later request."""
-        others = (*self._waiting, *self._serving.values())
+        others = (*self.waiting, *self._serving.values())
         return any(other.message_id == request.message_id for other in others)
 
     def _streams(self, request: Request) -> bool:

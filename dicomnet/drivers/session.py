@@ -213,8 +213,10 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """When to come back although nothing happened."""
-        deadlines = (self._flows.next_deadline(), self.exchange.next_deadline())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        first, second = self._flows.next_deadline(), self.exchange.next_deadline()
+        if first is None or second is None:
+            return second if first is None else first
+        return first if first < second else second
 
     def data_to_send(self) -> list[bytes | memoryview]:
         """The bytes for the transport, in order."""
@@ -253,10 +255,12 @@ class Session:
             self.exchange.handle_timeout(now)
             self._take_events(now)
         flows.expire(now)
-        self._serve_next()
+        if self._desk.waiting:
+            self._serve_next()
         while flows.runnable:
             for run, error in flows.step(now):
                 self._desk.end(run, error, now, over=self.ended)
+            if self._desk.waiting:
                 self._serve_next()
         if self._release_wanted or self._release_due or self.association.is_over:
             self._settle(now)

@@ -352,6 +352,35 @@ def test_a_handler_whose_word_on_streaming_fails_gets_whole_requests(caplog: pyt
     assert "streams failed: ZeroDivisionError" in caplog.text
 
 
+def test_a_stream_that_takes_nothing_fails() -> None:
+    class Full(io.RawIOBase):
+        def write(self, data: Any, /) -> None:
+            return None
+
+    def keep(request: Request, peer: Peer) -> Flow[None]:
+        with pytest.raises(BlockingIOError):
+            yield from flows.save(request, Full())  # type: ignore[arg-type]
+        yield from flows.send(reply(request, 0x0110))
+
+    link = joined(peer_handler=handle_by_type({NCreateRequest: streaming(keep)}))
+    assert link.run(create(100)).status == 0x0110
+
+
+def test_a_data_set_is_read_where_it_arrives() -> None:
+    other = joined()
+
+    def elsewhere(request: Request, peer: Peer) -> Flow[None]:
+        run = other.session.start(flows.read_part(request))
+        other.wire.settle()
+        with pytest.raises(LocalProtocolError, match="on this association"):
+            run.result()
+        yield from flows.skip(request)
+        yield from flows.send(reply(request))
+
+    link = joined(peer_handler=handle_by_type({NCreateRequest: streaming(elsewhere)}))
+    assert link.run(create(100)).status == 0
+
+
 # Branches.
 
 
