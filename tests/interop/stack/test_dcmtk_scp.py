@@ -13,7 +13,10 @@ import pytest
 
 from dicomnet import scu
 from dicomnet.codes import IdentityType
+from dicomnet.dimse.messages import CStoreRequest
 from dicomnet.errors import Aborted, Rejected
+from dicomnet.handlers import handle_by_type
+from dicomnet.services import storage
 from dicomnet.uids import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION, new_uid
 from dicomnet.ul import PlainPolicy, RequestOptions, SupportedContext
 from dicomnet.wire import CommonExtendedNegotiation, ExtendedNegotiation, RoleSelection, UserIdentity
@@ -21,7 +24,7 @@ from dicomnet.wire import CommonExtendedNegotiation, ExtendedNegotiation, RoleSe
 from ..workitems import dataset
 from .callers import DRIVERS, conversation, options
 from .hosting import Hosted, Recorder
-from .peers import HOST, DcmtkServer, association_profile, query_retrieve_configuration, run_tool
+from .peers import HOST, DcmtkServer, association_profile, query_retrieve_configuration, run_tool, written
 from .pynetdicom_peer import STORAGE
 from .samples import Sample, check_received, make_large, make_sample
 
@@ -131,7 +134,7 @@ def archive(dcmtk: Callable[[str], str], tmp_path_factory: pytest.TempPathFactor
             yield Archive(server.port, mixed, rle, large, crowd, moved)
 
 
-def proposal(*contexts: str, storage: str = EXPLICIT_VR_LE, **more: object) -> RequestOptions:
+def proposal(*contexts: str, stored_in: str = EXPLICIT_VR_LE, **more: object) -> RequestOptions:
     """Contexts for the archive; for C-GET, the role of SCP for storage in one transfer syntax.
 
     With several dcmqrscp takes the first, whatever the instance is in.
@@ -139,7 +142,7 @@ def proposal(*contexts: str, storage: str = EXPLICIT_VR_LE, **more: object) -> R
     if GET not in contexts:
         return options(*contexts, called="QRSCP", **more)
     roles = (RoleSelection(str(STORAGE[0]), 0, 1),)
-    return options(VERIFICATION, *contexts, (str(STORAGE[0]), storage), called="QRSCP", roles=roles, **more)
+    return options(VERIFICATION, *contexts, (str(STORAGE[0]), stored_in), called="QRSCP", roles=roles, **more)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -181,21 +184,21 @@ def test_find_is_cancelled(archive: Archive, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("storage", SYNTAXES)
-def test_get(archive: Archive, storage: str, driver: str) -> None:
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_get(archive: Archive, syntax: str, driver: str) -> None:
     stored = Recorder()
-    with conversation(driver, archive.port, proposal(GET, storage=storage), handler=stored.handler) as link:
+    with conversation(driver, archive.port, proposal(GET, stored_in=syntax), handler=stored.handler) as link:
         wanted = dataset(QueryRetrieveLevel="STUDY", StudyInstanceUID=archive.study)
         pending, final = link.stream(scu.c_get(wanted, GET))
         assert (final.status, final.completed, final.failed, final.warning) == (0x0000, 3, 0, 0)
         assert [response.remaining for response in pending] == [2, 1, 0]
     check_received(archive.mixed, stored.received)
-    assert {transfer_syntax for _, transfer_syntax in stored.received.values()} == {storage}
+    assert {transfer_syntax for _, transfer_syntax in stored.received.values()} == {syntax}
 
 
 def test_get_what_is_compressed(archive: Archive) -> None:
     stored = Recorder()
-    with conversation("asyncio", archive.port, proposal(GET, storage=RLE), handler=stored.handler) as link:
+    with conversation("asyncio", archive.port, proposal(GET, stored_in=RLE), handler=stored.handler) as link:
         wanted = dataset(QueryRetrieveLevel="STUDY", StudyInstanceUID=archive.rle.dataset.StudyInstanceUID)
         assert link.stream(scu.c_get(wanted, GET))[1].status == 0x0000
     check_received([archive.rle], stored.received)
@@ -210,6 +213,17 @@ def test_get_is_cancelled(archive: Archive, driver: str) -> None:
         assert final.status == 0xFE00
         assert 2 <= len(stored.requests) < MANY
         assert link.run(scu.c_echo()).status == 0x0000
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_get_into_a_folder(archive: Archive, tmp_path: Path, driver: str) -> None:
+    """What comes as sub-operations goes to disk while it arrives."""
+    handler = handle_by_type({CStoreRequest: storage.store_in(tmp_path)})
+    with conversation(driver, archive.port, proposal(GET, max_length=4096), handler=handler) as link:
+        for study in (archive.large.dataset.StudyInstanceUID, archive.study):
+            wanted = dataset(QueryRetrieveLevel="STUDY", StudyInstanceUID=study)
+            assert link.stream(scu.c_get(wanted, GET))[1].status == 0x0000
+    check_received([archive.large, *archive.mixed], written(tmp_path))
 
 
 @pytest.mark.parametrize("size", [4096, 131072, 0])

@@ -13,13 +13,13 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicomnet.codes import IdentityType
-from dicomnet.uids import EXPLICIT_VR_LE
+from dicomnet.uids import DEFLATED_EXPLICIT_VR_LE, EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from dicomnet.ul import Applicant, IdentityAnswer, PlainPolicy, SupportedContext
 from dicomnet.wire import UserIdentity
 
 from .hosting import BlockingHost, Hosted, Recorder
 from .peers import HOST, keys, run_tool, written
-from .provider import ENDLESS, FORBIDDEN, Provider
+from .provider import ENDLESS, FORBIDDEN, PATIENT_ROOT, Provider
 from .pynetdicom_peer import STORAGE
 from .samples import Sample, check_received
 
@@ -113,10 +113,19 @@ def test_find(tool: Tool, provider: Provider, tmp_path: Path) -> None:
     assert {match.SOPInstanceUID for match in found(tmp_path)} == {sample.instance for sample in provider.instances[:3]}
 
 
-@pytest.mark.parametrize("words", [["-xi"], ["-xe"], ["-xd"], ["-xb"]])
-def test_find_in_a_transfer_syntax(tool: Tool, tmp_path: Path, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("word", "syntax"),
+    [("-xi", IMPLICIT_VR_LE), ("-xe", EXPLICIT_VR_LE), ("-xb", EXPLICIT_VR_BE), ("-xd", DEFLATED_EXPLICIT_VR_LE)],
+)
+def test_find_in_a_transfer_syntax(
+    dcmtk: Callable[[str], str], provider: Provider, tmp_path: Path, word: str, syntax: str
+) -> None:
+    policy = PlainPolicy((SupportedContext(PATIENT_ROOT[0], (syntax,)),))
     wanted = keys(QueryRetrieveLevel="PATIENT", PatientID="P-1", PatientName="")
-    tool("findscu", "-P", "-X", "-od", str(tmp_path), *words, *wanted)
+    with Hosted(policy, provider.handler) as server:
+        words = (word, "-P", "-X", "-od", str(tmp_path), *wanted, HOST, str(server.port))
+        done = run_tool(dcmtk("findscu"), "-v", *words)
+    assert done.returncode == 0, done.stdout
     (match,) = found(tmp_path)
     assert (match.PatientID, match.PatientName) == ("P-1", "Made^Up")
 

@@ -20,7 +20,7 @@ from .callers import DRIVERS, conversation, options
 from .hosting import Hosted, Recorder
 from .provider import RLE
 from .pynetdicom_peer import FILM_SESSION, PATIENT_ROOT, STORAGE, Scp
-from .samples import Sample, check_received, make_sample
+from .samples import PLAIN, Sample, check_received, make_sample
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,10 @@ def scp() -> Iterator[Scp]:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_normalized_services(scp: Scp, driver: str) -> None:
+@pytest.mark.parametrize("syntax", PLAIN)
+def test_normalized_services(scp: Scp, syntax: str, driver: str) -> None:
     film, instance = str(FILM_SESSION), new_uid()
-    with conversation(driver, scp.port, options(VERIFICATION, film, called=scp.title)) as link:
+    with conversation(driver, scp.port, options(VERIFICATION, (film, str(syntax)), called=scp.title)) as link:
         assert link.run(scu.c_echo()).status == 0x0000
         create = {"data_set": dataset(NumberOfCopies="2", FilmSessionLabel="A"), "instance": instance}
         created = link.run(scu.n_create(film, **create))

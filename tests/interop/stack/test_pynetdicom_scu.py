@@ -23,9 +23,9 @@ from dicomnet.wire import UserIdentity
 from ..workitems import dataset
 from .hosting import Hosted, NormalizedServices
 from .peers import HOST
-from .provider import ENDLESS, FORBIDDEN, PATIENT_ROOT, RLE, Provider
+from .provider import CROWD, ENDLESS, FORBIDDEN, PATIENT_ROOT, RLE, Provider
 from .pynetdicom_peer import FILM_SESSION, STORAGE, Stored, associated
-from .samples import Sample
+from .samples import PLAIN, Sample
 
 SPECIAL = f"{STORAGE[1]}.99"
 """A class that only its negotiation makes known: as a special case of the second."""
@@ -40,7 +40,7 @@ def services() -> NormalizedServices:
 def host(services: NormalizedServices) -> Iterator[Hosted]:
     supported = (
         SupportedContext(VERIFICATION),
-        SupportedContext(FILM_SESSION, (EXPLICIT_VR_LE,), scu=True),
+        SupportedContext(FILM_SESSION, tuple(map(str, PLAIN)), scu=True),
         SupportedContext(str(STORAGE[0]), (EXPLICIT_VR_LE,), scu=True, scp=False),
         SupportedContext(str(STORAGE[1]), (EXPLICIT_VR_LE,), scu=True, specialized=True),
     )
@@ -54,14 +54,16 @@ def host(services: NormalizedServices) -> Iterator[Hosted]:
         yield server
 
 
-def test_normalized_services(host: Hosted, services: NormalizedServices) -> None:
+@pytest.mark.parametrize("syntax", PLAIN)
+def test_normalized_services(host: Hosted, services: NormalizedServices, syntax: str) -> None:
     instance = new_uid()
+    services.held.clear()
 
     def answer(reply: tuple[Dataset, Dataset | None]) -> tuple[int, Dataset]:
         return reply[0].Status, reply[1] or Dataset()
 
     both = build_role(FILM_SESSION, scu_role=True, scp_role=True)
-    with associated(host.port, VERIFICATION, FILM_SESSION, ext_neg=[both]) as assoc:
+    with associated(host.port, VERIFICATION, (FILM_SESSION, syntax), ext_neg=[both]) as assoc:
         assert assoc.send_c_echo().Status == 0x0000
         attributes = dataset(NumberOfCopies="2", FilmSessionLabel="A")
         assert answer(assoc.send_n_create(attributes, FILM_SESSION, instance)) == (0x0000, attributes)
@@ -193,6 +195,21 @@ def test_get(provider: Provider, provider_host: Hosted) -> None:
     assert {item.instance: (item.data, item.transfer_syntax) for item in stored} == {
         sample.instance: (sample.data, sample.transfer_syntax) for sample in provider.instances[:4]
     }
+
+
+def test_get_is_cancelled(provider_host: Hosted) -> None:
+    model, stored = PATIENT_ROOT[1], []
+    handlers = [(evt.EVT_C_STORE, lambda event: stored.append(event) or 0x0000)]
+    role = build_role(STORAGE[0], scp_role=True)
+    contexts = (model, (STORAGE[0], EXPLICIT_VR_LE))
+    with associated(provider_host.port, *contexts, ext_neg=[role], handlers=handlers) as assoc:
+        wanted = dataset(QueryRetrieveLevel="PATIENT", PatientID=CROWD)
+        for status, _ in assoc.send_c_get(wanted, model, msg_id=7):
+            if status.Status == 0xFF00 and status.NumberOfCompletedSuboperations == 2:
+                assoc.send_c_cancel(7, query_model=model)
+        assert status.Status == 0xFE00
+        assert status.NumberOfRemainingSuboperations == 200 - len(stored)
+        assert assoc.is_established
 
 
 def test_get_without_the_role_fails(provider_host: Hosted) -> None:
