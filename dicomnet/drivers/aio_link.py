@@ -27,8 +27,11 @@ _log = logging.getLogger("dicomnet.aio")
 
 _TURNS = 16
 """How often the flows of a link may go on before others get their turn."""
-_READ_AHEAD = 1024 * 1024
-"""Bytes taken from a peer that itself reads nothing of what we are writing: two that only write would wait for ever."""
+_QUEUED_ANSWERS = 1024 * 1024
+"""Bytes that reading may add to what waits for a peer that takes nothing: not to read at all would make two sides that
+both have much to say wait for each other for ever."""
+_LAST_WORDS = 1024 * 1024
+"""Bytes read of a peer after the connection takes nothing more."""
 
 
 class DrivenLink(SessionLink):
@@ -54,7 +57,7 @@ class DrivenLink(SessionLink):
         self._soon: asyncio.Handle | None = None
         self._reading = self._writing = False  # what the loop watches for
         self._patience: float | None = None  # until when the peer must have read something, or we close
-        self._room = _READ_AHEAD
+        self._room = _QUEUED_ANSWERS
         self._waiters: set[asyncio.Future[None]] | None = None
         self._work: frozenset[asyncio.Future[Any]] = (
             frozenset()
@@ -104,10 +107,14 @@ class DrivenLink(SessionLink):
             if not self._greeted and self._transport.established:
                 self._greet()
             if data:
-                self._room -= len(data)
                 self._session.receive_data(data, self._loop.time())
             if data == b"" or self._transport.over:
                 self._end()
+            elif self._writing:
+                waiting = self._transport.unsent
+                self._advance()
+                self._room -= self._transport.unsent - waiting
+                self._watch()
             else:
                 self._advance()
         except Exception as error:  # noqa: BLE001 - a fault of ours or of a hook must not be met again for ever
@@ -209,10 +216,12 @@ class DrivenLink(SessionLink):
 
     def _watch(self) -> None:
         """Tell the loop what to watch for."""
+        if self._closed:
+            return
         blocked = self._transport.blocked
         if not blocked:
             self._patience = None
-            self._room = _READ_AHEAD
+            self._room = _QUEUED_ANSWERS
         elif self._patience is None:
             seconds = self.waits.close if self._closing else self.waits.send
             self._patience = None if seconds is None else self._loop.time() + seconds
@@ -284,7 +293,7 @@ class DrivenLink(SessionLink):
 
     def _read_rest(self) -> None:
         """The connection takes nothing more; what the peer said before, such as A-ABORT, may still be here."""
-        room = _READ_AHEAD
+        room = _LAST_WORDS
         while not self._closed and room > 0 and (data := self._transport.recv()):
             room -= len(data)
             self._session.receive_data(data, self._loop.time())

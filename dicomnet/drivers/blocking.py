@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "connect"]
 
-_READ_AHEAD = 1024 * 1024
-"""Bytes taken from a peer that itself reads nothing of what we are writing."""
+_QUEUED_ANSWERS = 1024 * 1024
+"""Bytes that reading may add to what waits for a peer that takes nothing: not to read at all would make two sides that
+both have much to say wait for each other for ever."""
+_LAST_WORDS = 1024 * 1024
+"""Bytes read of a peer after the connection takes nothing more."""
 
 
 class Link(BlockingLink):
@@ -185,7 +188,7 @@ class Link(BlockingLink):
         """Wait for a peer that reads slower than we write, as long as it takes something now and then."""
         patience = self._waits.send
         limit = None if patience is None else time.monotonic() + patience
-        room = _READ_AHEAD
+        room = _QUEUED_ANSWERS
         while transport.blocked and not self.closed:
             if transport.flush():
                 limit = None if patience is None else time.monotonic() + patience
@@ -194,7 +197,12 @@ class Link(BlockingLink):
             if remaining is not None and remaining <= 0:
                 self._stalled()
                 return
-            room -= self._wait(remaining, reading=room > 0, writing=True)
+            if self._wait(remaining, reading=room > 0 and not self._session.congested, writing=True):
+                self._session.advance(self._now())
+                self._run_calls()  # which may make room for more
+                answers = self._session.data_to_send()
+                room -= sum(map(len, answers))
+                transport.send(answers)
 
     def _receive(self, until: float | None) -> None:
         """Wait for bytes until the next deadline; not at all when a flow can go on."""
@@ -237,7 +245,7 @@ class Link(BlockingLink):
 
     def _read_rest(self) -> None:
         """The connection takes nothing more; what the peer said before, such as A-ABORT, may still be here."""
-        room = _READ_AHEAD
+        room = _LAST_WORDS
         while room > 0 and (count := self._read()):
             room -= count
         self._close_transport()

@@ -15,12 +15,23 @@ from typing import Any
 
 import pytest
 
-from dicomnet import flows
+from dicomnet import flows, uids
+from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.messages import (
+    EncodedDataSet,
+    NActionRequest,
+    NActionResponse,
+    NEventReportRequest,
+    NEventReportResponse,
+    Request,
+)
 from dicomnet.drivers import aio, blocking
 from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.blocking_server import listen
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import ConnectFailed, DicomNetError, Rejected, TimedOut
+from dicomnet.flows import Flow
+from dicomnet.handlers import Peer, handle_by_type
 from dicomnet.ul import Transcript
 
 NOWHERE = Endpoint("SCP", "no.such.name.invalid", 104)
@@ -330,3 +341,55 @@ def test_what_a_server_counts(script: SimpleNamespace) -> None:
     counters = asyncio.run(main()).counters
     assert (counters.connections, counters.associations, counters.rejected) == (4, 2, 1)
     assert (counters.released, counters.aborted) == (1, 1)
+
+
+# Both at once.
+
+
+MUCH = EncodedDataSet(bytes(24 * 1024 * 1024), uids.IMPLICIT_VR_LE)
+ACTION = NActionRequest(sop_class=uids.UPS_PUSH, instance="2.25.1", action_type=1, data_set=MUCH)
+EVENT = NEventReportRequest(sop_class=uids.UPS_PUSH, instance="2.25.1", event_type=1, data_set=MUCH)
+
+
+def take(request: Request, peer: Peer) -> Flow[None]:
+    assert isinstance(request.data_set, EncodedDataSet)
+    yield from flows.send(reply(request, 0 if len(request.data_set.data) == len(MUCH.data) else 0x0110))
+
+
+TAKER = handle_by_type({NActionRequest: take, NEventReportRequest: take})
+
+
+@pytest.mark.parametrize("driver", ["asyncio", "blocking"])
+def test_two_sides_that_both_write_much_at_once(script: SimpleNamespace, driver: str) -> None:
+    """More than the system buffers, in both directions: each reads while it writes."""
+
+    async def main() -> None:
+        async with await serve("127.0.0.1", 0, script.POLICY, handler=TAKER) as server:
+            endpoint = Endpoint("SCP", "127.0.0.1", server.port)
+            ask = flows.ask(ACTION, expect=NActionResponse)
+
+            def blocking_side() -> int:
+                with blocking.connect(endpoint, script.OPTIONS, handler=TAKER, waits=waits) as link:
+                    connected.set()
+                    assert begun.wait(script.PATIENCE)
+                    return link.run(ask).status or 0
+
+            async def asyncio_side() -> int:
+                async with await aio.connect(endpoint, script.OPTIONS, handler=TAKER, waits=waits) as link:
+                    connected.set()
+                    await asyncio.to_thread(begun.wait)
+                    return (await link.run(ask)).status or 0
+
+            waits = Waits(send=10.0)
+            connected, begun = threading.Event(), threading.Event()
+            side = asyncio_side() if driver == "asyncio" else asyncio.to_thread(blocking_side)
+            asking = asyncio.create_task(side)  # type: ignore[arg-type]
+            await asyncio.to_thread(connected.wait)
+            (link,) = server._links
+            telling = asyncio.create_task(link.run(flows.ask(EVENT, expect=NEventReportResponse)))
+            await until(lambda: link._transport.blocked)
+            begun.set()
+            assert (await telling).status == 0
+            assert await asking == 0
+
+    asyncio.run(main())
