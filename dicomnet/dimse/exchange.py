@@ -211,7 +211,8 @@ class Exchange(SendingHalf):
         if not isinstance(message, Request) or isinstance(message, OtherRequest) or not self.streams(message):
             return None
         incoming.wanted = self._receive_request(message, now)
-        self._streamed_id = message.message_id
+        # a refused one may have the id of another request, whose answer does not depend on it
+        self._streamed_id = message.message_id if incoming.wanted else None
         return incoming
 
     # -- received messages -------------------------------------------------------------------------------------------

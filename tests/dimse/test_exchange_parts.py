@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 CREATE = {0x0002: uids.UPS_PUSH, 0x0100: 0x0140, 0x0110: 2, 0x1000: "2.25.1", 0x0800: 0x0001}
 CREATE_BYTES = encode_command(CREATE)
-ECHO = encode_command({0x0002: uids.VERIFICATION, 0x0100: 0x0030, 0x0110: 1, 0x0800: 0x0101})
+ECHO_COMMAND = {0x0002: uids.VERIFICATION, 0x0100: 0x0030, 0x0110: 1, 0x0800: 0x0101}
+ECHO = encode_command(ECHO_COMMAND)
 ECHO_ID, PUSH_ID, PULL_ID = 1, 3, 5
 COMMAND, DATA, MORE_DATA = 3, 2, 0
 JPEG, RLE = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.5"
@@ -319,6 +320,19 @@ def test_a_request_comes_before_its_data_set(wire: Wire) -> None:
     assert not wire.scp.still_arrives(2)
     assert [bytes(part) for part in wire.scp.take(data_set)] == [b"ef"]
     assert wire.scp.next_deadline() is None
+
+
+def test_a_duplicate_that_still_arrives_does_not_hold_up_the_answer_to_the_first(wire: Wire) -> None:
+    wire.scp.streams = lambda request: isinstance(request, NCreateRequest)
+    wire.fragments(Pdv(ECHO_ID, encode_command({**ECHO_COMMAND, 0x0110: 2}), COMMAND))
+    first = wire.message(wire.scp)
+    wire.fragments(Pdv(PUSH_ID, CREATE_BYTES, COMMAND), Pdv(PUSH_ID, b"abcd", MORE_DATA))
+    assert wire.events(wire.scp) == []
+    assert not wire.scp.still_arrives(2)
+    assert wire.events(wire.scu) == []
+    assert wire.scu.stray_responses == 1  # the refusal of the second
+    wire.scp.send(reply(first), 0.0)
+    assert not wire.scp.is_unanswered(2)
 
 
 def test_only_requests_that_make_sense_are_streamed(wire: Wire) -> None:
