@@ -33,6 +33,10 @@ MIB = 1024 * 1024
         ("data set, as it travels", f"{MessageLimits().data_set.max_bytes // MIB} MiB"),
         ("requests of a peer without an answer", f"{MessageLimits().requests}"),
         ("time for a message to be complete", f"{MessageLimits().seconds:g} s"),
+        ("data set of a request that a streaming handler reads", f"any length; {MessageLimits().seconds:g} s for each"),
+        ("what has come of such data sets and was not read", f"{MessageLimits().unread // MIB} MiB"),
+        ("refusals that wait for a message of ours to be out", f"{MessageLimits().requests}"),
+        ("for the operations window to have room", f"{Waits().response:g} s"),
         (
             "deflated data set, inflated",
             f"{DataSetLimits().max_inflated // MIB} MiB and {DataSetLimits().max_ratio} to one",

@@ -11,6 +11,7 @@ import pytest
 
 from dicomnet import flows, uids
 from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.dimse.messages import (
     CEchoRequest,
     CMoveRequest,
@@ -151,6 +152,30 @@ def test_who_waits_for_the_window_can_be_cancelled_and_is_told_of_the_end() -> N
     for run, error in zip(runs, (Aborted, LocalProtocolError, Aborted), strict=True):
         with pytest.raises(error):
             run.result()
+
+
+def test_who_may_send_any_number_of_requests_waits_at_our_limit_and_is_not_aborted() -> None:
+    def flood() -> Flow[list[int]]:
+        ids = []
+        for _ in range(300):
+            ids.append((yield from flows.send(GET)))
+        statuses = []
+        for message_id in ids:
+            statuses.append((yield from flows.await_reply(message_id)).status)
+        return statuses
+
+    most = []
+
+    def slow(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.pause(1.0)
+        most.append(len(link.peer.session.exchange._asked_by_peer))
+        yield from flows.send(reply(request))
+
+    link = joined(
+        (0, 1), peer_handler=handle_by_type({NGetRequest: slow}), limits=MessageLimits(requests=20), chunk=2000
+    )
+    assert link.run(flood()) == [0] * 300
+    assert 20 <= max(most) < 20 + 2 * 2000 // 100
 
 
 # Turns.
