@@ -39,7 +39,7 @@ from dicomnet.wire.items import (
     UserIdentityResponse,
     UserInformation,
 )
-from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF, Pdu, encode_pdu
+from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF, Pdu, decode_pdu, encode_pdu
 
 __all__ = [
     "DEFAULT_MAX_LENGTH",
@@ -49,6 +49,7 @@ __all__ = [
     "associate_fault",
     "build_request",
     "checked",
+    "decode_remembered",
     "pdu_fault",
     "speaks_version_1",
     "user_information",
@@ -66,7 +67,8 @@ _AT_MOST_ONCE: tuple[type[Item], ...] = (
     UserIdentityResponse,
 )
 _PRIVATE = frozenset({ItemType.USER_IDENTITY, ItemType.USER_IDENTITY_RESPONSE})
-_REMEMBERED = 2048  # the longest PDU whose verdict is kept
+_REMEMBERED = 2048  # the longest PDU that is kept, or the verdict on it
+_MOST_REMEMBERED = 64
 _SMALLEST_P_DATA = 8  # a PDV header and two bytes of fragment: the least that can carry a message (PS3.8 9.3.5)
 
 
@@ -289,6 +291,27 @@ def checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, fault: str | None =
     return encoded
 
 
+def decode_remembered(data: bytes) -> Pdu:
+    """``decode_pdu``; the same A-ASSOCIATE PDU, which is a value that nobody changes, is made only once.
+
+    What may hold a password or a ticket is not kept.
+
+    Raises:
+        DecodeError: it is no PDU.
+    """
+    pdu = _decoded.get(data)
+    if pdu is None:
+        pdu = decode_pdu(data)
+        if len(data) <= _REMEMBERED and isinstance(pdu, AAssociateRQ | AAssociateAC) and not _is_private(pdu):
+            if len(_decoded) >= _MOST_REMEMBERED:
+                _decoded.clear()
+            _decoded[data] = pdu
+    return pdu
+
+
+_decoded: dict[bytes, Pdu] = {}
+
+
 def _is_private(pdu: Pdu) -> bool:
     if not isinstance(pdu, AAssociateRQ | AAssociateAC):
         return False
@@ -303,4 +326,4 @@ def _errors_in(encoded: bytes) -> tuple[str, ...]:
     return _errors(audit_encoded(encoded))
 
 
-_errors_remembered = lru_cache(maxsize=64)(_errors_in)
+_errors_remembered = lru_cache(maxsize=_MOST_REMEMBERED)(_errors_in)

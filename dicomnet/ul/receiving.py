@@ -11,10 +11,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from dicomnet.codes import AbortReason
+from dicomnet.codes import AbortReason, PduType
 from dicomnet.errors import Aborted, DecodeError, Fault
 from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, objection
-from dicomnet.ul.negotiation import pdu_fault
+from dicomnet.ul.negotiation import decode_remembered, pdu_fault
 from dicomnet.ul.states import Action, Event
 from dicomnet.ul.timers import SUPERVISED, Wait
 from dicomnet.ul.transcript import Direction, Transcript
@@ -45,6 +45,7 @@ _PDU_EVENTS: Final[Mapping[type[Pdu], Event]] = MappingProxyType(
         AAbort: Event.EVT16,
     }
 )
+_ASSOCIATE: Final = (int(PduType.A_ASSOCIATE_RQ), int(PduType.A_ASSOCIATE_AC))
 _TRUSTING: Final = frozenset({Action.AE_3, Action.AE_6, Action.DT_2, Action.AR_6})  # hand a PDU on for what it says
 _PROTESTING: Final = frozenset({Action.AA_1, Action.AA_7, Action.AA_8})  # the PDU should not have come
 
@@ -102,7 +103,10 @@ class Receiver:
                 self._note(now, raw)
                 if self.on_pdu is not None:
                     self.on_pdu(decode_pdu(raw, lenient=True))
-                pdu = decode_pdu(raw, max_pdvs=self._buffer.limits.max_pdvs)
+                if raw[0] in _ASSOCIATE:
+                    pdu = decode_remembered(raw)
+                else:
+                    pdu = decode_pdu(raw, max_pdvs=self._buffer.limits.max_pdvs)
             except DecodeError as error:
                 unknown = error.code is Fault.UNKNOWN_TYPE
                 reason = AbortReason.UNRECOGNIZED_PDU if unknown else AbortReason.INVALID_PDU_PARAMETER_VALUE
