@@ -8,6 +8,7 @@ becomes an UnknownItem, so nesting ends after two levels whatever the peer sends
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -228,6 +229,8 @@ ASSOCIATE_ITEMS = ItemPlace(
 # Of what a request mostly consists the kernel reads and writes many at a time, as long as nothing about them is odd.
 _CONTEXT_KINDS = (PresentationContext, AbstractSyntax, TransferSyntax)
 
+_HEADER = struct.Struct(">BBH")
+
 _CLAUSES: Mapping[int, str] = {
     ItemType.APPLICATION_CONTEXT: "PS3.8 9.3.2.1",
     ItemType.PRESENTATION_CONTEXT_RQ: "PS3.8 9.3.2.2",
@@ -298,12 +301,20 @@ def encode_items(items: Iterable[Item]) -> bytes:
         item = items[index]
         try:
             body = item.encode_body()
-            length = u16(len(body) if item.length is None else item.length, "length")
-            parts += u8(item.item_type, "item_type"), u8(item.reserved, "reserved"), length, body
+            length = len(body) if item.length is None else item.length
+            parts += _header(item.item_type, item.reserved, length), body
         except EncodeError as error:
             raise within(error, f"items[{index}]") from None
         index += 1
     return b"".join(parts)
+
+
+def _header(item_type: int, reserved: int, length: int) -> bytes:
+    try:
+        return _HEADER.pack(item_type, reserved, length)
+    except struct.error:  # which does not say what is wrong
+        last = u16(length, "length")
+        return u8(item_type, "item_type") + u8(reserved, "reserved") + last
 
 
 def _read_contexts(most: int, data: bytes, start: int, end: int) -> tuple[list[PresentationContext], int]:

@@ -7,6 +7,7 @@ that is for ``audit`` and for negotiation. Knows no sockets and no states.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,6 +50,7 @@ __all__ = [
 ]
 
 HEADER_LENGTH = 6
+_HEADER = struct.Struct(">BBI")
 _CONTROL_LENGTH = 4
 
 _T = TypeVar("_T", bound=Item)
@@ -303,8 +305,12 @@ def encode_pdu(pdu: Pdu) -> bytes:
     """
     try:
         body = pdu.encode_body()
-        length = u32(len(body) if pdu.length is None else pdu.length, "length")
-        return u8(pdu.pdu_type, "pdu_type") + u8(pdu.reserved, "reserved") + length + body
+        length = len(body) if pdu.length is None else pdu.length
+        try:
+            return _HEADER.pack(pdu.pdu_type, pdu.reserved, length) + body
+        except struct.error:  # which does not say what is wrong
+            last = u32(length, "length")
+            return u8(pdu.pdu_type, "pdu_type") + u8(pdu.reserved, "reserved") + last + body
     except EncodeError as error:
         raise within(error, pdu_name(pdu.pdu_type)) from None
 
