@@ -2,7 +2,8 @@
 
 Layers, each knowing only those before it: ``kernel``, ``codes``, ``uids``, ``errors``; ``wire`` (PDUs) and ``dataset``
 (bytes and pydicom.Dataset); ``ul`` (PS3.8 as an association without sockets); ``dimse``, ``flows``, ``handlers``
-(PS3.7, conversations as generators); ``drivers`` (blocking and asyncio). ``testing`` holds Hypothesis strategies.
+(PS3.7, conversations as generators); ``scu``, ``scp`` (its operations, and building blocks for providers); ``drivers``
+(blocking and asyncio); ``services`` (small servers). ``testing`` holds Hypothesis strategies.
 """
 
 from __future__ import annotations
