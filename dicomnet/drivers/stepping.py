@@ -175,6 +175,7 @@ class Stepper(Speaking):
 
     def expire(self, now: float) -> None:
         """Resume the flows whose wait has run out."""
+        self._now = now
         for run in self._alarms.due(now):
             waiting = run.waiting
             if run.deadline is None:  # told already
@@ -201,7 +202,6 @@ class Stepper(Speaking):
 
     def step(self, now: float) -> list[tuple[Run[Any], BaseException | None]]:
         """Take every flow that can go on one step further; the runs that end, each with what it failed of."""
-        self._now = now
         ended: list[tuple[Run[Any], BaseException | None]] = []
         ready = self._ready
         for _ in range(len(ready)):
