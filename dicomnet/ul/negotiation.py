@@ -7,7 +7,6 @@ are held to more. Knows no state.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -161,10 +160,10 @@ def associate_fault(pdu: AAssociateRQ | AAssociateAC) -> str | None:
     checked?), a maximum length too small for any message. Of the contexts only those of a request count: in a response
     the requestor knows what it has proposed.
     """
-    occurrences = Counter(type(item) for item in (*pdu.items, *pdu.user_information))
+    kinds = [type(item) for item in (*pdu.items, *pdu.user_information)]
     for kind in _AT_MOST_ONCE:
-        if occurrences[kind] > 1:
-            return f"{kind.__name__} occurs {occurrences[kind]} times (PS3.8 9.3.2)"
+        if kinds.count(kind) > 1:
+            return f"{kind.__name__} occurs {kinds.count(kind)} times (PS3.8 9.3.2)"
     if 0 < pdu.max_length < _SMALLEST_P_DATA:
         return f"a maximum length of {pdu.max_length} is too small for any P-DATA-TF (PS3.8 D.1)"
     return _contexts_fault(pdu.presentation_contexts) if isinstance(pdu, AAssociateRQ) else None

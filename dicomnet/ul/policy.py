@@ -7,7 +7,7 @@ malformed, or of another protocol version, never reach it. Knows no state.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from dicomnet import uids
@@ -119,6 +119,14 @@ class PlainPolicy:
     implementation_class_uid: str = uids.IMPLEMENTATION_CLASS_UID
     implementation_version_name: str = uids.IMPLEMENTATION_VERSION_NAME
 
+    _listed: Mapping[str, SupportedContext] = field(init=False, repr=False, compare=False)  # by UID; the first counts
+
+    def __post_init__(self) -> None:
+        listed: dict[str, SupportedContext] = {}
+        for entry in self.supported:
+            listed.setdefault(entry.abstract_syntax, entry)
+        object.__setattr__(self, "_listed", listed)
+
     def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
         """Reject for a wrong application context, title or user or for too many, else answer each proposed context.
 
@@ -178,18 +186,16 @@ class PlainPolicy:
             reserved_block=request.reserved_block,
         )
 
-    def _supported(self, request: AAssociateRQ) -> dict[str, SupportedContext]:
+    def _supported(self, request: AAssociateRQ) -> Mapping[str, SupportedContext]:
         """What we accept by its UID; among it, what is known by a related general class only."""
-        listed: dict[str, SupportedContext] = {}
-        for entry in self.supported:
-            listed.setdefault(entry.abstract_syntax, entry)
+        listed = self._listed
         specialized: dict[str, SupportedContext] = {}
         for uid, item in common_extended_by_class(request).items():
             entries = (listed.get(clean_uid(related)) for related in item.related)
             general = next((entry for entry in entries if entry is not None and entry.specialized), None)
             if general is not None:
                 specialized[uid] = general
-        return specialized | listed
+        return {**specialized, **listed} if specialized else listed
 
     def _answer_window(self, request: AAssociateRQ) -> list[Item]:
         """The window in the requestor's terms, in which what it invokes is what we perform (PS3.7 D.3.3.3)."""

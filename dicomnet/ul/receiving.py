@@ -7,7 +7,6 @@ is raised. Knows no commands and no transport.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -62,7 +61,8 @@ class Receiver:
 
     def announce(self, max_length: int) -> None:
         """From now on take P-DATA-TF up to what the peer is told."""
-        self._buffer.limits = replace(self._buffer.limits, p_data=max_length)
+        limits = self._buffer.limits
+        self._buffer.limits = PduLimits(limits.associate, max_length, limits.unlimited_cap, limits.max_pdvs)
 
     def receive(self, data: Buffer, now: float) -> None:
         """Bytes of the peer."""
@@ -90,7 +90,7 @@ class Receiver:
     def _receive_pdus(self, now: float) -> bool:
         """Every whole PDU as an event; whether there was one."""
         complete = False
-        while not (self._machine.over or self._deaf):
+        while not (self._buffer.empty or self._machine.over or self._deaf):
             if self._receive_p_data(now):
                 complete = True
                 continue

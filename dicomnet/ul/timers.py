@@ -81,6 +81,13 @@ OVERDUE: Final[Mapping[Wait, str]] = MappingProxyType(
 """What happened when a deadline passes; at ``CLOSE`` nothing did, the association had ended before."""
 
 _BY_STATE: Final = frozenset({Wait.ASSOCIATE, Wait.RELEASE, Wait.IDLE})  # begin with the state; PDU begins with a byte
+_CHANGES: Final[Mapping[tuple[State, State], tuple[frozenset[Wait], frozenset[Wait]]]] = {
+    (before, after): (SUPERVISED[before] - SUPERVISED[after], (SUPERVISED[after] - SUPERVISED[before]) & _BY_STATE)
+    for before in State
+    for after in State
+}
+"""For two states, the waits that end and those that begin on the way from the first to the second."""
+
 _ARTIM: Final = frozenset({Wait.REQUEST, Wait.CLOSE})
 
 
@@ -124,9 +131,10 @@ class Timers:
         """Stop the waits the new state does not have, start those the old one did not have."""
         if before is after:
             return
-        for wait in SUPERVISED[before] - SUPERVISED[after]:
+        over, due = _CHANGES[before, after]
+        for wait in over:
             self.stop(wait)
-        for wait in (SUPERVISED[after] - SUPERVISED[before]) & _BY_STATE:
+        for wait in due:
             self.start(wait, now)
 
     def next_deadline(self) -> float | None:

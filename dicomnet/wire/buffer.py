@@ -65,6 +65,11 @@ class ReceiveBuffer:
             self._left += size
 
     @property
+    def empty(self) -> bool:
+        """Whether all that came has been taken."""
+        return not self._left
+
+    @property
     def pending(self) -> bool:
         """Whether a PDU has begun and is not complete."""
         return 0 < self._left < (self._needed or HEADER_LENGTH + _announced(self._peek()))
