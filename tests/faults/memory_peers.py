@@ -12,7 +12,7 @@ from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.errors import DicomNetError
-from dicomnet.handlers import handle_by_type
+from dicomnet.handlers import Handler, handle_by_type
 from dicomnet.ul import Association, Role
 from dicomnet.wire import PduLimits
 from tests.faults.faults import BEAT, FLOOD, Cause, bytes_of, limits, waits, waves
@@ -134,10 +134,10 @@ def work(link: BlockingLink, script: Script) -> None:
     ends[script.end]()
 
 
-def serve(script: Script, steps: int, cause: Cause, **how: Any) -> Run:
-    """Our side as acceptor."""
+def serve(script: Script, steps: int, cause: Cause, *, handler: Handler | None = None, **how: Any) -> Run:
+    """Our side as acceptor; without a ``handler`` of its own it has one for every script."""
     association = Association(Role.ACCEPTOR, limits=PduLimits(p_data=PDU), timeouts=waits().timeouts())
-    handler = handle_by_type(serving(TICK))
+    handler = handler or handle_by_type(serving(TICK))
     response = waits().response
     session = Session(
         association, address="memory", handler=handler, policy=POLICY, response_timeout=response, limits=limits()

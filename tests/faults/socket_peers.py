@@ -73,6 +73,8 @@ class Pairs:
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        # The system would give a peer that reads nothing 32 MiB in the end.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
 
     def new(self) -> tuple[socket.socket, socket.socket]:
         """Ours and the peer's."""

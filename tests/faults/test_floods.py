@@ -62,6 +62,7 @@ class Pump:
 
     def __init__(self, start: bytes, flood: Iterator[bytes], *, reads: bool = True) -> None:
         self.sent = 0
+        self.count = COUNT
         self.flowing = False
         self._start, self._flood, self._reads = start, flood, reads
 
@@ -76,7 +77,7 @@ class Pump:
             self.flowing
             and not outgoing.full
             and not incoming.closed
-            and self.sent < COUNT
+            and self.sent < self.count
             and (pdu := next(self._flood, None))
         ):
             outgoing.write(pdu)
