@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pydicom.dataset import Dataset
 
-from dicomnet import flows
+from dicomnet import flows, scu
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import (
@@ -20,6 +20,7 @@ from dicomnet.dimse.messages import (
     NCreateRequest,
     NDeleteRequest,
     NEventReportRequest,
+    NEventReportResponse,
     NGetRequest,
     NSetRequest,
     Request,
@@ -157,6 +158,22 @@ class NormalizedServices:
             yield from flows.send(reply(request))
         else:  # N-ACTION and N-EVENT-REPORT: what came goes back
             yield from flows.send(reply(request, data_set=request.dataset()))
+
+
+class Commitment:
+    """Commits to whatever is asked of it, and reports it at once on the same association (PS3.4 J.3)."""
+
+    def __init__(self) -> None:
+        self.answers: list[NEventReportResponse] = []
+
+    @property
+    def handler(self) -> Handler:
+        return handle_by_type({NActionRequest: self.handle})
+
+    def handle(self, request: Any, peer: Peer) -> Flow[None]:
+        asked = request.dataset()
+        yield from flows.send(reply(request))
+        self.answers.append((yield from scu.n_event_report(request.sop_class, request.instance, 1, asked)))
 
 
 class Recorder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from .peers import HOST
 STORAGE = (classes.MRImageStorage, classes.SecondaryCaptureImageStorage)
 FILM_SESSION = classes.BasicFilmSession
 """pynetdicom serves all six N- services for the classes of print management."""
+COMMITMENT, COMMITMENT_INSTANCE = classes.StorageCommitmentPushModel, "1.2.840.10008.1.20.1.1"
 PATIENT_ROOT = (
     classes.PatientRootQueryRetrieveInformationModelFind,
     classes.PatientRootQueryRetrieveInformationModelGet,
@@ -66,11 +68,12 @@ class Scp:
         self.held: dict[str, Dataset] = {}
         self.destinations: dict[str, int] = {}
         self.hold_for_cancel = False
+        self.reports: queue.Queue[int] = queue.Queue()
         self._ae = AE(title)
         self._ae.network_timeout = self._ae.acse_timeout = self._ae.dimse_timeout = PATIENCE
         for uid in STORAGE:
             self._ae.add_supported_context(uid, ALL_TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
-        for uid in (classes.Verification, FILM_SESSION, *PATIENT_ROOT):
+        for uid in (classes.Verification, FILM_SESSION, COMMITMENT, *PATIENT_ROOT):
             self._ae.add_supported_context(uid)
 
     def __enter__(self) -> Self:
@@ -197,7 +200,15 @@ class Scp:
 
     def _action(self, event: evt.Event) -> tuple[int, Dataset | None]:
         known = self._note(f"N-ACTION {event.action_type}", event)
+        if event.context.abstract_syntax == COMMITMENT:
+            threading.Thread(target=self._commit, args=(leave_responses(event.assoc), event.action_information)).start()
+            return 0x0000, None
         return (0x0112, None) if known is None else (0x0000, event.action_information)
+
+    def _commit(self, assoc: Association, information: Dataset) -> None:
+        """Report on the same association that it was asked for on."""
+        status, _ = assoc.send_n_event_report(information, 1, COMMITMENT, COMMITMENT_INSTANCE)
+        self.reports.put(status.Status)
 
     def _event_report(self, event: evt.Event) -> tuple[int, Dataset | None]:
         self._note(f"N-EVENT-REPORT {event.event_type}", event)

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 import pytest
 from pydicom import dcmread
 
-from dicomnet import scu
+from dicomnet import flows, scu
 from dicomnet.codes import IdentityType
 from dicomnet.dimse.messages import EncodedDataSet
 from dicomnet.errors import Rejected
+from dicomnet.flows import Flow
 from dicomnet.uids import EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION, new_uid
 from dicomnet.ul import PlainPolicy, SupportedContext
 from dicomnet.wire import CommonExtendedNegotiation, ExtendedNegotiation, RoleSelection, UserIdentity
 
 from ..workitems import dataset
 from .callers import DRIVERS, conversation, options
-from .hosting import Hosted, Recorder
+from .hosting import Hosted, NormalizedServices, Recorder
 from .provider import RLE
-from .pynetdicom_peer import FILM_SESSION, PATIENT_ROOT, STORAGE, Scp
+from .pynetdicom_peer import COMMITMENT, COMMITMENT_INSTANCE, FILM_SESSION, PATIENT_ROOT, STORAGE, Scp
 from .samples import PLAIN, Sample, check_received, make_sample
 
 
@@ -56,6 +57,25 @@ def test_normalized_services(scp: Scp, syntax: str, driver: str) -> None:
         *("N-CREATE", "N-CREATE", "N-SET", "N-GET", "N-GET"),
         *("N-ACTION 7", "N-EVENT-REPORT 3", "N-DELETE", "N-DELETE"),
     ]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_its_scp_reports_on_our_association(scp: Scp, driver: str) -> None:
+    services, transaction = NormalizedServices(), new_uid()
+    services.held[COMMITMENT_INSTANCE] = dataset()
+
+    def commit() -> Flow[None]:
+        wanted = dataset(TransactionUID=transaction)
+        response = yield from scu.n_action(str(COMMITMENT), COMMITMENT_INSTANCE, 1, wanted)
+        assert response.status == 0x0000
+        while scp.reports.empty():  # the link is driven meanwhile
+            yield from flows.pause(0.005)
+
+    with conversation(driver, scp.port, options(COMMITMENT, called=scp.title), handler=services.handler) as link:
+        link.run(commit())
+        assert scp.reports.get_nowait() == 0x0000
+    (report,) = services.asked
+    assert (report.event_type, report.dataset().TransactionUID) == (1, transaction)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,11 +21,12 @@ from dicomnet.uids import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFI
 from dicomnet.ul import Applicant, IdentityAnswer, PlainPolicy, SupportedContext
 from dicomnet.wire import UserIdentity
 
+from ..processes import PATIENCE
 from ..workitems import dataset
-from .hosting import Hosted, NormalizedServices
+from .hosting import Commitment, Hosted, NormalizedServices
 from .peers import HOST
 from .provider import CROWD, ENDLESS, FORBIDDEN, PATIENT_ROOT, RLE, Provider
-from .pynetdicom_peer import FILM_SESSION, STORAGE, Stored, associated
+from .pynetdicom_peer import COMMITMENT, COMMITMENT_INSTANCE, FILM_SESSION, STORAGE, Stored, associated
 from .samples import PLAIN, Sample
 
 SPECIAL = f"{STORAGE[1]}.99"
@@ -93,6 +95,24 @@ def test_an_event_report_is_for_the_scp_to_send(host: Hosted, services: Normaliz
         with associated(host.port, FILM_SESSION, ext_neg=roles) as assoc:
             assert assoc.send_n_event_report(dataset(PatientID="X"), 3, FILM_SESSION, instance)[0].Status == status
             assert assoc.send_n_get([], FILM_SESSION, instance)[0].Status == 0x0000
+
+
+def test_our_scp_reports_on_the_association_of_the_scu() -> None:
+    commitment, reports = Commitment(), queue.Queue()
+
+    def report(event: evt.Event) -> tuple[int, None]:
+        reports.put((event.event_type, event.event_information))
+        return 0x0000, None
+
+    wanted = dataset(TransactionUID=new_uid())
+    policy = PlainPolicy((SupportedContext(str(COMMITMENT), (EXPLICIT_VR_LE,)),))
+    handlers = [(evt.EVT_N_EVENT_REPORT, report)]
+    with Hosted(policy, commitment.handler) as server, associated(server.port, COMMITMENT, handlers=handlers) as assoc:
+        assert assoc.send_n_action(wanted, 1, COMMITMENT, COMMITMENT_INSTANCE)[0].Status == 0x0000
+        assert reports.get(timeout=PATIENCE) == (1, wanted)
+        assert assoc.send_n_action(wanted, 1, COMMITMENT, COMMITMENT_INSTANCE)[0].Status == 0x0000
+        assert reports.get(timeout=PATIENCE) == (1, wanted)
+    assert [(answer.status, answer.event_type) for answer in commitment.answers] == [(0x0000, 1)] * 2
 
 
 def test_negotiation(host: Hosted) -> None:
