@@ -57,20 +57,21 @@ async def request(link: aio.Link, cell: Cell) -> None:
     await {"release": link.release, "abort": link.abort, "listen": link.listen}[cell.script.end]()
 
 
-async def faced(cell: Cell, pairs: Pairs) -> None:
+async def faced(cell: Cell, pairs: Pairs, kind: type[Player] = Player, **more: Any) -> None:
     """Our side as requestor."""
     ours, theirs = pairs.new()
-    player = asyncio.ensure_future(Player(theirs, cell).play())
+    player = asyncio.ensure_future(kind(theirs, cell).play())
     loop = asyncio.get_running_loop()
     began, error, link = loop.time(), None, None
     try:
         link = await aio.connect(
             Endpoint("SCP", "127.0.0.1", 104),
             OPTIONS,
-            waits=waits(SCALE),
+            waits=more.pop("waits", waits(SCALE)),
             limits=limits(SCALE),
             handler=cell.script.handler,
             open_socket=lambda endpoint, seconds: ours,
+            **more,
         )
         await request(link, cell)
     except DicomNetError as caught:
@@ -80,7 +81,7 @@ async def faced(cell: Cell, pairs: Pairs) -> None:
         await link.abort()
     await player
     try:
-        check(error, took, cell.due)
+        check(error, took, cell)
     except AssertionError as failure:
         failure.add_note(str(cell))
         raise
@@ -113,13 +114,13 @@ class Watched:
         """The link to the peer at this port."""
         return self._coming.setdefault(port, asyncio.get_running_loop().create_future())
 
-    async def meet(self, cell: Cell) -> None:
+    async def meet(self, cell: Cell, kind: type[Player] = Player) -> None:
         """Our side as acceptor."""
         sock = await dial(self.server.port)
         coming = self.at(sock.getsockname()[1])
         loop = asyncio.get_running_loop()
         began = loop.time()
-        player = asyncio.ensure_future(Player(sock, cell).play())
+        player = asyncio.ensure_future(kind(sock, cell).play())
         link = await coming
         async with asyncio.timeout(PATIENCE):
             await link._until(lambda: link.closed)
@@ -127,13 +128,13 @@ class Watched:
         await player
         try:
             assert link.session.ended
-            check(link.session.error, took, cell.due)
+            check(link.session.error, took, cell)
         except AssertionError as failure:
             failure.add_note(str(cell))
             raise
 
 
-async def listening(waits: Waits) -> Server:
+async def listening(waits: Waits, **more: Any) -> Server:
     return await serve(
         "127.0.0.1",
         0,
@@ -143,13 +144,15 @@ async def listening(waits: Waits) -> Server:
         pdu_limits=PduLimits(p_data=PDU),
         message_limits=limits(SCALE),
         limits=ServerLimits(per_address=1000, half_open_per_address=1000),
+        **more,
     )
 
 
-async def echoing(port: int, over: asyncio.Event) -> int:
+async def echoing(port: int, over: asyncio.Event, **more: Any) -> int:
     """A good peer of the server, as long as there are bad ones: how often it was answered."""
     count = 0
-    async with await aio.connect(Endpoint("SCP", "127.0.0.1", port), OPTIONS, waits=Waits(response=PATIENCE)) as link:
+    endpoint, patient = Endpoint("SCP", "127.0.0.1", port), Waits(response=PATIENCE)
+    async with await aio.connect(endpoint, OPTIONS, waits=patient, **more) as link:
         while not over.is_set():
             await link.run(flows.c_echo())
             await link.listen(0.02)

@@ -108,7 +108,7 @@ def test_every_fault_of_an_acceptor(peers: Peers) -> None:
         if link is not None:
             link.abort()
         played.result(PATIENCE)
-        check(error, took, cell.due)
+        check(error, took, cell)
 
     side_by_side(REQUESTOR_CELLS, face)
     pairs.close()
@@ -151,7 +151,7 @@ def test_every_fault_of_a_requestor(peers: Peers) -> None:
                 error = caught
             took = time.monotonic() - began
             bad.result(PATIENCE)
-            check(error, took, cell.due)
+            check(error, took, cell)
             good = peers.start(lambda: play(GOOD))
             serve_one(listener, GOOD)
             good.result(PATIENCE)
