@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from typing import Any
+from weakref import ref
 
 from dicomnet.drivers.runs import Run
 
@@ -14,10 +15,13 @@ _SLACK = 64
 
 
 class Alarms:
-    """The deadlines of runs. ``run.deadline`` counts: when that has changed, the alarm is not wanted any more."""
+    """The deadlines of runs. ``run.deadline`` counts: when that has changed, the alarm is not wanted any more.
+
+    A run is not kept alive for them: a flow that has ended would be, and its result, until its last wait had run out.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Run[Any]]] = []
+        self._heap: list[tuple[float, int, ref[Run[Any]]]] = []
         self._count = 0
         self._sweep_at = _SLACK
 
@@ -26,9 +30,9 @@ class Alarms:
         if run.deadline is None:
             return
         self._count += 1
-        heapq.heappush(self._heap, (run.deadline, self._count, run))
+        heapq.heappush(self._heap, (run.deadline, self._count, ref(run)))
         if len(self._heap) > self._sweep_at:
-            self._heap = [alarm for alarm in self._heap if alarm[2].deadline == alarm[0]]
+            self._heap = [alarm for alarm in self._heap if _is_wanted(alarm)]
             heapq.heapify(self._heap)
             self._sweep_at = 2 * len(self._heap) + _SLACK
 
@@ -36,9 +40,8 @@ class Alarms:
         """The first deadline."""
         heap = self._heap
         while heap:
-            deadline, _, run = heap[0]
-            if run.deadline == deadline:
-                return deadline
+            if _is_wanted(heap[0]):
+                return heap[0][0]
             heapq.heappop(heap)
         return None
 
@@ -46,5 +49,12 @@ class Alarms:
         """The runs whose deadline has come; each is told of once."""
         found: list[Run[Any]] = []
         while (deadline := self.next()) is not None and deadline <= now:
-            found.append(heapq.heappop(self._heap)[2])
+            run = heapq.heappop(self._heap)[2]()
+            if run is not None:
+                found.append(run)
         return found
+
+
+def _is_wanted(alarm: tuple[float, int, ref[Run[Any]]]) -> bool:
+    run = alarm[2]()
+    return run is not None and run.deadline == alarm[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from itertools import count, cycle
 from typing import Any
 
@@ -16,8 +18,10 @@ import pytest
 from dicomnet import flows, uids
 from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse import messages as m
+from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.dimse.messages import EncodedDataSet, Request
+from dicomnet.dimse.payloads import StreamedDataSet
 from dicomnet.drivers import memory
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.drivers.requestor import requesting_session
@@ -53,6 +57,7 @@ COUNT = 1200
 """PDUs of a flood: what keeps a KiB of each is found out."""
 CHUNK = 4 * KIB
 """What our side gets at a time: fewer requests than may wait for an answer."""
+SHORT = Waits(send=5.0)
 BOUND = MIB
 """For one peer, with the 256 KiB of the wire itself."""
 
@@ -277,7 +282,12 @@ def test_what_a_flow_returned_is_not_kept() -> None:
         yield from flows.c_echo()
         return Result()
 
+    def wait() -> Flow[None]:
+        with contextlib.suppress(TimedOut):
+            yield from flows.await_reply(1000, timeout=5.0)  # before whatever else is waited for
+
     left = []
+    flooded.session.start(wait())
     for response in responses:
         run = flooded.session.start(ask())
         flooded.wire.settle()
@@ -286,6 +296,89 @@ def test_what_a_flow_returned_is_not_kept() -> None:
     del run
     gc.collect()
     assert not [found for found in left if found() is not None]
+
+
+class Miser:
+    """A peer that says its part and takes so many bytes of ours, then none, and stays."""
+
+    def __init__(self, says: list[bytes], takes: int) -> None:
+        self._says, self.takes = says, takes
+        self.stopped = 0.0
+
+    def turn(self, incoming: memory.Pipe, outgoing: memory.Pipe, now: float) -> bool:
+        if self._says and not outgoing._data:
+            outgoing.write(self._says.pop(0))
+            return True
+        if self.takes <= 0 or not (data := incoming.read()):
+            return False
+        self.takes -= len(data)
+        self.stopped = now
+        return True
+
+    def next_deadline(self) -> float | None:
+        return None
+
+
+LARGE = EncodedDataSet(bytes(2 * MIB), uids.IMPLICIT_VR_LE)
+TAKES = [1, 100 * KIB, 200 * KIB]
+
+
+def store_whole() -> Flow[Any]:
+    request = m.CStoreRequest(sop_class=CT, instance="2.25.1", data_set=LARGE)
+    return (yield from flows.ask(request, expect=m.CStoreResponse))
+
+
+def store_in_parts() -> Flow[Any]:
+    source = StreamedDataSet(BytesIO(LARGE.data), LARGE.transfer_syntax)
+    request = m.CStoreRequest(sop_class=CT, instance="2.25.1", data_set=source)
+    return (yield from flows.ask(request, expect=m.CStoreResponse))
+
+
+def many_echoes() -> Flow[Any]:
+    for _ in range(10_000):
+        yield from flows.send(m.CCancelRequest(responding_to=1, context_id=ECHO_ID))
+
+
+@pytest.mark.parametrize("takes", TAKES)
+@pytest.mark.parametrize("work", [store_whole, store_in_parts, many_echoes])
+def test_a_requestor_whose_peer_reads_no_more(work: Callable[[], Flow[Any]], takes: int) -> None:
+    session = requesting_session(Endpoint("SCP", "memory"), OPTIONS, SHORT, 0.0)
+    end, miser = memory.SessionEnd(session, SHORT), Miser([accept(encode_pdu(build_request(OPTIONS)))], takes)
+    link = memory.Link(memory.Wire(end, miser, chunk=8 * KIB), end)
+    link.establish()
+    with pytest.raises(TimedOut) as caught:
+        link.run(work())
+    assert caught.value.wait == "send"
+    assert link.wire.now == miser.stopped + 5.0
+    assert link.closed
+
+
+def give_large(request: Request, peer: Peer) -> Flow[None]:
+    yield from store_whole()
+
+
+def give_parts(request: Request, peer: Peer) -> Flow[None]:
+    yield from store_in_parts()
+
+
+def find_many(request: Request, peer: Peer) -> Flow[None]:
+    while True:
+        yield from flows.send(reply(request, 0xFF00, data_set=LARGE))
+
+
+@pytest.mark.parametrize("takes", TAKES)
+@pytest.mark.parametrize("handler", [give_large, give_parts, find_many])
+def test_an_acceptor_whose_peer_reads_no_more(handler: Handler, takes: int) -> None:
+    association = Association(Role.ACCEPTOR, limits=PduLimits(p_data=PDU), timeouts=SHORT.timeouts())
+    session = Session(association, address="memory", handler=handler, policy=POLICY)
+    says = [encode_pdu(build_request(OPTIONS)), one(FIND_ID, m.CFindRequest(message_id=1, sop_class=FIND))]
+    end, miser = memory.SessionEnd(session, SHORT), Miser(says, takes)
+    session.transport_connected(0.0)
+    wire = memory.Wire(miser, end, chunk=8 * KIB)
+    wire.run_until(partial(closed, end))
+    assert isinstance(session.error, TimedOut)
+    assert session.error.wait == "send"
+    assert wire.now == miser.stopped + 5.0
 
 
 def closed(end: memory.SessionEnd) -> bool:
