@@ -124,6 +124,7 @@ class DrivenLink(SessionLink):
         try:
             if self._transport.flush():
                 self._patience = None
+                self._session.association.not_idle(self._loop.time())
             self._advance()
         except OSError:
             self._read_rest()

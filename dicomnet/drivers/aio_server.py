@@ -12,7 +12,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from dicomnet.codes import RejectResult, RejectSource
@@ -286,11 +286,13 @@ class Server:
             self._empty.set()
 
     def _count(self, applicant: Applicant, title: str) -> Applicant:
-        return replace(
-            applicant,
-            associations=self._addresses.total(),
-            of_address=self._addresses[applicant.address],
-            of_title=self._titles[title],
+        seen = self.counters
+        return Applicant(
+            applicant.address,
+            associations=seen.associations - seen.released - seen.aborted,
+            of_address=self._addresses.get(applicant.address, 0),
+            of_title=self._titles.get(title, 0),
+            certificate=applicant.certificate,
         )
 
     def _has_room(self, applicant: Applicant) -> bool:

@@ -192,6 +192,7 @@ class Link(BlockingLink):
         while transport.blocked and not self.closed:
             if transport.flush():
                 limit = None if patience is None else time.monotonic() + patience
+                self._session.association.not_idle(self._now())
                 continue
             remaining = None if limit is None else limit - time.monotonic()
             if remaining is not None and remaining <= 0:

@@ -471,7 +471,7 @@ def test_many_foreigners(run: Any, script: SimpleNamespace) -> None:
 
 
 def test_a_peer_that_takes_long_but_takes_something_is_served(run: Any, script: SimpleNamespace) -> None:
-    """The patience of ``Waits.send`` begins anew with every byte the peer takes."""
+    """The patience of ``Waits.send`` begins anew with every byte the peer takes, and bytes that move are no silence."""
 
     def big(request: Request, peer: Peer) -> Flow[None]:
         data = EncodedDataSet(bytes(8) * 4_000_000, uids.IMPLICIT_VR_LE)
@@ -479,7 +479,10 @@ def test_a_peer_that_takes_long_but_takes_something_is_served(run: Any, script: 
 
     async def test(serving: Any) -> None:
         ahead = advance_clock()
-        async with serving(handler=handle_by_type({NGetRequest: big}), waits=Waits(send=60.0)) as (server, endpoint):
+        async with serving(handler=handle_by_type({NGetRequest: big}), waits=Waits(send=60.0, idle=150.0)) as (
+            server,
+            endpoint,
+        ):
             reader, writer = await associated(endpoint, script)
             (link,) = server._links
             command = {0x0003: uids.UPS_PUSH, 0x0100: 0x110, 0x0110: 1, 0x1001: "2.25.1", 0x0800: 0x101}
@@ -492,7 +495,7 @@ def test_a_peer_that_takes_long_but_takes_something_is_served(run: Any, script: 
                 while received < 32_000_000 and transport.unsent >= left:
                     received += len(piece := await reader.read(400_000))
                     assert piece
-                ahead(40.0)
+                ahead(50.0)
                 jumps += 1
                 await asyncio.sleep(0)  # what is due by now happens
             assert jumps > 5

@@ -133,6 +133,32 @@ def test_the_clock_stands_while_the_caller_works(script: SimpleNamespace, monkey
     from_conftest.close()
 
 
+def test_bytes_that_leave_are_no_silence(script: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that takes far longer than ``Waits.idle`` for one message, but goes on taking it."""
+    ahead = 0.0
+
+    def peer() -> Generator[Any, Any, None]:
+        nonlocal ahead
+        yield from script.accept()
+        for _ in range(480):  # of some 490 PDUs
+            yield script.READ
+            ahead += 1.0
+        command = {0x0100: 0x8020, 0x0120: 1, 0x0900: 0, 0x0800: 0x0101}
+        yield encode_pdu(PDataTF((Pdv(5, encode_command(command), 3),)))
+        yield script.HOLD
+
+    monkeypatch.setattr("dicomnet.drivers.blocking.time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead))
+    world = script.socket_world()
+    link = world.connect_to(peer(), waits=Waits(send=None, idle=300.0, response=None))
+    big = EncodedDataSet(bytes(8) * 1_000_000, uids.IMPLICIT_VR_LE)
+    request = CFindRequest(sop_class=uids.UPS_PULL, data_set=big)
+    assert link.run(flows.ask(request, expect=CFindResponse)).status == 0
+    assert ahead == 480.0
+    world.over.set()
+    link.abort()
+    world.close()
+
+
 def test_what_the_peer_said_before_it_reset_is_heard(script: SimpleNamespace) -> None:
     world = script.socket_world()
 
