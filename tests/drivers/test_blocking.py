@@ -149,7 +149,7 @@ def test_bytes_that_leave_are_no_silence(script: SimpleNamespace, monkeypatch: p
 
     monkeypatch.setattr("dicomnet.drivers.blocking.time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead))
     world = script.socket_world()
-    link = world.connect_to(peer(), waits=Waits(send=None, idle=300.0, response=None))
+    link = world.connect_to(peer(), waits=Waits(send=None, idle=20.0, response=9000.0))
     big = EncodedDataSet(bytes(8) * 1_000_000, uids.IMPLICIT_VR_LE)
     request = CFindRequest(sop_class=uids.UPS_PULL, data_set=big)
     assert link.run(flows.ask(request, expect=CFindResponse)).status == 0
