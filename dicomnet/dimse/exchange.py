@@ -246,8 +246,8 @@ class Exchange(SendingHalf):
 
     def _receive_response(self, message: Response) -> None:
         self._note_received(message)
-        request = self._asked.get(message.responding_to)
-        if request is None:
+        asked = self._asked.get(message.responding_to)
+        if asked is None:
             self.stray_responses += 1
             _log.debug(
                 "association %d: dropped a response to message id %d, which is not outstanding",
@@ -255,6 +255,7 @@ class Exchange(SendingHalf):
                 message.responding_to,
             )
             return
+        request = asked[0]
         # By the code and not by the class: a request that lacks a field is an OtherRequest, its answer is not.
         if command_code(message) != command_code(request) | _RESPONSE:
             text = f"a {command_name(command_code(message))} answers a {command_name(command_code(request))}"

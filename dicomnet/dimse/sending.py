@@ -64,7 +64,7 @@ class SendingHalf:
         self.held = 0
         """Bytes in the data sets of requests of the peer that have no answer yet."""
         self._next_id = 1
-        self._asked: dict[int, Request] = {}
+        self._asked: dict[int, tuple[Request, AcceptedContext]] = {}  # and on which context
         self._asked_by_peer: dict[int, int] = {}  # and how many bytes of data set came with each
         self._cancelled: set[int] = set()
         self._begun: _Begun | None = None
@@ -75,7 +75,8 @@ class SendingHalf:
         """Queue a message and return its message id (for a response or cancel, the id it answers).
 
         The context is ``message.context_id`` when set, else an accepted one for ``abstract_syntax``, else one for the
-        message's SOP class: with the data set's own transfer syntax if there is one.
+        message's SOP class: with the data set's own transfer syntax if there is one. A C-CANCEL goes where its request
+        went, if that is outstanding and of this abstract syntax.
 
         Raises:
             NoPresentationContext: the peer accepted no such context.
@@ -92,7 +93,7 @@ class SendingHalf:
         self.association.send_p_data(context.context_id, command, data, now, one_pdv_per_pdu=self.one_pdv_per_pdu)
         self.queued += len(command) + (0 if data is None else len(data))
         if isinstance(message, Request):
-            self._asked[message_id] = message
+            self._asked[message_id] = message, context
         self._note_sent(message, message_id)
         return message_id
 
@@ -112,7 +113,7 @@ class SendingHalf:
         message_id = self._register(message)
         self._begun = _Begun(message, message_id, context, _command(message, message_id, True))
         if isinstance(message, Request):
-            self._asked[message_id] = message
+            self._asked[message_id] = message, context
         return Opened(message_id, context.transfer_syntax, self._piece())
 
     def send_part(self, data: Buffer, now: float, *, last: bool) -> bool:
@@ -210,6 +211,10 @@ class SendingHalf:
             wanted = f"id {context_id}"
         else:
             wanted = abstract_syntax or (message.context_class if isinstance(message, Request) else "")
+            if isinstance(message, CCancelRequest) and (asked := self._asked.get(message.responding_to)) is not None:
+                context = asked[1]  # DCMTK reads it nowhere else
+                if wanted in ("", context.abstract_syntax):
+                    return context
             data_set = message.data_set
             key = wanted, None if data_set is None else own_syntax(data_set), isinstance(message, NEventReportRequest)
             context = self._contexts.get(key) or choose_context(negotiated, *key)

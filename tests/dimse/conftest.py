@@ -8,7 +8,7 @@ import pytest
 
 from dicomnet import uids
 from dicomnet.dimse.exchange import Exchange, MessageLimits, Received
-from dicomnet.dimse.messages import Message
+from dicomnet.dimse.messages import Message, Request
 from dicomnet.ul import (
     Applicant,
     AssociateConfirmation,
@@ -67,6 +67,12 @@ class Wire:
         acceptor.associate_accept(answer, 0.0)
         self.deliver()
         assert isinstance(self.scu.next_event(0.0), AssociateConfirmation)
+
+    def awaits(self, *message_ids: int, request: Request) -> None:
+        """Have the SCU wait for the answer to a request, as if it had sent that."""
+        assert self.scu.association.negotiated is not None
+        context = next(iter(self.scu.association.negotiated.contexts.values()))
+        self.scu._asked.update(dict.fromkeys(message_ids, (request, context)))
 
     def deliver(self) -> None:
         """Move all bytes, one way and the other, until there are none."""

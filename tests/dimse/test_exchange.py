@@ -108,7 +108,7 @@ def test_a_message_id_in_use_is_our_mistake(wire: Wire) -> None:
 
 
 def test_when_all_ids_are_in_use_no_request_can_be_sent(wire: Wire) -> None:
-    wire.scu._asked = dict.fromkeys(range(1, 0x10000), CEchoRequest())
+    wire.awaits(*range(1, 0x10000), request=CEchoRequest())
     with pytest.raises(LocalProtocolError):
         wire.scu.send(CEchoRequest(), wire.now)
 
@@ -166,7 +166,7 @@ def test_a_request_that_lacks_a_field_on_purpose_may_be_answered(wire: Wire) -> 
 def test_a_duplicate_id_is_refused_and_the_first_request_still_answered(wire: Wire) -> None:
     wire.fragments(Pdv(ECHO_ID, ECHO, COMMAND), Pdv(ECHO_ID, ECHO, COMMAND))
     request = wire.message(wire.scp)
-    wire.scu._asked[1] = CEchoRequest(message_id=1)
+    wire.awaits(1, request=CEchoRequest(message_id=1))
     refusal = wire.message(wire.scu)
     assert isinstance(refusal, CEchoResponse)
     assert refusal.status == 0x0210
@@ -504,7 +504,7 @@ def test_a_data_set_keeps_the_limits_of_the_exchange_it_came_by(
 def test_the_refusal_comes_before_the_rest_of_the_data_set(join: Callable[..., Wire]) -> None:
     wire = join(scp=MessageLimits(data_set=DataSetLimits(10)))
     wire.fragments(Pdv(PUSH_ID, CREATE_BYTES, COMMAND), Pdv(PUSH_ID, bytes(11), MORE_DATA))
-    wire.scu._asked[2] = NCreateRequest(sop_class=uids.UPS_PUSH)
+    wire.awaits(2, request=NCreateRequest(sop_class=uids.UPS_PUSH))
     assert wire.events(wire.scp) == []
     assert wire.message(wire.scu).status == 0x0213
     wire.fragments(*(Pdv(PUSH_ID, bytes(1000), MORE_DATA) for _ in range(100)))

@@ -352,7 +352,7 @@ def test_a_streamed_duplicate_is_refused_and_dropped(wire: Wire) -> None:
     wire.scp.streams = lambda request: True
     wire.fragments(Pdv(PUSH_ID, CREATE_BYTES, COMMAND), Pdv(PUSH_ID, bytes(8), DATA))
     streamed(wire)
-    wire.scu._asked[2] = create()
+    wire.awaits(2, request=create())
     wire.fragments(Pdv(PUSH_ID, CREATE_BYTES, COMMAND), Pdv(PUSH_ID, bytes(8), MORE_DATA))
     assert wire.events(wire.scp) == []
     assert wire.message(wire.scu).status == 0x0210

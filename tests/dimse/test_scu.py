@@ -220,6 +220,24 @@ def test_enough_is_enough(name: str, flow: Any, fields: Any) -> None:
     assert link.run(scu.c_echo()).status == 0
 
 
+def test_a_cancel_takes_the_context_of_its_request() -> None:
+    """DCMTK reads it nowhere else."""
+    both = (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE)
+    link = memory.connect(
+        replace(OPTIONS, contexts=tuple(ProposedContext(uids.STUDY_ROOT_FIND, (syntax,)) for syntax in both)),
+        PlainPolicy((SupportedContext(uids.STUDY_ROOT_FIND, both),)),
+        peer_handler=handle_by_type({m.CFindRequest: counting(1000)}),
+    )
+    came: list[tuple[type, int | None]] = []
+    link.peer.session.exchange.on_message = lambda direction, message: came.append((type(message), message.context_id))
+    for syntax, context in zip(both, link.negotiated.contexts, strict=True):
+        came.clear()
+        identifier = EncodedDataSet(dataset.encode(sample(), syntax), syntax)
+        assert link.run(scu.c_find(identifier, uids.STUDY_ROOT_FIND, enough=lambda _: True)).status == 0xFE00
+        assert (m.CFindRequest, context) in came
+        assert (m.CCancelRequest, context) in came
+
+
 @pytest.mark.parametrize(("name", "flow", "fields"), MANY)
 def test_an_operation_can_be_cancelled_from_outside(name: str, flow: Any, fields: Any) -> None:
     link = Peers(**{name: counting(1000, **fields)}).link
