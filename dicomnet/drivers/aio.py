@@ -130,8 +130,8 @@ class Link(DrivenLink):
         """
         try:
             self.begin()
-            if not self._greeted:
-                async with asyncio.timeout(self.waits.request):
+            if not self._greeted:  # the caller sees to ``Waits.connect``
+                async with asyncio.timeout(self.waits.request if self.waits.connect is None else None):
                     await self._until(lambda: self._greeted or self._closed)
         except TimeoutError as error:
             self.drop()

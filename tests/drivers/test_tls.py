@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -310,13 +311,19 @@ def test_a_stalled_handshake_of_a_blocking_server(pki: Pki, script: SimpleNamesp
 
 
 @CLIENT
-@pytest.mark.parametrize("waits", [Waits(connect=0.1), Waits(request=0.1)], ids=["connect", "artim"])
+@pytest.mark.parametrize(
+    "waits",
+    [Waits(connect=0.1), Waits(request=0.1), Waits(connect=0.3, request=0.05)],
+    ids=["connect", "artim", "connect first"],
+)
 def test_a_server_that_does_not_answer_the_handshake(
     pki: Pki, script: SimpleNamespace, client: Any, waits: Waits
 ) -> None:
+    began = time.monotonic()
     with socket.create_server((LOOPBACK, 0)) as silent, pytest.raises(TimedOut) as caught:
         client(silent.getsockname()[1], flows.c_echo, script, tls=pki.client(), waits=waits)
     assert caught.value.wait == "connect"
+    assert time.monotonic() - began >= (waits.connect or waits.request)  # ARTIM is the acceptor's
 
 
 class Tamperer(threading.Thread):
