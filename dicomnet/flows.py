@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from dicomnet.dimse.conversion import command_code, command_name
@@ -226,14 +227,12 @@ def read_all(request: Message) -> Flow[EncodedDataSet | None]:
         return request.data_set
     incoming = _incoming(request)
     most = incoming.limits.max_bytes
-    found: list[bytes | memoryview] = []
-    size = 0
+    found = BytesIO()  # joined as they come: each part may keep much alive that came with it
     while parts := (yield ReadPart(incoming)):
-        size += sum(map(len, parts))
-        if size > most:
+        found.writelines(parts)
+        if found.tell() > most:
             raise DecodeError(f"the data set is longer than {most} bytes", code=Fault.LIMIT, path="data set")
-        found += parts
-    return EncodedDataSet(b"".join(found), incoming.transfer_syntax, incoming.limits) if found else None
+    return EncodedDataSet(found.getvalue(), incoming.transfer_syntax, incoming.limits) if found.tell() else None
 
 
 def save(request: Message, stream: BinaryIO) -> Flow[int]:

@@ -25,7 +25,7 @@ import threading
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from dicomnet import flows
 from dicomnet.dataset.part10 import header
@@ -130,8 +130,20 @@ def _receive(request: CStoreRequest, file: _PartFile) -> Flow[list[Buffer]]:
             yield from flows.call(partial(file.writelines, gathered))
             gathered, size = [], 0
         gathered += parts
-        size += sum(len(part) + _VIEW for part in parts)
+        size += _weight(parts)
     return gathered
+
+
+def _weight(parts: list[bytes | memoryview]) -> int:
+    """What they cost: a view keeps alive all that it was received with, which several of them may share."""
+    weight = len(parts) * _VIEW
+    last: object = None
+    for part in parts:
+        whole: Any = part.obj if isinstance(part, memoryview) else part
+        if whole is not last:
+            weight += len(whole)
+            last = whole
+    return weight
 
 
 def _header(request: CStoreRequest, peer: Peer) -> bytes:

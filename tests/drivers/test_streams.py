@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from dicomnet import dataset, flows, uids
 from dicomnet.dataset.part10 import header
 from dicomnet.dimse.command import encode_command
-from dicomnet.dimse.conversion import reply
+from dicomnet.dimse.conversion import reply, to_command
 from dicomnet.dimse.messages import (
     CGetRequest,
     CGetResponse,
@@ -463,3 +463,30 @@ def test_memory_does_not_grow_with_the_data_set() -> None:
         finally:
             tracemalloc.stop()
     assert peak < 8 << 20
+
+
+def test_small_fragments_weigh_no_more_than_their_bytes() -> None:
+    """Whoever reads all of a data set holds its bytes, and not what each of them came with."""
+
+    def count(request: Request, peer: Peer) -> Flow[None]:
+        found = yield from flows.read_all(request)
+        assert found is not None
+        assert len(found.data) == 100_000
+        yield from flows.send(reply(request))
+
+    with memory.connect(OPTIONS, POLICY, peer_handler=streaming(count)) as link:
+        (context,) = (one for one in link.negotiated.contexts.values() if one.transfer_syntax == EXPLICIT)
+        command = encode_command(to_command(store(None), has_data_set=True) | {0x0000_0110: 1})
+        fragments = encode_pdu(PDataTF((Pdv(context.context_id, b"\0\0", control=0),))) * 1000
+        link.run(flows.inject(PDataTF((Pdv(context.context_id, command),))))
+        tracemalloc.start()
+        try:
+            for _ in range(50):
+                link.run(flows.inject(fragments))
+            held = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert held < 1_000_000
+        link.run(flows.inject(PDataTF((Pdv(context.context_id, b"", control=2),))))
+        link.wire.settle()
+        assert link.peer.session.counters.sent == {"CStoreResponse": 1}

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from dicomnet import flows, scu, uids
 from dicomnet.dataset.part10 import read_meta
 from dicomnet.dimse import messages as m
-from dicomnet.dimse.payloads import DataSetSource, EncodedDataSet, StreamedDataSet
+from dicomnet.dimse.payloads import DataSetSource, EncodedDataSet, IncomingDataSet, StreamedDataSet
 from dicomnet.drivers import memory
 from dicomnet.errors import Aborted
 from dicomnet.flows import Flow
@@ -322,6 +322,24 @@ def test_a_file_that_a_thread_is_writing_is_taken_away_by_it(folder: Path) -> No
     part.writelines([b"three"])
     assert files(folder) == []
     part.keep("1.2.dcm", fsync=False)
+    part.discard()
+    assert files(folder) == []
+
+
+def test_what_small_parts_keep_alive_is_not_held_for_long(folder: Path) -> None:
+    """Two bytes are a view of all that was received with them, which is nothing but empty fragments."""
+    request = m.CStoreRequest(sop_class=CT, instance="1.2", data_set=IncomingDataSet(uids.IMPLICIT_VR_LE))
+    part = storage._PartFile(folder, b"head")
+    receiving = storage._receive(request, part)
+    step = next(receiving)
+    for _ in range(8):
+        step = receiving.send([memoryview(bytes(1 << 18))[2 * number :][:2] for number in range(3)])
+        if not isinstance(step, flows.ReadPart):
+            break
+    assert isinstance(step, flows.Call)
+    step.function()
+    assert isinstance(receiving.send(None), flows.ReadPart)
+    receiving.close()
     part.discard()
     assert files(folder) == []
 
