@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--certificate", type=Path, help="serve on TLS with this certificate (PEM)")
     common.add_argument("--key", type=Path, help="its key, when that is in another file")
     common.add_argument("--trust", type=Path, help="certificates of the clients to trust; without it any may come")
-    common.add_argument("--profile", default="bcp195", help="TLS profile of PS3.15 Annex B (bcp195)")
+    common.add_argument("--profile", help="TLS profile of PS3.15 Annex B (bcp195)")
     common.add_argument("--verbose", action="store_true", help="log what happens")
     services = parser.add_subparsers(dest="service", required=True, metavar="SERVICE")
     services.add_parser("verification", parents=[common], help="answer C-ECHO")
@@ -57,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.service == "storage" and (options.folder is None) is not options.ignore:
         parser.error("storage needs either a folder or --ignore")
+    if options.service == "storage" and options.ignore and options.fsync:
+        parser.error("--fsync needs a folder")
+    if options.certificate is None and any((options.key, options.trust, options.profile)):
+        parser.error("--key, --trust and --profile need --certificate: without it nothing is under TLS")
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
@@ -106,10 +110,10 @@ def _service(options: argparse.Namespace) -> tuple[tuple[SupportedContext, ...],
 def _tls(options: argparse.Namespace) -> ssl.SSLContext | None:
     if options.certificate is None:
         return None
-    from dicomnet.drivers.tls import server_context
+    from dicomnet.drivers.tls import Profile, server_context
 
     return server_context(
-        options.profile,
+        options.profile or Profile.BCP195,
         certificate=options.certificate,
         key=options.key,
         trust=options.trust,

@@ -87,7 +87,18 @@ def test_verification_verifies_and_stores_nothing() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["print"], ["storage"], ["storage", "here", "--ignore"], ["verification", "here"], ["storage", "--port", "x"]],
+    [
+        [],
+        ["print"],
+        ["storage"],
+        ["storage", "here", "--ignore"],
+        ["storage", "--ignore", "--fsync"],
+        ["verification", "here"],
+        ["storage", "--port", "x"],
+        ["verification", "--trust", "ca.pem"],
+        ["verification", "--key", "key.pem"],
+        ["verification", "--profile", "bcp195"],
+    ],
 )
 def test_what_makes_no_sense_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
