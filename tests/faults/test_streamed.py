@@ -6,9 +6,10 @@ import asyncio
 import gc
 import itertools
 import socket
+import struct
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from dicomnet import flows, uids
 from dicomnet.dimse import messages as m
 from dicomnet.dimse.command import encode_command
 from dicomnet.dimse.conversion import to_command
-from dicomnet.dimse.messages import Request
+from dicomnet.dimse.messages import EncodedDataSet, Request
 from dicomnet.dimse.payloads import FileDataSet
 from dicomnet.drivers import aio, blocking
 from dicomnet.drivers.aio_server import ServerLimits, serve
@@ -28,9 +29,10 @@ from dicomnet.errors import DicomNetError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, streaming
 from dicomnet.services.storage import store_in
-from dicomnet.wire import PDataTF, PduLimits, Pdv, encode_pdu
+from dicomnet.ul import build_request
+from dicomnet.wire import AAbort, AReleaseRQ, PDataTF, PduLimits, Pdv, encode_pdu
 from tests.faults import memory_peers
-from tests.faults.faults import Cause, expected, limits, waits
+from tests.faults.faults import GARBAGE, Cause, expected, limits, waits
 from tests.faults.scripts import (
     ACCEPTOR,
     CT,
@@ -43,11 +45,12 @@ from tests.faults.scripts import (
     STORE,
     Script,
     accept,
+    one,
     pdus,
 )
-from tests.faults.socket_peers import PATIENCE, SCALE, Cell, Pairs, open_fds, side_by_side
+from tests.faults.socket_peers import PATIENCE, SCALE, Cell, Pairs, dial, open_fds, side_by_side
 from tests.faults.test_asyncio import Watched
-from tests.faults.test_floods import CHUNK, MIB, acceptor
+from tests.faults.test_floods import MIB, acceptor
 from tests.faults.test_memory import EDGE, check
 
 STORES = next(script for script in ACCEPTOR if script.name == "store")
@@ -145,6 +148,67 @@ def test_a_drip_of_a_data_set_is_not_waited_for() -> None:
     assert flooded.wire.now == pytest.approx(4.0, abs=1.1)
 
 
+BIG = replace(STORE, data_set=EncodedDataSet(bytes(3 * MIB), uids.IMPLICIT_VR_LE))
+ENDINGS = {
+    "closes": b"",
+    "aborts": encode_pdu(AAbort()),
+    "releases": encode_pdu(AReleaseRQ()),
+    "garbage": GARBAGE,
+    "another message": one(CT_ID, m.CStoreResponse(responding_to=1)),
+}
+
+
+@pytest.mark.parametrize("after", [300, 600, 768])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_that_is_begun_goes_with_the_association(ending: str, after: int, tmp_path: Path) -> None:
+    """A data set of some length is in its file while it arrives: under another name, and never for long."""
+    sent = pdus(CT_ID, BIG)
+    assert len(sent) > after
+    flooded = acceptor(iter(sent[:after]), store_in(tmp_path))
+    flooded.wire.settle()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    if ENDINGS[ending]:
+        flooded.say(ENDINGS[ending])
+    else:
+        flooded.end._close(flooded.wire.now)
+    flooded.wire.settle()
+    assert flooded.session.ended
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_asyncio_server_takes_away_what_was_begun(tmp_path: Path) -> None:
+    sent = pdus(CT_ID, BIG)
+    counts = range(560, 768, 23)
+
+    async def begin(port: int, count: int) -> socket.socket:
+        loop = asyncio.get_running_loop()
+        sock = await dial(port)
+        await loop.sock_sendall(sock, encode_pdu(build_request(OPTIONS)))
+        await loop.sock_recv(sock, 4096)
+        await loop.sock_sendall(sock, b"".join(sent[:count]))
+        return sock
+
+    async def until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0)
+
+    async def main() -> None:
+        async with await serve("127.0.0.1", 0, POLICY, handler=store_in(tmp_path)) as server:
+            peers = await asyncio.gather(*(begin(server.port, count) for count in counts))
+            await until(lambda: len(list(tmp_path.glob(".*.part"))) == len(peers))
+            for sock, linger in zip(peers, itertools.cycle([0, 1]), strict=False):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", linger, 0))
+                sock.close()
+            await until(lambda: server.associations == 0)
+            await until(lambda: not list(tmp_path.iterdir()))
+            assert server.counters.aborted == len(peers)
+
+    before = open_fds()
+    asyncio.run(main())
+    assert open_fds() == before
+
+
 def skip(request: Request, peer: Peer) -> Flow[None]:
     yield from flows.skip(request)
 
@@ -160,7 +224,7 @@ def test_a_data_set_that_nobody_reads_waits_outside() -> None:
         endless = itertools.repeat(encode_pdu(PDataTF((Pdv(CT_ID, bytes(size), 0),))))
         flooded = acceptor(itertools.chain(begin, endless), streaming(sleep))
         flooded.pump.count = 40_000
-        assert flooded.go_on(500.0) < 2 * MIB + 16 * CHUNK
+        assert flooded.go_on(500.0) < 3 * MIB
         assert flooded.session.error is None
         assert not flooded.session.ended  # nothing is wrong but that our own handler is slow
         assert flooded.pump.sent < flooded.pump.count
