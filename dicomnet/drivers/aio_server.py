@@ -87,7 +87,7 @@ class Server:
         hooks: Hooks | None,
     ) -> None:
         self.counters = ServerCounters()
-        self._policy = policy
+        self._gate = _Gate(self, policy)
         self._handler = handler
         self._waits = waits
         self._pdu_limits = pdu_limits
@@ -207,7 +207,6 @@ class Server:
         transport: Transport = (
             PlainTransport(sock) if self._tls is None else TlsTransport(sock, self._tls, server_side=True)
         )
-        gate = _Gate(self, self._policy)
         session = Session(
             Association(
                 Role.ACCEPTOR,
@@ -217,13 +216,13 @@ class Server:
             ),
             address=address,
             handler=self._handler,
-            policy=gate,
+            policy=self._gate,
             response_timeout=self._waits.response,
             limits=self._message_limits,
             check_roles=self._check_roles,
             hooks=self._hooks,
         )
-        gate.link = link = _ServedLink(session, transport, self._waits, self, self._executor)
+        link = _ServedLink(session, transport, self._waits, self, self._executor)
         self.counters.connections += 1
         self._opened(link)
         try:
@@ -325,6 +324,8 @@ class _ServedLink(Link):
 
     def _advance(self) -> None:
         super()._advance()
+        if self.counted_as is None and self._session.peer is not None:  # nobody else was judged in between
+            self._server._associated(self, self._session.peer.ae_title)
         if self._server._draining:
             self._server._idle(self)
 
@@ -335,18 +336,13 @@ class _Gate:
     def __init__(self, server: Server, policy: AcceptancePolicy) -> None:
         self._server = server
         self._policy = policy
-        self.link: _ServedLink | None = None
 
     def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
         """Reject for now when the house is full, else ask the policy, which is told how full it is."""
-        title = request.calling_ae_title.strip(" ")
-        applicant = self._server._count(applicant, title)
+        applicant = self._server._count(applicant, request.calling_ae_title.strip(" "))
         if not self._server._has_room(applicant):
             return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)
-        answer = self._policy.decide(request, applicant)
-        if isinstance(answer, AAssociateAC) and self.link is not None:
-            self._server._associated(self.link, title)
-        return answer
+        return self._policy.decide(request, applicant)
 
 
 async def serve(

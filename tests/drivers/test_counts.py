@@ -9,11 +9,11 @@ import pytest
 
 from dicomnet import uids
 from dicomnet.drivers import aio
-from dicomnet.drivers.aio_server import serve
+from dicomnet.drivers.aio_server import ServerCounters, serve
 from dicomnet.drivers.common import Endpoint
 from dicomnet.errors import Rejected
 from dicomnet.ul import Applicant, PlainPolicy, ProposedContext, RequestOptions, SupportedContext
-from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ
+from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, PresentationContextResult
 
 OPTIONS = RequestOptions("SCP", "FIRST", (ProposedContext(uids.VERIFICATION),))
 SUPPORTED = (SupportedContext(uids.VERIFICATION),)
@@ -71,5 +71,25 @@ def test_a_title_may_have_so_many_associations_and_more_when_one_has_ended() -> 
                 await asyncio.sleep(0)
             await (await aio.connect(endpoint, OPTIONS)).release()
             await other.release()
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
+def test_an_acceptance_that_cannot_be_sent_is_a_rejection() -> None:
+    class Generous:
+        """Answers what nobody has asked."""
+
+        def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
+            answer = PlainPolicy(SUPPORTED).decide(request, applicant)
+            assert isinstance(answer, AAssociateAC)
+            return replace(answer, items=(*answer.items, PresentationContextResult.of(99, 0, uids.IMPLICIT_VR_LE)))
+
+    async def run() -> None:
+        async with await serve("127.0.0.1", 0, Generous()) as server:
+            with pytest.raises(Rejected):
+                await aio.connect(Endpoint("SCP", "127.0.0.1", server.port), OPTIONS)
+            while server.associations:
+                await asyncio.sleep(0)
+            assert server.counters == ServerCounters(connections=1, rejected=1)
 
     asyncio.run(asyncio.wait_for(run(), 30))
