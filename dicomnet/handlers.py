@@ -1,7 +1,8 @@
 """Serving the peer's requests: who it is, and what answers it.
 
 A handler is a flow like any other, so one handler serves on every driver. It sends the response, or several, with
-``flows.send(reply(request, ...))``; when it fails or forgets, the session answers 0110 for it.
+``flows.send(reply(request, ...))``; when it fails or forgets, the session answers for it: C000 to
+C-STORE, C-FIND, C-GET and C-MOVE, 0110 to all else.
 """
 
 from __future__ import annotations

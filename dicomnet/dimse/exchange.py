@@ -58,6 +58,8 @@ _COMMAND_FIELD: Final = int(CommandElement.COMMAND_FIELD)
 _RESPONSE: Final = 0x8000
 _COMPOSITE: Final = 0x00FF
 """C- services have command fields up to here (PS3.7 E.1)."""
+_WITH_OWN_STATUSES: Final = (CStoreRequest, CFindRequest, CGetRequest, CMoveRequest)
+"""For these PS3.7 9.1.1 to 9.1.4 do not define the general codes 0110 and 0213; their services have codes for it."""
 
 
 @dataclass(slots=True)
@@ -325,7 +327,10 @@ class Exchange(SendingHalf):
                 f"the data set is longer than {self.limits.data_set.max_bytes} bytes", code=Fault.LIMIT, path="data set"
             )
         self._note_received(message)
-        # the general code is not one of the C- services (PS3.7 9.1.1 to 9.1.4)
-        composite = isinstance(message, CStoreRequest | CFindRequest | CGetRequest | CMoveRequest)
-        status = statuses.OUT_OF_RESOURCES if composite else statuses.RESOURCE_LIMITATION
-        self._refuse(message, status, now)
+        has_own = isinstance(message, _WITH_OWN_STATUSES)
+        self._refuse(message, statuses.OUT_OF_RESOURCES if has_own else statuses.RESOURCE_LIMITATION, now)
+
+    def fail(self, request: Request, now: float) -> None:
+        """Answer a request that should have been served, and was not."""
+        has_own = isinstance(request, _WITH_OWN_STATUSES)
+        self.answer(reply(request, statuses.CANNOT_UNDERSTAND if has_own else statuses.PROCESSING_FAILURE), now)

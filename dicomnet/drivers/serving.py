@@ -9,8 +9,6 @@ import logging
 from collections import deque
 from typing import Any
 
-from dicomnet.dimse import status as statuses
-from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.exchange import Exchange
 from dicomnet.dimse.messages import Request
 from dicomnet.dimse.payloads import IncomingDataSet
@@ -88,7 +86,7 @@ class Desk:
             _log.error("association %d: a %s failed: %s", self._id, type(request).__name__, type(error).__name__)
             _log.debug("association %d: the failure", self._id, exc_info=error)
         if self._exchange.is_unanswered(request.message_id or 0) and not self._is_reused(request):
-            self._exchange.answer(reply(request, statuses.PROCESSING_FAILURE), now)
+            self._exchange.fail(request, now)
 
     def _is_reused(self, request: Request) -> bool:
         """Whether a later request has its message id: the peer had the answer before we are back here, and who waits

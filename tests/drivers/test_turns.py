@@ -494,7 +494,7 @@ def test_a_branch_ends_with_its_flow(how: str, caplog: pytest.LogCaptureFixture)
             yield from flows.branch(Endpoint("STORE"), options, work)
         branches.append((yield flows.Open(Endpoint("STORE"), options)))
 
-    assert move(moving(archive)) == [0x0110]
+    assert move(moving(archive)) == [0xC000]
     (branch,) = branches
     assert isinstance(branch.link.session.error, Aborted)
 
