@@ -259,20 +259,24 @@ class SendingHalf:
         if self._begun is not None:
             self._deferred.append((response, keep))
             return
-        waiting = self._asked_by_peer.get(response.responding_to) if keep else None
+        message_id = response.responding_to
+        waiting = self._asked_by_peer.get(message_id) if keep else None
+        cancelled = message_id in self._cancelled
         try:
             self.send(response, now)
         except DicomNetError as error:
             _log.debug(
                 "association %d: could not answer message id %d: %s",
                 self.association_id,
-                response.responding_to,
+                message_id,
                 error,
             )
         else:
             if waiting is not None:
-                self._asked_by_peer[response.responding_to] = waiting
+                self._asked_by_peer[message_id] = waiting
                 self.held += waiting
+                if cancelled:
+                    self._cancelled.add(message_id)
 
     def _send_deferred(self, now: float) -> None:
         deferred, self._deferred = self._deferred, []

@@ -230,6 +230,19 @@ def test_a_cancel_reaches_the_running_operation_only(wire: Wire) -> None:
     assert not wire.scp.is_cancelled(message_id)
 
 
+def test_the_refusal_of_a_duplicate_leaves_the_first_request_cancelled(wire: Wire) -> None:
+    message_id = wire.scu.send(CFindRequest(sop_class=uids.UPS_PULL, data_set=ups()), wire.now)
+    request = wire.message(wire.scp)
+    wire.scu.send(CCancelRequest(responding_to=message_id), wire.now)
+    wire.scu.forget(message_id)
+    wire.scu.send(CFindRequest(sop_class=uids.UPS_PULL, data_set=ups(), message_id=message_id), wire.now)
+    assert wire.events(wire.scp) == []
+    assert wire.message(wire.scu).status == 0x0210
+    assert wire.scp.is_cancelled(message_id)
+    wire.scp.send(reply(request, 0xFE00), wire.now)
+    assert not wire.scp.is_cancelled(message_id)
+
+
 def test_a_cancel_for_a_finished_operation_is_ignored(wire: Wire) -> None:
     message_id = wire.scu.send(CFindRequest(sop_class=uids.UPS_PULL, data_set=ups()), wire.now)
     wire.scp.send(reply(wire.message(wire.scp)), wire.now)
