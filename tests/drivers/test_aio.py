@@ -388,6 +388,7 @@ def test_a_peer_that_reads_nothing_has_little_queued_for_it(run: Any, script: Si
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             (link,) = server._links
             transport = link._transport
+            transport._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # or the system takes megabytes
 
             async def flood() -> None:
                 while not link.closed:

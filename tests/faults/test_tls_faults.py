@@ -309,7 +309,7 @@ def test_a_server_whose_handshake_comes_to_nothing(contexts: Any, nothing_left: 
             await end(theirs, how)
 
         peer = asyncio.ensure_future(play())
-        hasty = replace(waits(SCALE), request=0.2)
+        hasty = replace(waits(SCALE), connect=20.0 if how != "silence" else 0.2)
         endpoint = Endpoint("SCP", "127.0.0.1", 104)
         with pytest.raises(TimedOut if how == "silence" else ConnectFailed) as caught:
             await aio.connect(endpoint, OPTIONS, waits=hasty, tls=client, open_socket=lambda *_: ours)
