@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dicomnet.dimse.command import CommandElement, encode_command
@@ -56,7 +56,7 @@ class SendingHalf:
         self.association_id = association_id
         """For log lines."""
         self.on_message: Callable[[Direction, Message], None] | None = None
-        """Shown every message that passes: one that is sent when the last of it is on its way."""
+        """Shown every message that passes, with its ids: one that is sent when the last of it is on its way."""
         self.sent: dict[type[Message], int] = {}
         """Messages by class."""
         self.queued = 0
@@ -94,7 +94,7 @@ class SendingHalf:
         self.queued += len(command) + (0 if data is None else len(data))
         if isinstance(message, Request):
             self._asked[message_id] = message, context
-        self._note_sent(message, message_id)
+        self._note_sent(message, message_id, context)
         return message_id
 
     def begin(self, message: Message, *, abstract_syntax: str | None = None) -> Opened:
@@ -147,7 +147,7 @@ class SendingHalf:
             begun.started = True
         if last:
             self._begun = None
-            self._note_sent(begun.message, begun.message_id)
+            self._note_sent(begun.message, begun.message_id, begun.context)
             self._send_deferred(now)
         return not begun.refused
 
@@ -175,14 +175,17 @@ class SendingHalf:
         fragment = (min(most or OWN_MAX_LENGTH, OWN_MAX_LENGTH) - 6) & ~1
         return fragment * min(max(1, _PIECE // fragment), _FRAGMENTS)
 
-    def _note_sent(self, message: Message, message_id: int) -> None:
+    def _note_sent(self, message: Message, message_id: int, context: AcceptedContext) -> None:
         if isinstance(message, Response) and message.status_class is not StatusClass.PENDING:
             self._answered(message_id)
             self._cancelled.discard(message_id)
         kind = type(message)
         self.sent[kind] = self.sent.get(kind, 0) + 1
         if self.on_message is not None:
-            self.on_message(Direction.SENT, message)
+            shown = replace(message, context_id=context.context_id)
+            self.on_message(
+                Direction.SENT, replace(shown, message_id=message_id) if isinstance(shown, Request) else shown
+            )
 
     def _register(self, message: Message) -> int:
         if isinstance(message, Response | CCancelRequest):

@@ -112,7 +112,7 @@ def _measure(
 
 
 def _goals(sample: str, work: Work, now: _Figures, found: Mapping[Work, tuple[_Figures, _Figures]]) -> Iterator[Goal]:
-    """What issue and design ask of this row."""
+    """What is asked of this row."""
     if sample in _SMALL:
         yield at_least(1, now["pydicom"], now["python"], "pydicom, the reference body")
     if "cython" not in now:

@@ -22,7 +22,6 @@ from dicomnet.dimse.messages import (
     NCreateResponse,
     NEventReportRequest,
     NGetRequest,
-    NGetResponse,
     OtherRequest,
     Request,
 )
@@ -454,10 +453,14 @@ def test_requests_of_the_wrong_role_are_refused(wire: Wire) -> None:
 
 
 def test_what_passes_is_shown(wire: Wire) -> None:
-    shown: list[tuple[str, type[Message]]] = []
-    wire.scp.on_message = lambda direction, message: shown.append((str(direction), type(message)))
+    shown: list[tuple[str, Message]] = []
+    for exchange in (wire.scu, wire.scp):
+        exchange.on_message = lambda direction, message: shown.append((str(direction), message))
     message_id = wire.scu.send(NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1"), 0.0)
     wire.scp.send(reply(wire.message(wire.scp)), 0.0)
+    wire.message(wire.scu)
     assert message_id == 1
-    assert shown == [("received", NGetRequest), ("sent", NGetResponse)]
+    request = NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1", message_id=1, context_id=PUSH_ID)
+    answer = reply(request)
+    assert shown == [("sent", request), ("received", request), ("sent", answer), ("received", answer)]
     assert Received(CEchoRequest()) == Received(CEchoRequest())
