@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.only:
         print()
         if name == "idle":
-            count, seconds = (20, 0.2) if options.quick else (5000, 10.0)
-            print("\n".join(idle.measured(count, seconds, not options.quick)), flush=True)
+            count, seconds, settling = (20, 0.2, 0.0) if options.quick else (5000, 10.0, 12.0)
+            print("\n".join(idle.measured(count, seconds, settling, not options.quick)), flush=True)
             continue
         if name == "stream":
             print("\n".join(stream.measured((3 << 20) if options.quick else (3 << 30), not options.quick)), flush=True)

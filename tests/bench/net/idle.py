@@ -1,7 +1,8 @@
 """Many associations that say nothing, in one asyncio server, while C-ECHO on one more answers.
 
 The memory of each is the growth of the server's resident size divided by their number; the client holds bare sockets.
-The share of a CPU is what the server has used while ten C-ECHO a second came on one more association.
+The share of a CPU is what the server has used while ten C-ECHO a second came on one more association; that begins when
+the time for requests (ARTIM, ``Waits.request``) is over, when every association once looks for its next deadline.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ _MAX_LENGTH = 16384
 _PULSE = 0.1
 
 
-def measured(count: int, seconds: float, judged: bool) -> Iterator[str]:
+def measured(count: int, seconds: float, settling: float, judged: bool) -> Iterator[str]:
     """The lines of the table."""
     with Server("asyncio", "server", str(_MAX_LENGTH)) as server, Client("idle", "client") as holder:
         alone = holder.ask(work="pulse", port=server.port, times=1, seconds=seconds / 2)
         empty = server.memory()["VmRSS"]
         holder.ask(work="open", port=server.port, times=count, seconds=0)
         each = (server.memory()["VmRSS"] - empty) / count
+        time.sleep(settling)
         begin, used = time.perf_counter(), server.processor_seconds()
         beside = holder.ask(work="pulse", port=server.port, times=1, seconds=seconds)
         share = (server.processor_seconds() - used) / (time.perf_counter() - begin)
