@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from dicomnet import steps
@@ -324,10 +325,18 @@ class Stepper(Speaking):
         run.resume(self._why_ended() is not None or self._exchange.is_cancelled(step.message_id))
 
     def _call(self, run: Run[Any], step: steps.Call, now: float) -> None:
-        self._calls.append((run, step.function))
+        self._calls.append((run, partial(_make, step.function)))
 
     def _branch(self, run: Run[Any], step: steps.Open | steps.RunOn | steps.Close, now: float) -> None:
         self._branch_work.append(BranchWork(run, step, self._branch_work))
+
+
+def _make(function: Callable[[], T]) -> T:
+    """Make a call. A StopIteration would seem to be the flow's own, and is more than a future takes (PEP 479)."""
+    try:
+        return function()
+    except StopIteration as error:
+        raise RuntimeError("a call raised StopIteration") from error
 
 
 _BEGIN: Final[Mapping[type, Callable[[Stepper, Run[Any], Any, float], None]]] = {

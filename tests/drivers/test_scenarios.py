@@ -377,6 +377,8 @@ def test_a_call_is_made_for_the_flow(world: World) -> None:
 
     with world.connect() as link:
         assert link.run(divide()) == "2 and an error"
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            link.run(flows.call(lambda: next(iter(()))))
 
 
 def test_requests_of_the_peer_are_served_while_a_flow_waits(world: World) -> None:
