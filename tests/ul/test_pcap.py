@@ -7,9 +7,11 @@ import shutil
 import struct
 import subprocess
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -190,8 +192,9 @@ def test_what_is_no_address_is_refused(place: tuple[str, int]) -> None:
     assert isinstance(caught.value, DicomNetError)
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
-def test_wireshark_sees_dicom_in_it(ul: SimpleNamespace, tmp_path: Path) -> None:
+def test_wireshark_sees_dicom_in_it(ul: SimpleNamespace, tmp_path: Path, missing: Callable[[str], NoReturn]) -> None:
+    if shutil.which("tshark") is None:
+        missing("Wireshark's tshark is not on the path")
     requestor, _ = whole_association(ul)
     assert requestor.transcript is not None
     file = tmp_path / "association.pcap"
