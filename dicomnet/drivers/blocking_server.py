@@ -75,6 +75,15 @@ class Listener:
             raise TimedOut("nobody connected", wait="accept") from error
         except OSError as error:  # such as no descriptor left, or a listener that was closed
             raise ConnectFailed(f"cannot accept a connection: {error.strerror or error}") from error
+        try:
+            link = self._link(sock, peer_address(address))
+        except BaseException:
+            sock.close()
+            raise
+        link.establish()
+        return link
+
+    def _link(self, sock: socket.socket, address: str) -> Link:
         prepare(sock)
         association = Association(
             Role.ACCEPTOR,
@@ -84,7 +93,7 @@ class Listener:
         )
         session = Session(
             association,
-            address=peer_address(address),
+            address=address,
             handler=self._handler,
             policy=self._policy,
             response_timeout=self._waits.response,
@@ -93,9 +102,7 @@ class Listener:
             hooks=self._hooks,
         )
         transport = PlainTransport(sock) if self._tls is None else TlsTransport(sock, self._tls, server_side=True)
-        link = Link(transport, session, self._waits, self._hooks)
-        link.establish()
-        return link
+        return Link(transport, session, self._waits, self._hooks)
 
     def close(self) -> None:
         """Stop listening; links that exist live on."""

@@ -18,7 +18,7 @@ from dicomnet.drivers import blocking
 from dicomnet.drivers.blocking_server import Listener, listen
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import ConnectFailed, LocalProtocolError, TimedOut
-from dicomnet.ul import RequestOptions
+from dicomnet.ul import RequestOptions, Transcript
 from dicomnet.wire import AReleaseRP, PDataTF, Pdv, encode_pdu
 
 World = Any
@@ -95,6 +95,21 @@ def test_nobody_can_come(listener: Listener) -> None:
     listener.close()
     with pytest.raises(ConnectFailed):
         listener.accept(0.01)
+
+
+def test_a_connection_that_cannot_be_served_is_closed(script: SimpleNamespace) -> None:
+    def no_room() -> Transcript:
+        raise MemoryError
+
+    with (
+        listen("127.0.0.1", 0, script.POLICY, transcript=no_room) as listener,
+        socket.create_connection(("127.0.0.1", listener.port), script.PATIENCE) as peer,
+    ):
+        with pytest.raises(MemoryError) as caught:
+            listener.accept(script.PATIENCE)
+        peer.settimeout(1.0)
+        assert peer.recv(1) == b""
+        assert caught.value.__traceback__ is not None  # which keeps alive whatever was not closed
 
 
 @pytest.mark.parametrize(("host", "port"), [("192.0.2.1", 0), ("127.0.0.1", 99999), ("no\0name", 0)])
