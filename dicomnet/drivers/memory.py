@@ -265,6 +265,7 @@ def connect(
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
     record_pdus: bool = False,
+    check_roles: bool = True,
     chunk: Chunk = None,
     destinations: Mapping[str, Destination] | None = None,
     hooks: Hooks | None = None,
@@ -272,7 +273,7 @@ def connect(
     """Associate with an acceptor that answers by ``policy`` and serves with ``peer_handler``.
 
     ``destinations`` are whom flows of either end can open further associations with, by AE title; ``hooks`` are shown
-    what passes at either end.
+    what passes at either end, and ``check_roles`` is for both. The other arguments are those of ``blocking.connect``.
 
     Raises:
         Rejected, Aborted, TimedOut: there is no association.
@@ -289,6 +290,7 @@ def connect(
         transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
         record_pdus=record_pdus,
+        check_roles=check_roles,
         hooks=hooks,
     )
     acceptor = Session(
@@ -299,6 +301,7 @@ def connect(
         response_timeout=waits.response,
         limits=limits,
         one_pdv_per_pdu=one_pdv_per_pdu,
+        check_roles=check_roles,
         hooks=hooks,
     )
     ends = SessionEnd(session, waits, destinations), SessionEnd(acceptor, waits, destinations)

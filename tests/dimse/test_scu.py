@@ -53,8 +53,12 @@ class Peers:
         self.asked: list[m.Request] = []
         by_type: dict[type[m.Request], Any] = dict.fromkeys(REQUESTS, self._answer)
         by_type.update({getattr(m, name): handler for name, handler in handlers.items()})
-        self.link = memory.connect(OPTIONS, POLICY, peer_handler=handle_by_type(by_type))
-        self.link.peer.session.exchange.check_roles = False  # event reports go the same way as all else here
+        self.link = memory.connect(
+            OPTIONS,
+            POLICY,
+            peer_handler=handle_by_type(by_type),
+            check_roles=False,  # event reports go the same way as all else here
+        )
 
     def _answer(self, request: m.Request, peer: Peer) -> Flow[None]:
         self.asked.append(request)

@@ -193,12 +193,14 @@ def test_messages_wait_until_the_one_under_way_is_out() -> None:
         return (yield from flows.await_reply(begun.message_id)).status
 
     link = joined(
-        (0, 0), handler=handle_by_type({NGetRequest: answer}), peer_handler=handle_by_type({NCreateRequest: answer})
+        (0, 0),
+        handler=handle_by_type({NGetRequest: answer}),
+        peer_handler=handle_by_type({NCreateRequest: answer}),
+        check_roles=False,
     )
     link.session.exchange.on_message = lambda direction, message: passed.append(
         (str(direction), type(message).__name__)
     )
-    link.session.exchange.check_roles = link.peer.session.exchange.check_roles = False
     run = link.session.start(parts())
     link.wire.settle()
     echo = link.session.start(flows.c_echo())
