@@ -30,8 +30,8 @@ from dicomnet.dimse.messages import (
     Request,
     Response,
 )
-from dicomnet.dimse.outgoing import Buffer, SourceReader
-from dicomnet.dimse.payloads import DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
+from dicomnet.dimse.outgoing import SourceReader
+from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.steps import (
     AwaitPdu,

@@ -9,20 +9,18 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits
-from dicomnet.dimse.payloads import DataSet, DataSetSource, EncodedDataSet
+from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
 from dicomnet.ul import AcceptedContext, Negotiated
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["PLAIN", "Buffer", "Opened", "SourceReader", "check_convertible", "choose_context", "encoded", "own_syntax"]
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
+__all__ = ["PLAIN", "Opened", "SourceReader", "check_convertible", "choose_context", "encoded", "own_syntax"]
 
 PLAIN: Final = frozenset(
     (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeAlias, cast
 from dicomnet.dataset import DataSetLimits
 from dicomnet.dataset.part10 import read_meta
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError
+from dicomnet.wire.pdata import Buffer
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -33,8 +34,6 @@ __all__ = [
     "StreamedDataSet",
     "identity",
 ]
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ from dicomnet.dimse.messages import (
     Request,
     Response,
 )
-from dicomnet.dimse.outgoing import Buffer, Opened, check_convertible, choose_context, encoded, own_syntax
+from dicomnet.dimse.outgoing import Opened, check_convertible, choose_context, encoded, own_syntax
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DicomNetError, LocalProtocolError, NoPresentationContext
 from dicomnet.ul import AcceptedContext, Association, Direction
-from dicomnet.wire.pdata import OWN_MAX_LENGTH
+from dicomnet.wire.pdata import OWN_MAX_LENGTH, Buffer
 
 __all__ = ["SendingHalf"]
 

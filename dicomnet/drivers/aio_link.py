@@ -17,7 +17,7 @@ from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.drivers.link import SessionLink
 from dicomnet.drivers.runs import BranchWork, Run
 from dicomnet.drivers.session import Session
-from dicomnet.drivers.transport import Transport
+from dicomnet.drivers.transport import LAST_WORDS, QUEUED_ANSWERS, Transport
 from dicomnet.errors import ConnectionLost, DicomNetError, TimedOut
 from dicomnet.ul import Role
 
@@ -27,11 +27,6 @@ _log = logging.getLogger("dicomnet.aio")
 
 _TURNS = 16
 """How often the flows of a link may go on before others get their turn."""
-_QUEUED_ANSWERS = 1024 * 1024
-"""Bytes that reading may add to what waits for a peer that takes nothing: not to read at all would make two sides that
-both have much to say wait for each other for ever."""
-_LAST_WORDS = 1024 * 1024
-"""Bytes read of a peer after the connection takes nothing more."""
 
 
 class DrivenLink(SessionLink):
@@ -57,7 +52,7 @@ class DrivenLink(SessionLink):
         self._soon: asyncio.Handle | None = None
         self._reading = self._writing = False  # what the loop watches for
         self._patience: float | None = None  # until when the peer must have read something, or we close
-        self._room = _QUEUED_ANSWERS
+        self._room = QUEUED_ANSWERS
         self._waiters: set[asyncio.Future[None]] | None = None
         self._work: frozenset[asyncio.Future[Any]] = (
             frozenset()
@@ -222,7 +217,7 @@ class DrivenLink(SessionLink):
         blocked = self._transport.blocked
         if not blocked:
             self._patience = None
-            self._room = _QUEUED_ANSWERS
+            self._room = QUEUED_ANSWERS
         elif self._patience is None:
             seconds = self.waits.close if self._closing else self.waits.send
             self._patience = None if seconds is None else self._loop.time() + seconds
@@ -294,7 +289,7 @@ class DrivenLink(SessionLink):
 
     def _read_rest(self) -> None:
         """The connection takes nothing more; what the peer said before, such as A-ABORT, may still be here."""
-        room = _LAST_WORDS
+        room = LAST_WORDS
         while not self._closed and room > 0 and (data := self._transport.recv()):
             room -= len(data)
             self._session.receive_data(data, self._loop.time())

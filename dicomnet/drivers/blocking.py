@@ -23,7 +23,7 @@ from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import OpenSocket, new_transport, open_connection
-from dicomnet.drivers.transport import Transport
+from dicomnet.drivers.transport import LAST_WORDS, QUEUED_ANSWERS, Transport
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
 from dicomnet.steps import Branch, Close, Open, RunOn
@@ -33,12 +33,6 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = ["Link", "connect"]
-
-_QUEUED_ANSWERS = 1024 * 1024
-"""Bytes that reading may add to what waits for a peer that takes nothing: not to read at all would make two sides that
-both have much to say wait for each other for ever."""
-_LAST_WORDS = 1024 * 1024
-"""Bytes read of a peer after the connection takes nothing more."""
 
 
 class Link(BlockingLink):
@@ -188,7 +182,7 @@ class Link(BlockingLink):
         """Wait for a peer that reads slower than we write, as long as it takes something now and then."""
         patience = self._waits.send
         limit = None if patience is None else time.monotonic() + patience
-        room = _QUEUED_ANSWERS
+        room = QUEUED_ANSWERS
         while transport.blocked and not self.closed:
             if transport.flush():
                 limit = None if patience is None else time.monotonic() + patience
@@ -246,7 +240,7 @@ class Link(BlockingLink):
 
     def _read_rest(self) -> None:
         """The connection takes nothing more; what the peer said before, such as A-ABORT, may still be here."""
-        room = _LAST_WORDS
+        room = LAST_WORDS
         while room > 0 and (count := self._read()):
             room -= count
         self._close_transport()

@@ -22,8 +22,13 @@ from dicomnet.errors import ConnectionLost
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["PlainTransport", "TlsTransport", "Transport"]
+__all__ = ["LAST_WORDS", "QUEUED_ANSWERS", "PlainTransport", "TlsTransport", "Transport"]
 
+QUEUED_ANSWERS = 1024 * 1024
+"""Bytes that reading may add to what waits for a peer that takes nothing: not to read at all would make two sides that
+both have much to say wait for each other for ever."""
+LAST_WORDS = 1024 * 1024
+"""Bytes read of a peer after the connection takes nothing more."""
 _MAX_BUFFERS = 256
 """Buffers for one gathered write; Linux and macOS take 1,024 (IOV_MAX), and more than fit the system are in vain."""
 _TURN = 4 * 1024 * 1024
