@@ -117,11 +117,13 @@ class Watched:
     async def meet(self, cell: Cell, kind: type[Player] = Player) -> None:
         """Our side as acceptor."""
         sock = await dial(self.server.port)
-        coming = self.at(sock.getsockname()[1])
+        port = sock.getsockname()[1]
+        coming = self.at(port)
         loop = asyncio.get_running_loop()
         began = loop.time()
         player = asyncio.ensure_future(kind(sock, cell).play())
         link = await coming
+        del self._coming[port]  # which may be that of another peer as soon as this one is reset
         async with asyncio.timeout(PATIENCE):
             await link._until(lambda: link.closed)
         took = loop.time() - began
