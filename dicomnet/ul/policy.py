@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dicomnet import uids
-from dicomnet.codes import ContextResult, RejectResult, RejectSource
+from dicomnet.codes import ContextResult, IdentityType, RejectResult, RejectSource
 from dicomnet.ul.negotiated import (
     clean_title,
     clean_uid,
@@ -57,8 +57,8 @@ class Applicant:
 class IdentityAnswer:
     """Whether a user is let in, and what the peer is told if it wants a response (PS3.7 D.3.3.7.2).
 
-    ``response`` is the server ticket of Kerberos (type 3) or the SAML response (4); a user name or passcode (1, 2) has
-    none, and for a JSON Web Token (5) the standard names none.
+    ``response`` is the server ticket of Kerberos (type 3) or the SAML response (4). For a user name or passcode (1, 2)
+    it is left out, and for a JSON Web Token (5) the standard names none.
     """
 
     accepted: bool
@@ -147,8 +147,7 @@ class PlainPolicy:
         answer = self.identity(user, applicant)
         if not answer.accepted:
             return AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 1)  # PS3.7 D.3.3.7.3
-        wanted = user is not None and user.response_requested
-        return self._acceptance(request, UserIdentityResponse(answer.response) if wanted else None)
+        return self._acceptance(request, _confirmation(user, answer))
 
     def _is_full(self, applicant: Applicant) -> bool:
         counts = (
@@ -231,6 +230,14 @@ class PlainPolicy:
                 if info is not None:
                     answers[uid] = ExtendedNegotiation(uid, info)
         return list(answers.values())
+
+
+def _confirmation(user: UserIdentity | None, answer: IdentityAnswer) -> UserIdentityResponse | None:
+    """What tells the peer that its user is accepted, if it wants to be told."""
+    if user is None or not user.response_requested:
+        return None
+    named = user.identity_type in (IdentityType.USERNAME, IdentityType.USERNAME_PASSCODE)
+    return UserIdentityResponse(b"" if named else answer.response)
 
 
 def _answer(

@@ -205,6 +205,15 @@ def test_a_response_is_given_only_if_wanted() -> None:
     assert Negotiated(request, answer, True).identity_response is None
 
 
+@pytest.mark.parametrize("identity", [UserIdentity(1, 1, b"user"), UserIdentity(2, 1, b"user", b"secret")])
+def test_a_user_name_that_is_accepted_is_answered_without_content(identity: UserIdentity) -> None:
+    policy = PlainPolicy((SupportedContext(PUSH),), identity=lambda user, applicant: IdentityAnswer(True, b"welcome"))
+    request = request_of(ProposedContext(PUSH), user_identity=identity)
+    answer = accepted(policy, request)
+    assert answer.find_all(UserIdentityResponse) == (UserIdentityResponse(b""),)
+    assert acceptance_fault(request, answer) is None
+
+
 def test_an_identity_is_ignored_without_a_judge_and_not_confirmed() -> None:
     request = request_of(ProposedContext(PUSH), user_identity=UserIdentity(1, 1, b"user"))
     response = accepted(PlainPolicy((SupportedContext(PUSH),)), request)
