@@ -13,7 +13,6 @@ from dicomnet.dimse.exchange import Exchange
 from dicomnet.dimse.messages import Request
 from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.drivers.runs import Run
-from dicomnet.errors import Aborted, ConnectionLost
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, takes_streamed
 
@@ -78,7 +77,7 @@ class Desk:
         if request is None:  # some other flow
             return
         self.refuse(request)  # what it has not read of its data set, nobody will
-        if error is not None and (over or isinstance(error, Aborted | ConnectionLost)):
+        if error is not None and over:
             _log.debug("association %d: a request was not answered: %s", self._id, error)
             return
         if error is not None:
