@@ -31,9 +31,14 @@ def answer_request(
             association.associate_accept(answer, now)
             return None
         association.associate_reject(answer.result, answer.source, answer.reason, now)
-    except LocalProtocolError as fault:
-        # Such as a title that PS3.5 does not allow, which the acceptance would have to repeat (PS3.8 9.3.3).
-        _log.info("a request from %s cannot be answered as the policy says: %s", applicant.address, fault)
+    except Exception as fault:
+        if association.state is not State.STA3:
+            raise
+        if isinstance(fault, LocalProtocolError):
+            # Such as a title that PS3.5 does not allow, which the acceptance would have to repeat (PS3.8 9.3.3).
+            _log.info("a request from %s cannot be answered as the policy says: %s", applicant.address, fault)
+        else:
+            _failed(f"answered what cannot be sent: {type(fault).__name__}", fault)
         answer = _NO_REASON
         association.associate_reject(answer.result, answer.source, answer.reason, now)
     error = rejected(answer, "this side rejected the association")
@@ -43,11 +48,20 @@ def answer_request(
 
 def _decide(policy: AcceptancePolicy, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
     try:
-        return policy.decide(request, applicant)
+        answer: object = policy.decide(request, applicant)
     except Exception as error:  # noqa: BLE001 - a policy is foreign code, and its failure must not reach other peers
-        _log.error("the acceptance policy failed: %s", type(error).__name__)
-        _log.debug("the failure", exc_info=error)
+        _failed(f"failed: {type(error).__name__}", error)
         return _NO_REASON
+    if isinstance(answer, AAssociateAC | AAssociateRJ):
+        return answer
+    _failed(f"answered neither A-ASSOCIATE-AC nor -RJ: {type(answer).__name__}")
+    return _NO_REASON
+
+
+def _failed(how: str, error: Exception | None = None) -> None:
+    _log.error("the acceptance policy %s", how)
+    if error is not None:
+        _log.debug("the failure", exc_info=error)
 
 
 def rejected(pdu: AAssociateRJ, who: str) -> Rejected:

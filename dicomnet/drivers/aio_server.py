@@ -275,6 +275,9 @@ class Server:
             _count_down(self._titles, link.counted_as)
             if session.released:
                 self.counters.released += 1
+            elif isinstance(session.error, Rejected):  # what the policy accepted could not be told to the peer
+                self.counters.associations -= 1
+                self.counters.rejected += 1
             else:
                 self.counters.aborted += 1
         elif isinstance(session.error, Rejected):

@@ -57,6 +57,23 @@ def test_the_policy_is_told_what_is_open_in_all_of_an_address_and_of_a_title() -
     asyncio.run(asyncio.wait_for(run(), 30))
 
 
+def test_who_was_accepted_in_a_way_that_cannot_be_told_is_counted_as_rejected() -> None:
+    class Odd:
+        def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
+            return AAssociateAC()
+
+    async def run() -> None:
+        async with await serve("127.0.0.1", 0, Odd()) as server:
+            with pytest.raises(Rejected):
+                await aio.connect(Endpoint("SCP", "127.0.0.1", server.port), OPTIONS)
+            while server.associations:
+                await asyncio.sleep(0)
+            seen = server.counters
+            assert (seen.associations, seen.rejected, seen.aborted) == (0, 1, 0)
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
 def test_a_title_may_have_so_many_associations_and_more_when_one_has_ended() -> None:
     async def run() -> None:
         async with await serve("127.0.0.1", 0, PlainPolicy(SUPPORTED, per_title=1)) as server:

@@ -345,6 +345,16 @@ def forgets(request: Request, peer: Peer) -> Flow[None]:
     yield from ()
 
 
+def meets_the_end_of_another_association(request: Request, peer: Peer) -> Flow[None]:
+    yield from flows.pause(0)
+    raise ConnectionLost("elsewhere")
+
+
+def is_aborted_elsewhere(request: Request, peer: Peer) -> Flow[None]:
+    yield from flows.pause(0)
+    raise Aborted("elsewhere", source=0, reason=0)
+
+
 def sends_nonsense(request: Request, peer: Peer) -> Flow[None]:
     yield from flows.send(reply(request, 0x10000))
 
@@ -353,7 +363,18 @@ def yields_nonsense(request: Request, peer: Peer) -> Flow[None]:
     yield "nonsense"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("handler", [raises, raises_at_once, forgets, sends_nonsense, yields_nonsense])
+@pytest.mark.parametrize(
+    "handler",
+    [
+        raises,
+        raises_at_once,
+        meets_the_end_of_another_association,
+        is_aborted_elsewhere,
+        forgets,
+        sends_nonsense,
+        yields_nonsense,
+    ],
+)
 def test_a_handler_that_fails_is_answered_for(world: World, handler: Any) -> None:
     with world.connect(handler=serving(NGetRequest, handler)) as link:
         for _ in range(2):
@@ -668,10 +689,21 @@ def test_a_foreign_protocol_is_closed_upon_at_once(world: World, script: SimpleN
     assert end is None
 
 
-@pytest.mark.parametrize("answer", [AAssociateRJ(9, 9, 9), AAssociateAC()])
-def test_a_policy_that_answers_nonsense_rejects(world: World, answer: AAssociateRJ | AAssociateAC) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        AAssociateRJ(9, 9, 9),
+        AAssociateRJ("no", 1, 1),  # type: ignore[arg-type]
+        AAssociateAC(),
+        AAssociateAC(items=(1,)),  # type: ignore[arg-type]
+        None,
+        True,
+        AAssociateRQ(),
+    ],
+)
+def test_a_policy_that_answers_nonsense_rejects(world: World, answer: Any) -> None:
     class Odd:
-        def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
+        def decide(self, request: AAssociateRQ, applicant: Applicant) -> Any:
             return answer
 
     with pytest.raises(Rejected) as caught:
