@@ -27,6 +27,8 @@ _log = logging.getLogger("dicomnet.aio")
 
 _TURNS = 16
 """How often the flows of a link may go on before others get their turn."""
+_LONG = 0.005
+"""Seconds that what was read at once may keep others waiting: a MiB of the smallest PDUs takes most of a second."""
 
 
 class DrivenLink(SessionLink):
@@ -98,11 +100,12 @@ class DrivenLink(SessionLink):
 
     def _readable(self) -> None:
         try:
+            began = self._loop.time()
             data = self._transport.recv()
             if not self._greeted and self._transport.established:
                 self._greet()
             if data:
-                self._session.receive_data(data, self._loop.time())
+                self._session.receive_data(data, began)
             if data == b"" or self._transport.over:
                 self._end()
             elif self._writing:
@@ -112,6 +115,8 @@ class DrivenLink(SessionLink):
                 self._watch()
             else:
                 self._advance()
+            if self._loop.time() - began > _LONG:
+                self._transport.read_less()
         except Exception as error:  # noqa: BLE001 - a fault of ours or of a hook must not be met again for ever
             self._fail(error)
 

@@ -37,6 +37,8 @@ _SMALL_CHUNK = 64 * 1024
 _LARGE_CHUNK = 1024 * 1024
 """What one read asks for. Memory for the larger comes from the system at each call, which costs more than a message;
 but of a large object every PDU that lies in two reads has to be joined, so there should be few of these."""
+_LITTLE = 8 * 1024
+"""What the next read asks for when the last one gave others too long to wait."""
 _RECORD = 16 * 1024
 """The most plain text one TLS record holds (RFC 8446 5.1)."""
 _SEALED = 128 * 1024
@@ -84,6 +86,10 @@ class Transport(ABC):
     def unsent(self) -> int:
         """Bytes given to ``send`` that have not left yet."""
         return sum(map(len, self._queue or ()))
+
+    def read_less(self) -> None:
+        """What was read last took long to work off: ask for little the next time."""
+        self._size = _LITTLE
 
     @abstractmethod
     def recv(self) -> bytes | None:

@@ -19,15 +19,18 @@ from dicomnet.dimse.messages import CFindRequest, CFindResponse, EncodedDataSet,
 from dicomnet.drivers import aio
 from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.session import Session
 from dicomnet.errors import Aborted, ConnectFailed, DicomNetError, Rejected, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
-from dicomnet.ul import PlainPolicy, SupportedContext, build_request
+from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, Role, SupportedContext, build_request
 from dicomnet.wire import PDataTF, Pdv, encode_pdu
 
 GET = NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1")
 ECHO = encode_command({0x0002: uids.VERIFICATION, 0x0100: 0x0030, 0x0110: 1, 0x0800: 0x0101})
 FLOOD = encode_pdu(PDataTF((Pdv(1, ECHO, 3),)))
+KIB = 1024
+MIB = 1024 * KIB
 
 
 class Gate:
@@ -523,3 +526,29 @@ def test_a_peer_that_reads_nothing_is_given_up(run: Any, script: SimpleNamespace
             await ended(writer)
 
     run(test)
+
+
+def test_a_flood_of_the_smallest_pdus_is_read_in_little_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte of them takes most of a second, in which nobody else would be served."""
+    sizes: list[int] = []
+    receive = Session.receive_data
+
+    def watched(session: Session, data: bytes | memoryview, now: float) -> None:
+        if session.association.role is Role.ACCEPTOR:
+            sizes.append(len(data))
+        receive(session, data, now)
+
+    monkeypatch.setattr(Session, "receive_data", watched)
+    flood = encode_pdu(PDataTF(pdvs=(Pdv(1, control=2),))) * (4 * MIB // 12)
+
+    async def run() -> None:
+        options = RequestOptions("SCP", "SCU", (ProposedContext(uids.VERIFICATION),))
+        async with await serve("127.0.0.1", 0, PlainPolicy((SupportedContext(uids.VERIFICATION),))) as server:
+            link = await aio.connect(Endpoint("SCP", "127.0.0.1", server.port), options)
+            await link.run(flows.inject(flood))
+            assert (await link.run(flows.c_echo())).status == 0
+            await link.release()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    assert sum(sizes) > len(flood)
+    assert max(sizes) <= 128 * KIB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from itertools import count
@@ -113,3 +114,19 @@ def test_reads_grow_with_what_comes(pair: Pair) -> None:
             sent -= len(data)
         assert sent == 0
     assert max(sizes) > 65536
+
+
+def test_a_read_asks_for_more_when_there_is_more_and_for_little_when_told_to(pair: Pair) -> None:
+    transport, theirs = pair
+    theirs.settimeout(0)
+    sizes = []
+    for round_ in range(12):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                theirs.send(bytes(4096))
+        if round_ == 4:
+            transport.read_less()
+        sizes.append(len(transport.recv() or b""))
+    assert sizes[0] == 64 * 1024
+    assert max(sizes[1:4]) > 64 * 1024
+    assert sizes[4] == 8 * 1024 < sizes[5] < sizes[6]
