@@ -37,8 +37,7 @@ def requesting_session(
         timeouts=waits.timeouts(),
         transcript=transcript,
     )
-    association.associate_request(proposal(endpoint, options), now)
-    return Session(
+    session = Session(
         association,
         address=str(endpoint),
         handler=handler,
@@ -49,3 +48,5 @@ def requesting_session(
         check_roles=check_roles,
         hooks=hooks,
     )
+    association.associate_request(proposal(endpoint, options), now)  # which the hooks are to see
+    return session

@@ -556,7 +556,9 @@ def test_hooks_see_what_passes_and_may_fail(caplog: pytest.LogCaptureFixture) ->
     link.run(flows.c_echo())
     link.release()
     assert [what for number, what in shown["pdu"] if number == ours] == ["AAssociateAC", "PDataTF", "AReleaseRP"]
-    assert (theirs, "A-ASSOCIATE indication") in shown["primitive"]
+    for number, words in ((ours, ("request", "confirmation")), (theirs, ("indication", "response"))):
+        seen = [what for who, what in shown["primitive"] if who == number]
+        assert seen[:2] == [f"A-ASSOCIATE {word}" for word in words]
     assert [what[1:] for what in shown["message"] if what[0] == theirs] == [
         ("received", "CEchoRequest"),
         ("sent", "CEchoResponse"),
