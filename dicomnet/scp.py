@@ -233,14 +233,18 @@ def _move(
     tls: ssl.SSLContext | None,
 ) -> Flow[None]:
     begun = answered = False
+    lost: GaveUp | None = None
 
     def work(branch: Branch) -> Flow[None]:
         nonlocal begun, answered
         begun = True
         yield from perform(request, instances, partial(send_one, branch))
         answered = True
+        if lost is not None:  # a destination that does not answer would be waited for with a release, too
+            raise lost
 
     def send_one(branch: Branch, instance: Instance) -> Flow[int | None]:
+        nonlocal lost
         storing = store(
             instance,
             branch.negotiated,
@@ -251,7 +255,8 @@ def _move(
         try:
             return (yield from flows.run_on(branch, storing))
         except DicomNetError as error:
-            raise GaveUp(str(error)) from error
+            lost = GaveUp(str(error))
+            raise lost from error
 
     def unreachable(instance: Instance) -> Flow[int | None]:
         yield from ()

@@ -458,7 +458,7 @@ def test_a_destination_that_knows_none_of_the_classes() -> None:
 
 
 @pytest.mark.parametrize("how", ["aborts", "is silent"])
-def test_a_destination_that_fails_on_the_way(how: str) -> None:
+def test_a_destination_that_fails_on_the_way(how: str, caplog: pytest.LogCaptureFixture) -> None:
     def answer(request: m.CStoreRequest) -> Flow[None]:
         if request.instance == "2.25.2":
             if how == "aborts":
@@ -469,6 +469,7 @@ def test_a_destination_that_fails_on_the_way(how: str) -> None:
     final = moved(link)[-1]
     assert (final.status, counts(final)) == (0xB000, (None, 1, 3, 0))
     assert failures(final) == ["2.25.2", "2.25.3", "2.25.4"]
+    assert "release" not in caplog.text  # which who does not answer would be waited for with, before the next request
 
 
 def test_a_move_is_cancelled_before_the_next() -> None:
