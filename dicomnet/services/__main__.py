@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _MAX_LENGTH = 128 * 1024
+_SMALLEST = 8  # a PDV header and two bytes of fragment: who announces less is rejected
 _DRAIN = 10.0
 
 
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--fsync needs a folder")
     if options.certificate is None and any((options.key, options.trust, options.profile)):
         parser.error("--key, --trust and --profile need --certificate: without it nothing is under TLS")
+    if options.max_length != 0 and not _SMALLEST <= options.max_length < 1 << 32:
+        parser.error(f"--max-length: 0, or {_SMALLEST} to {(1 << 32) - 1}")
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )

@@ -77,7 +77,7 @@ def store_in(folder: str | os.PathLike[str], *, fsync: bool = False) -> Handler:
                 return
             yield from flows.call(partial(file.keep, f"{request.instance}.dcm", last, fsync=fsync))
         except OSError as error:
-            _log.error("association %d: cannot store: %s", peer.association_id, error.strerror)
+            _log.error("association %d: cannot store in %s: %s", peer.association_id, where, error.strerror)
             yield from flows.send(
                 reply(request, statuses.OUT_OF_RESOURCES, error_comment=(error.strerror or "cannot be written")[:64])
             )

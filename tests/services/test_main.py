@@ -98,6 +98,9 @@ def test_verification_verifies_and_stores_nothing() -> None:
         ["verification", "--trust", "ca.pem"],
         ["verification", "--key", "key.pem"],
         ["verification", "--profile", "bcp195"],
+        ["verification", "--max-length", "7"],  # which nobody can take
+        ["verification", "--max-length", "-1"],
+        ["verification", "--max-length", "4294967296"],
     ],
 )
 def test_what_makes_no_sense_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
