@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
+from tests.certificates import Authority
+
 from .interop.processes import PATIENCE, Program, environment
-from .interop.stack.certificates import Authority
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "guide.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", GUIDE, re.MULTILINE | re.DOTALL)

@@ -14,29 +14,10 @@ from dicomnet.dimse import messages as m
 from dicomnet.dimse.payloads import EncodedDataSet
 from dicomnet.drivers import memory
 from dicomnet.handlers import Handler, Peer, handle_by_type
-from dicomnet.scp import Match, Refused, answer_find
+from dicomnet.scp import Match, answer_find
 from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext
 
-CAPTURE, OTHER = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.1"
-FIND, GET = uids.STUDY_ROOT_FIND, uids.STUDY_ROOT_GET
-JPEG = "1.2.840.10008.1.2.4.50"
-
-
-def content(uid: str = "2.25.1", sop_class: str = CAPTURE) -> Dataset:
-    made = Dataset()
-    made.SOPClassUID = sop_class
-    made.SOPInstanceUID = uid
-    made.PatientID = "x"
-    return made
-
-
-def identifier(**values: str) -> Dataset:
-    made = Dataset()
-    made.QueryRetrieveLevel = "IMAGE"
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
-
+from .providers import FIND, content, fails, fails_later, identifier, refuses
 
 # C-FIND.
 
@@ -111,19 +92,6 @@ def test_a_search_is_let_go_when_the_peer_has_gone() -> None:
     link.abort()
     link.wire.settle()
     assert closed == [True]
-
-
-def fails(*_: Any) -> Iterable[Dataset]:
-    raise KeyError("patient data")
-
-
-def fails_later(*_: Any) -> Iterator[Dataset]:
-    yield content()
-    raise OSError("disk")
-
-
-def refuses(*_: Any) -> Iterable[Dataset]:
-    raise Refused(0xA700, "too many matches, \u65e5\u672c, and so on and so forth, a comment without any end")
 
 
 def unwritable(*_: Any) -> Iterable[Dataset]:

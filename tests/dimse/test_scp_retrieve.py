@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,43 +20,12 @@ from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import Aborted
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
-from dicomnet.scp import Instance, Refused, answer_find, answer_get, answer_move
+from dicomnet.scp import Instance, answer_find, answer_get, answer_move
 from dicomnet.suboperations import Tally, opened, proposals
 from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext
 from dicomnet.wire import RoleSelection
 
-CAPTURE, OTHER = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.1"
-FIND, GET = uids.STUDY_ROOT_FIND, uids.STUDY_ROOT_GET
-JPEG = "1.2.840.10008.1.2.4.50"
-
-
-def content(uid: str = "2.25.1", sop_class: str = CAPTURE) -> Dataset:
-    made = Dataset()
-    made.SOPClassUID = sop_class
-    made.SOPInstanceUID = uid
-    made.PatientID = "x"
-    return made
-
-
-def identifier(**values: str) -> Dataset:
-    made = Dataset()
-    made.QueryRetrieveLevel = "IMAGE"
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
-
-
-def fails(*_: Any) -> Iterable[Dataset]:
-    raise KeyError("patient data")
-
-
-def fails_later(*_: Any) -> Iterator[Dataset]:
-    yield content()
-    raise OSError("disk")
-
-
-def refuses(*_: Any) -> Iterable[Dataset]:
-    raise Refused(0xA700, "too many matches, \u65e5\u672c, and so on and so forth, a comment without any end")
+from .providers import CAPTURE, GET, JPEG, OTHER, content, fails, fails_later, identifier, refuses
 
 
 def test_another_request_is_not_served() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
-import ipaddress
 import logging
 import socket
 import ssl
@@ -18,10 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 
 from dicomnet import flows, uids
 from dicomnet.dimse.conversion import reply
@@ -37,6 +32,7 @@ from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
 from dicomnet.ul import Applicant, PlainPolicy, build_request
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, encode_pdu
+from tests.certificates import Authority
 
 LOOPBACK = "127.0.0.1"
 GET = NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1")
@@ -59,49 +55,27 @@ class Pki:
         return server_context(profile, certificate=self[shows], trust=more.pop("trust", self["ca"]), **more)
 
 
-def issue(
-    folder: Path, name: str, issuer: tuple[x509.Certificate, rsa.RSAPrivateKey] | None, days: tuple[int, int]
-) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
-    key = rsa.generate_private_key(65537, 2048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"a test's own {name}")])
-    now = datetime.datetime.now(datetime.UTC)
-    names: list[x509.GeneralName] = [x509.DNSName("elsewhere.invalid")]
-    if name != "wrongname":
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(LOOPBACK))]
-    signer = issuer[1] if issuer else key
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer[0].subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + datetime.timedelta(days=days[0]))
-        .not_valid_after(now + datetime.timedelta(days=days[1]))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
-    )
-    certificate = builder.sign(signer, hashes.SHA256())
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = folder / f"{name}.pem"
-    path.touch(mode=0o600)
-    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
-    return certificate, key
-
-
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     folder = tmp_path_factory.mktemp("pki")
-    ours = issue(folder, "ca", None, (-10, 10))
-    theirs = issue(folder, "other-ca", None, (-10, 10))
-    issue(folder, "stranger", theirs, (-1, 1))
-    for name, days in (("server", (-1, 1)), ("client", (-1, 1)), ("expired", (-9, -8)), ("wrongname", (-1, 1))):
-        certificate, key = issue(folder, name, ours, days)
-        if name == "client":
-            password = serialization.BestAvailableEncryption(b"x")
-            locked = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, password)
-            (folder / "locked.pem").write_bytes(locked + certificate.public_bytes(serialization.Encoding.PEM))
+    ours, theirs = (Authority.in_folder(folder / name, name) for name in ("ours", "theirs"))
+    identities = {
+        "server": ours.identity("server"),
+        "client": ours.identity("client"),
+        "expired": ours.identity("expired", days=(-9, -8)),
+        "wrongname": ours.identity("wrongname", host="elsewhere.invalid"),
+        "stranger": theirs.identity("stranger"),
+    }
+    files = {"ca": ours.certificate.read_bytes(), "other-ca": theirs.certificate.read_bytes()}
+    files |= {name: identity.joined for name, identity in identities.items()}
+    key = serialization.load_pem_private_key(identities["client"].key.read_bytes(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
+    )
+    files["locked"] = locked + identities["client"].certificate.read_bytes()
+    for name, content in files.items():
+        (folder / f"{name}.pem").touch(mode=0o600)
+        (folder / f"{name}.pem").write_bytes(content)
     return Pki(folder)
 
 
@@ -193,7 +167,7 @@ def test_both_sides_prove_who_they_are(pki: Pki, script: SimpleNamespace, client
         answer = client(serving.port, lambda: flows.ask(GET, expect=NGetResponse), script, tls=pki.client())
     assert bytes(answer.data_set.data) == bytes(range(250)) * 20_000
     (applicant,) = witness.applicants
-    assert dict(pair[0] for pair in applicant.certificate["subject"])["commonName"] == "a test's own client"  # type: ignore[index, misc]
+    assert dict(pair[0] for pair in applicant.certificate["subject"])["commonName"] == "client"  # type: ignore[index, misc]
 
 
 @CLIENT

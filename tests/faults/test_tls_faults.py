@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import socket
 import ssl
 import struct
@@ -15,14 +14,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from dicomnet.drivers import aio
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import ConnectFailed, TimedOut
+from tests.certificates import Authority
 from tests.faults.faults import Cause, waits
 from tests.faults.scripts import OPTIONS, While
 from tests.faults.socket_peers import (
@@ -47,28 +43,12 @@ PATIENT = replace(waits(SCALE), request=PATIENCE)  # the handshake has its time,
 @pytest.fixture(scope="module")
 def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """For a server and for a client that does not ask who it is."""
-    path = tmp_path_factory.mktemp("key") / "key.pem"
-    path.write_bytes(certificate())
+    identity = Authority(tmp_path_factory.mktemp("keys"), "authority").identity("server")
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(path)
+    server.load_cert_chain(identity.certificate, identity.key)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     return server, client
-
-
-def certificate() -> bytes:
-    """A key and its own certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test's own")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(pem, form, serialization.NoEncryption()) + made.public_bytes(pem)
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from dicomnet.handlers import handle_by_type
 from dicomnet.uids import EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION
 from dicomnet.ul import Applicant, IdentityAnswer, PlainPolicy, SupportedContext
 from dicomnet.wire import RoleSelection, UserIdentity
+from tests.certificates import Authority, Identity
 
 from ..workitems import dataset
 from .callers import DRIVERS, conversation, options
-from .certificates import Authority, Identity
 from .hosting import Hosted, Recorder
 from .peers import HOST, DcmtkServer, association_profile, query_retrieve_configuration, run_tool, written
 from .peers import keys as look_for

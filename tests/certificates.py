@@ -22,6 +22,11 @@ class Identity:
     key: Path
 
     @property
+    def joined(self) -> bytes:
+        """Both in one."""
+        return self.key.read_bytes() + self.certificate.read_bytes()
+
+    @property
     def words(self) -> tuple[str, ...]:
         """How DCMTK's tools are given it."""
         return "+tls", str(self.key), str(self.certificate)
@@ -47,11 +52,16 @@ class Authority:
         folder.mkdir()
         return cls(folder, name)
 
-    def identity(self, name: str) -> Identity:
-        """A certificate for both ends of TLS, on 127.0.0.1 and localhost."""
+    def identity(self, name: str, *, host: str | None = None, days: tuple[int, int] = (-1, 2)) -> Identity:
+        """A certificate for both ends of TLS, on 127.0.0.1 and localhost unless it names another host.
+
+        ``days`` say from when to when it is valid, counted from now.
+        """
         key = _new_key()
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        made = self._builder(_name(name), key)
+        names: list[x509.GeneralName] = [x509.DNSName(host or "localhost")]
+        if host is None:
+            names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        made = self._builder(_name(name), key, days)
         made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
         uses = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         made = made.add_extension(uses, critical=False).add_extension(_usage(signs=False), critical=True)
@@ -67,15 +77,17 @@ class Authority:
         )
         return identity
 
-    def _builder(self, subject: x509.Name, key: rsa.RSAPrivateKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: rsa.RSAPrivateKey, days: tuple[int, int] = (-10, 10)
+    ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         return x509.CertificateBuilder(
             self._name,
             subject,
             key.public_key(),
             x509.random_serial_number(),
-            now - datetime.timedelta(days=1),
-            now + datetime.timedelta(days=2),
+            now + datetime.timedelta(days=days[0]),
+            now + datetime.timedelta(days=days[1]),
         )
 
     def _write(self, path: Path, builder: x509.CertificateBuilder) -> None:
