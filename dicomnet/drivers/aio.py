@@ -100,7 +100,7 @@ class Link(DrivenLink):
             Aborted, ConnectionLost: the association ended before.
         """
         if not self._session.ended:
-            self._session.release(self._loop.time())
+            self._session.release()
             self._advance()
         await self._until(lambda: self._closed)
         if self._session.error is not None:

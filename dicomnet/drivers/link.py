@@ -131,7 +131,7 @@ class BlockingLink(SessionLink, ABC):
             Aborted, ConnectionLost: the association ended before.
         """
         if not self._session.ended:
-            self._session.release(self._now())
+            self._session.release()
         self._drive_to_close()
         if self._session.error is not None:
             raise self._session.error

@@ -227,7 +227,7 @@ class Session:
         self.association.abort(now)
         self._end(error or Aborted("the association was aborted by this side", source=0, reason=0))
 
-    def release(self, now: float) -> None:
+    def release(self) -> None:
         """Ask for the orderly end (A-RELEASE); ``ended`` becomes true when the peer confirms or the wait runs out.
 
         The request goes out at an ``advance``, once the requests of the peer that are here already are answered.

@@ -101,7 +101,7 @@ def test_a_request_behind_our_release_is_not_served(script: SimpleNamespace) -> 
 def test_both_release_at_once(script: SimpleNamespace) -> None:
     link = joined(script)
     for session in (link.session, link.peer.session):
-        session.release(link.wire.now)
+        session.release()
         session.advance(link.wire.now)
     link.wire.settle()
     for session in (link.session, link.peer.session):
@@ -113,7 +113,7 @@ def test_both_release_at_once(script: SimpleNamespace) -> None:
 def test_there_is_nothing_to_release_before_there_is_an_association(script: SimpleNamespace) -> None:
     session = Session(Association(Role.ACCEPTOR), address="nowhere", policy=script.POLICY)
     with pytest.raises(LocalProtocolError):
-        session.release(0.0)
+        session.release()
 
 
 @pytest.mark.parametrize("how", ["abort", "release"])

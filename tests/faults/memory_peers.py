@@ -148,7 +148,7 @@ def serve(script: Script, steps: int, cause: Cause, *, handler: Handler | None =
     if script.end == "release":
         wire.run_until(lambda: session.established or session.ended)
         if session.established:
-            session.release(wire.now)
+            session.release()
     wire.run_until(lambda: session.ended)
     at = wire.now
     wire.run_until(lambda: not end.open)
