@@ -9,24 +9,22 @@ import asyncio
 import errno
 import logging
 import socket
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from dicomnet.codes import RejectResult, RejectSource
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio import Link
+from dicomnet.drivers.aio_room import Gate, Room, ServerCounters, ServerLimits
 from dicomnet.drivers.aio_sockets import listening_sockets
 from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, reason_of
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
-from dicomnet.errors import ConnectFailed, Rejected
+from dicomnet.errors import ConnectFailed
 from dicomnet.handlers import Handler
-from dicomnet.ul import AcceptancePolicy, Applicant, Association, Role, Transcript
-from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, PduLimits
+from dicomnet.ul import AcceptancePolicy, Association, Role, Transcript
+from dicomnet.wire import PduLimits
 
 if TYPE_CHECKING:
     import ssl
@@ -41,32 +39,6 @@ _REST = 1.0
 """Seconds until accepting is tried again when the system had no room, unless a connection of ours ends before."""
 _THEIRS = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH})
 """What ``accept`` says of one connection and not of itself: the peer had gone, or the way to it (accept(2))."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerLimits:
-    """How many associations at once, in all and from one address: more are rejected for now.
-
-    Connections without an association are counted apart (``half_open``), in a TLS handshake or after it: the oldest of
-    an address that has too many of them, or of all, is closed, so that who only connects keeps nobody out.
-    """
-
-    associations: int = 1000
-    per_address: int = 64
-    half_open: int = 1000
-    half_open_per_address: int = 64
-
-
-@dataclass(slots=True)
-class ServerCounters:
-    """What a server has seen since it began. A connection that is in none of the last three is open, or never asked."""
-
-    connections: int = 0
-    associations: int = 0
-    rejected: int = 0
-    released: int = 0
-    aborted: int = 0
-    """Associations that ended other than by release: A-ABORT of either side, a deadline, a connection that was lost."""
 
 
 class Server:
@@ -86,29 +58,24 @@ class Server:
         check_roles: bool,
         hooks: Hooks | None,
     ) -> None:
-        self.counters = ServerCounters()
-        self._gate = _Gate(self, policy)
+        self._room = Room(limits)
+        self.counters = self._room.counters
+        self._gate = Gate(self._room, policy)
         self._handler = handler
         self._waits = waits
         self._pdu_limits = pdu_limits
         self._message_limits = message_limits
-        self._limits = limits
         self._executor = executor
         self._tls = tls
         self._transcript = transcript
         self._check_roles = check_roles
         self._hooks = hooks
         self._links: set[_ServedLink] = set()
-        self._addresses: Counter[str] = Counter()  # of associations
-        self._titles: Counter[str] = Counter()  # likewise
-        self._half_open: dict[_ServedLink, None] = {}  # in the order they came
-        self._half_open_addresses: Counter[str] = Counter()
         self._listeners: list[socket.socket] = []
         self._resting: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._draining = False
         self._port = 0
 
     @property
@@ -172,7 +139,7 @@ class Server:
             self._resting = self._loop.call_later(_REST, self._resume)
 
     def _stop_listening(self) -> None:
-        self._draining = True
+        self._room.shut = True
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
@@ -199,7 +166,7 @@ class Server:
                 _log.error("a connection could not be served: %s", type(error).__name__)
                 _log.debug("the failure", exc_info=error)
                 sock.close()
-            if self._draining:
+            if self._room.shut:
                 return
 
     def _serve(self, sock: socket.socket, address: str) -> None:
@@ -235,80 +202,21 @@ class Server:
 
     def _idle(self, link: Link) -> None:
         """When draining, nobody waits for an association that has nothing to do."""
-        if self._draining and not link.session.busy:
+        if self._room.shut and not link.session.busy:
             link.abort_now()
 
     def _opened(self, link: _ServedLink) -> None:
         self._links.add(link)
         self._empty.clear()
-        self._half_open[link] = None
-        self._half_open_addresses[link.session.address] += 1
-        if self._half_open_addresses[link.session.address] > self._limits.half_open_per_address:
-            self._turn_out(next(other for other in self._half_open if other.session.address == link.session.address))
-        elif len(self._half_open) > self._limits.half_open:
-            self._turn_out(next(iter(self._half_open)))
-
-    def _turn_out(self, link: _ServedLink) -> None:
-        """Close it, and count it no more from now on."""
-        self._leave(link)
-        link.drop()
-
-    def _associated(self, link: _ServedLink, title: str) -> None:
-        """It counts as an association from here to its end."""
-        self._leave(link)
-        link.counted_as = title
-        self.counters.associations += 1
-        self._addresses[link.session.address] += 1
-        self._titles[title] += 1
-
-    def _leave(self, link: _ServedLink) -> None:
-        if link in self._half_open:
-            del self._half_open[link]
-            _count_down(self._half_open_addresses, link.session.address)
+        self._room.enter(link)
 
     def _ended(self, link: _ServedLink) -> None:
         self._links.discard(link)
-        self._leave(link)
-        session = link.session
-        if link.counted_as is not None:
-            _count_down(self._addresses, session.address)
-            _count_down(self._titles, link.counted_as)
-            if session.released:
-                self.counters.released += 1
-            elif isinstance(session.error, Rejected):  # what the policy accepted could not be told to the peer
-                self.counters.associations -= 1
-                self.counters.rejected += 1
-            else:
-                self.counters.aborted += 1
-        elif isinstance(session.error, Rejected):
-            self.counters.rejected += 1
+        self._room.leave(link)
         if self._resting is not None:
             self._resume()
         if not self._links:
             self._empty.set()
-
-    def _count(self, applicant: Applicant, title: str) -> Applicant:
-        seen = self.counters
-        return Applicant(
-            applicant.address,
-            associations=seen.associations - seen.released - seen.aborted,
-            of_address=self._addresses.get(applicant.address, 0),
-            of_title=self._titles.get(title, 0),
-            certificate=applicant.certificate,
-        )
-
-    def _has_room(self, applicant: Applicant) -> bool:
-        return (
-            not self._draining
-            and applicant.associations < self._limits.associations
-            and applicant.of_address < self._limits.per_address
-        )
-
-
-def _count_down(counter: Counter[str], key: str) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
 
 
 class _ServedLink(Link):
@@ -328,24 +236,9 @@ class _ServedLink(Link):
     def _advance(self) -> None:
         super()._advance()
         if self.counted_as is None and self._session.peer is not None:  # nobody else was judged in between
-            self._server._associated(self, self._session.peer.ae_title)
-        if self._server._draining:
+            self._server._room.associated(self, self._session.peer.ae_title)
+        if self._server._room.shut:
             self._server._idle(self)
-
-
-class _Gate:
-    """The server's own word before the policy's: no room, no association (PS3.8 9.3.4: local limit exceeded)."""
-
-    def __init__(self, server: Server, policy: AcceptancePolicy) -> None:
-        self._server = server
-        self._policy = policy
-
-    def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
-        """Reject for now when the house is full, else ask the policy, which is told how full it is."""
-        applicant = self._server._count(applicant, request.calling_ae_title.strip(" "))
-        if not self._server._has_room(applicant):
-            return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)
-        return self._policy.decide(request, applicant)
 
 
 async def serve(
@@ -369,8 +262,8 @@ async def serve(
 
     ``tls`` is a context as ``drivers.tls.server_context`` makes it: then every connection shakes hands first, within
     ARTIM's time (``Waits.request``). ``sock`` is a bound socket to listen on, such as a Unix one, in place of host and
-    port; the server closes it. ``transcript`` makes the record for each association; ``check_roles`` and ``hooks``
-    are those of ``connect``.
+    port; the server closes it, and so does a failure. ``transcript`` makes the record for each association;
+    ``check_roles`` and ``hooks`` are those of ``connect``.
 
     Raises:
         ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
@@ -388,12 +281,19 @@ async def serve(
         check_roles,
         hooks,
     )
-    check_server_tls(tls)
+    listeners = [] if sock is None else [sock]
     try:
+        check_server_tls(tls)
         if sock is not None:
             sock.setblocking(False)
             sock.listen()
-        server._listen([sock] if sock is not None else await listening_sockets(host, port))
-    except (OSError, ValueError, OverflowError) as error:
-        raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {reason_of(error)}") from error
+        listeners = listeners or await listening_sockets(host, port)
+        server._listen(listeners)
+    except BaseException as error:
+        server._stop_listening()
+        for listener in listeners:
+            listener.close()
+        if isinstance(error, OSError | ValueError | OverflowError):
+            raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {reason_of(error)}") from error
+        raise
     return server

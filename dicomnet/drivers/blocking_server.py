@@ -133,20 +133,24 @@ def listen(
     """Listen on an address; port 0 picks a free one.
 
     ``tls`` is a context as ``drivers.tls.server_context`` makes it. ``sock`` is a bound socket to listen on, such as a
-    Unix one, in place of host and port; the listener closes it. ``transcript`` makes the record for each association;
-    ``check_roles`` and ``hooks`` are those of ``connect``.
+    Unix one, in place of host and port; the listener closes it, and so does a failure. ``transcript`` makes the record
+    for each association; ``check_roles`` and ``hooks`` are those of ``connect``.
 
     Raises:
         ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
     """
-    check_server_tls(tls)
+    try:
+        check_server_tls(tls)
+        if sock is not None:
+            sock.listen()
+    except BaseException as error:
+        if sock is not None:
+            sock.close()
+        if isinstance(error, OSError):
+            raise ConnectFailed(f"cannot listen on the socket given: {reason_of(error)}") from error
+        raise
     if sock is None:
         sock = open_listener(host, port)
-    else:
-        try:
-            sock.listen()
-        except OSError as error:
-            raise ConnectFailed(f"cannot listen on the socket given: {reason_of(error)}") from error
     return Listener(
         sock,
         policy,

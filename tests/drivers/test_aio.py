@@ -82,8 +82,8 @@ def run(script: SimpleNamespace) -> Any:
         async with await serve("127.0.0.1", 0, script.POLICY, **more) as server:
             yield server, Endpoint("SCP", "127.0.0.1", server.port)
         assert server.associations == 0
-        assert not server._addresses
-        assert not server._half_open_addresses
+        assert not server._room.addresses
+        assert not server._room.half_open_addresses
 
     def runs(test: Callable[[Any], Awaitable[None]]) -> None:
         before = script.open_fds()

@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,14 +154,28 @@ def test_a_socket_that_comes_too_late_is_closed(script: SimpleNamespace) -> None
     asyncio.run(main())
 
 
-def test_a_socket_that_cannot_listen(script: SimpleNamespace) -> None:
-    for make in (
-        lambda sock: listen("", 0, script.POLICY, sock=sock),
-        lambda sock: asyncio.run(serve(None, 0, script.POLICY, sock=sock)),  # type: ignore[arg-type]
-    ):
-        ours, theirs = socket.socketpair()
-        with ours, theirs, pytest.raises(ConnectFailed):
-            make(ours)  # type: ignore[no-untyped-call]
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda policy, **more: listen("", 0, policy, **more),
+        lambda policy, **more: asyncio.run(serve(None, 0, policy, **more)),  # type: ignore[arg-type]
+    ],
+    ids=["blocking", "asyncio"],
+)
+def test_a_socket_that_cannot_be_served_is_closed(script: SimpleNamespace, tmp_path: Path, make: Any) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        with pytest.raises(ConnectFailed):
+            make(script.POLICY, sock=ours)
+        assert ours.fileno() == -1
+    with unix_socket(tmp_path / "dicom") as sock:
+        with pytest.raises(ConnectFailed):
+            make(script.POLICY, sock=sock, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        assert sock.fileno() == -1
+    with unix_socket(tmp_path / "other") as sock:
+        with pytest.raises(AttributeError):
+            make(script.POLICY, sock=sock, tls="no context")
+        assert sock.fileno() == -1
 
 
 @IPV6

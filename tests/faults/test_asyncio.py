@@ -176,7 +176,7 @@ def test_every_fault_of_a_requestor(run: Any) -> None:
             assert await good > 1
             async with asyncio.timeout(PATIENCE):
                 await server._empty.wait()
-            counts = (server._addresses, server._titles, server._half_open_addresses)
+            counts = (server._room.addresses, server._room.titles, server._room.half_open_addresses)
             assert (server.associations, *map(len, counts)) == (0, 0, 0, 0)
             counters = server.counters
             assert counters.connections == len(chosen) + 1
