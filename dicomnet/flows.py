@@ -32,6 +32,7 @@ from dicomnet.dimse.messages import (
 )
 from dicomnet.dimse.outgoing import SourceReader
 from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
+from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.steps import (
     AwaitPdu,
@@ -152,9 +153,16 @@ def await_reply(message_id: int, *, timeout: float | None = None) -> Flow[Respon
 
 
 def ask(request: Request, *, expect: type[R], via: str | None = None, timeout: float | None = None) -> Flow[R]:
-    """Send a request and return its one response, which must be of class ``expect``."""
+    """Send a request and return its one response, which must be of class ``expect`` and final.
+
+    Raises:
+        RemoteProtocolError: the response is another one, or pending: ``ask_many`` is for those who may be answered so.
+    """
     message_id = yield from send(request, via=via)
-    return _expected(expect, (yield AwaitReply(message_id, timeout)))
+    response = _expected(expect, (yield AwaitReply(message_id, timeout)))
+    if response.status_class is StatusClass.PENDING:
+        raise RemoteProtocolError(f"a {command_name(command_code(response))} is pending where the final one was due")
+    return response
 
 
 def ask_many(

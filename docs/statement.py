@@ -15,11 +15,13 @@ sys.path.insert(0, str(ROOT))
 
 from dicomnet import __version__, uids  # noqa: E402 - the project beside this file, installed or not
 from dicomnet.codes import CommandField, known  # noqa: E402
+from dicomnet.dimse import status as statuses  # noqa: E402
 from dicomnet.dimse.exchange import MessageLimits  # noqa: E402
 from dicomnet.drivers import tls  # noqa: E402
 from dicomnet.drivers.aio_server import ServerLimits  # noqa: E402
 from dicomnet.drivers.common import Waits  # noqa: E402
 from dicomnet.services import storage, verification  # noqa: E402
+from dicomnet.services.__main__ import MAX_LENGTH  # noqa: E402
 from dicomnet.services.sop_classes import STORAGE_CLASSES  # noqa: E402
 from dicomnet.ul import SupportedContext  # noqa: E402
 from dicomnet.wire import PduLimits  # noqa: E402
@@ -202,6 +204,20 @@ def _services() -> list[str]:
         "`dicomnet.services` has a verification SCP and a storage SCP that writes what it receives into a folder, as "
         "the bytes that came, behind file meta information (Part 10). "
         f"Command sets may have {limits.command // 1024} KiB; a streamed data set is limited by the disk alone.",
+        "`python -m dicomnet.services` accepts any called AE title unless `--ae-title` names one, and receives PDUs of "
+        f"up to {MAX_LENGTH} bytes unless `--max-length` says otherwise. Statuses of storage other than success:",
+        _table(
+            ("status", "meaning", "when"),
+            [
+                (f"{code:04X}", statuses.describe(code, statuses.STORAGE)[5:], reason)
+                for code, reason in (
+                    (statuses.OUT_OF_RESOURCES, "no room, no permission, or another fault of the folder"),
+                    (statuses.INVALID_SOP_INSTANCE, "the SOP Instance UID is none"),
+                    (statuses.SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of the presentation context"),
+                    (statuses.CANNOT_UNDERSTAND, "there is no data set"),
+                )
+            ],
+        ),
         _table(
             ("SOP class", "UID"),
             [("Verification", uids.VERIFICATION), *((name, uid) for uid, name in STORAGE_CLASSES.items())],
@@ -226,7 +242,7 @@ def _parameters() -> list[tuple[str, str]]:
         ("ARTIM: time for the peer to close", seconds(waits.close)),
         ("time for a PDU to be complete", seconds(waits.pdu)),
         ("time without any message", seconds(waits.idle)),
-        ("maximum PDU length received", f"{PduLimits().p_data} bytes"),
+        ("maximum PDU length received (`dcmups`, `upsscp`)", f"{PduLimits().p_data} bytes"),
     ]
 
 

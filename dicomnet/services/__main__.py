@@ -22,9 +22,9 @@ from dicomnet.wire import PduLimits
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["main"]
+__all__ = ["MAX_LENGTH", "main"]
 
-_MAX_LENGTH = 128 * 1024
+MAX_LENGTH = 128 * 1024
 _SMALLEST = 8  # a PDV header and two bytes of fragment: who announces less is rejected
 _DRAIN = 10.0
 
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--port", type=int, default=11112, help="port to listen on, 0 for a free one (11112)")
     common.add_argument("--ae-title", help="accept associations for this AE title only")
     common.add_argument(
-        "--max-length", type=int, default=_MAX_LENGTH, help=f"longest P-DATA-TF to take, 0 for any ({_MAX_LENGTH})"
+        "--max-length", type=int, default=MAX_LENGTH, help=f"longest P-DATA-TF to take, 0 for any ({MAX_LENGTH})"
     )
     common.add_argument("--certificate", type=Path, help="serve on TLS with this certificate (PEM)")
     common.add_argument("--key", type=Path, help="its key, when that is in another file")

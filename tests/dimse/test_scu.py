@@ -17,7 +17,7 @@ from dicomnet.dimse import messages as m
 from dicomnet.dimse.conversion import reply, response_type
 from dicomnet.dimse.payloads import EncodedDataSet, FileDataSet, StreamedDataSet
 from dicomnet.drivers import memory
-from dicomnet.errors import DecodeError, LocalProtocolError, TimedOut
+from dicomnet.errors import DecodeError, LocalProtocolError, RemoteProtocolError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
 from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext
@@ -169,6 +169,18 @@ def test_a_file_that_is_none_leaves_the_association_alone(tmp_path: Path) -> Non
     with pytest.raises(FileNotFoundError):
         peers.link.run(scu.c_store(tmp_path / "none"))
     assert peers.link.run(scu.c_echo()).status == 0
+
+
+def test_a_pending_response_where_the_final_one_is_due_is_an_error() -> None:
+    def pending(request: m.Request, peer: Peer) -> Flow[None]:
+        yield from flows.send(reply(request, 0xFF00))
+
+    policy = PlainPolicy((SupportedContext(uids.VERIFICATION),))
+    options = RequestOptions("SCP", "SCU", (ProposedContext(uids.VERIFICATION),))
+    link = memory.connect(options, policy, peer_handler=pending)
+    with pytest.raises(RemoteProtocolError, match="C-ECHO-RSP is pending"):
+        link.run(scu.c_echo())
+    link.abort()
 
 
 # Operations with pending responses.
