@@ -45,6 +45,7 @@ MIB = 1024 * 1024
         ("associations", f"{ServerLimits().associations:,}"),
         ("associations of one address", f"{ServerLimits().per_address}"),
         ("connections without association", f"{ServerLimits().half_open:,}"),
+        ("calls of one address in threads", f"{ServerLimits().calls_per_address}"),
         ("to a whole association request (ARTIM), TLS handshake included", f"{Waits().request:g} s"),
         ("for a started PDU", f"{Waits().pdu:g} s"),
         ("without any message, no request under way", f"{Waits().idle:g} s"),

@@ -255,9 +255,19 @@ class DrivenLink(SessionLink):
 
     def _start_calls(self, calls: list[tuple[Run[Any], Callable[[], object]]]) -> None:
         for run, function in calls:
+            self.call(run, function)
+
+    def call(self, run: Run[Any], function: Callable[[], object]) -> bool:
+        """Have a thread make this call for a flow. False if none will, which the flow has been told."""
+        try:
             future = self._loop.run_in_executor(self.executor, function)
-            self._work = self._work | {future}
-            future.add_done_callback(functools.partial(self._called, run))
+        except RuntimeError as error:  # the executor is shut down
+            run.resume(error=error)
+            self._advance_soon()
+            return False
+        self._work = self._work | {future}
+        future.add_done_callback(functools.partial(self._called, run))
+        return True
 
     def _called(self, run: Run[Any], future: asyncio.Future[object]) -> None:
         if not run.done:

@@ -24,12 +24,16 @@ class ServerLimits:
 
     Connections without an association are counted apart (``half_open``), in a TLS handshake or after it: the oldest of
     an address that has too many of them, or of all, is closed, so that who only connects keeps nobody out.
+
+    Of the calls that flows hand to threads (``flows.call``) ``calls_per_address``, and one at least, are under way at
+    once for all associations of an address; further ones wait in order, until their association ends.
     """
 
     associations: int = 1000
     per_address: int = 64
     half_open: int = 1000
     half_open_per_address: int = 64
+    calls_per_address: int = 4
 
 
 @dataclass(slots=True)

@@ -11,13 +11,15 @@ import logging
 import socket
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio import Link
+from dicomnet.drivers.aio_calls import CallQueue
 from dicomnet.drivers.aio_room import Gate, Room, ServerCounters, ServerLimits
 from dicomnet.drivers.aio_sockets import listening_sockets
 from dicomnet.drivers.common import Hooks, Waits
+from dicomnet.drivers.runs import Run
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, reason_of
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
@@ -60,6 +62,7 @@ class Server:
     ) -> None:
         self._room = Room(limits)
         self.counters = self._room.counters
+        self._calls = CallQueue(limits.calls_per_address)
         self._gate = Gate(self._room, policy)
         self._handler = handler
         self._waits = waits
@@ -231,7 +234,17 @@ class _ServedLink(Link):
         """The calling AE title of an association that the server counts."""
 
     def _gone(self) -> None:
+        if self._server._calls.drop(self):
+            self._advance()
         self._server._ended(self)
+
+    def _start_calls(self, calls: list[tuple[Run[Any], Callable[[], object]]]) -> None:
+        for run, function in calls:
+            self._server._calls.put(self, run, function)
+
+    def _called(self, run: Run[Any], future: asyncio.Future[object]) -> None:
+        self._server._calls.done(self.session.address)
+        super()._called(run, future)
 
     def _advance(self) -> None:
         super()._advance()
