@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from dicomnet.dimse.exchange import MessageLimits
@@ -20,12 +21,13 @@ from dicomnet.drivers.aio_room import Gate, Room, ServerCounters, ServerLimits
 from dicomnet.drivers.aio_sockets import listening_sockets
 from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.drivers.runs import Run
+from dicomnet.drivers.serving_options import ServingOptions
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, reason_of
-from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
+from dicomnet.drivers.transport import Transport
 from dicomnet.errors import ConnectFailed
 from dicomnet.handlers import Handler
-from dicomnet.ul import AcceptancePolicy, Association, Role, Transcript
+from dicomnet.ul import AcceptancePolicy, Transcript
 from dicomnet.wire import PduLimits
 
 if TYPE_CHECKING:
@@ -46,33 +48,12 @@ _THEIRS = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENE
 class Server:
     """Accepts associations until it is drained or closed; made by ``serve``."""
 
-    def __init__(
-        self,
-        policy: AcceptancePolicy,
-        handler: Handler | None,
-        waits: Waits,
-        pdu_limits: PduLimits,
-        message_limits: MessageLimits | None,
-        limits: ServerLimits,
-        executor: Executor | None,
-        tls: ssl.SSLContext | None,
-        transcript: Callable[[], Transcript] | None,
-        check_roles: bool,
-        hooks: Hooks | None,
-    ) -> None:
+    def __init__(self, options: ServingOptions, limits: ServerLimits, executor: Executor | None) -> None:
         self._room = Room(limits)
         self.counters = self._room.counters
         self._calls = CallQueue(limits.calls_per_address)
-        self._gate = Gate(self._room, policy)
-        self._handler = handler
-        self._waits = waits
-        self._pdu_limits = pdu_limits
-        self._message_limits = message_limits
+        self._options = replace(options, policy=Gate(self._room, options.policy))
         self._executor = executor
-        self._tls = tls
-        self._transcript = transcript
-        self._check_roles = check_roles
-        self._hooks = hooks
         self._links: set[_ServedLink] = set()
         self._listeners: list[socket.socket] = []
         self._resting: asyncio.TimerHandle | None = None
@@ -174,25 +155,9 @@ class Server:
 
     def _serve(self, sock: socket.socket, address: str) -> None:
         prepare(sock)
-        transport: Transport = (
-            PlainTransport(sock) if self._tls is None else TlsTransport(sock, self._tls, server_side=True)
-        )
-        session = Session(
-            Association(
-                Role.ACCEPTOR,
-                limits=self._pdu_limits,
-                timeouts=self._waits.timeouts(),
-                transcript=self._transcript() if self._transcript is not None else None,
-            ),
-            address=address,
-            handler=self._handler,
-            policy=self._gate,
-            response_timeout=self._waits.response,
-            limits=self._message_limits,
-            check_roles=self._check_roles,
-            hooks=self._hooks,
-        )
-        link = _ServedLink(session, transport, self._waits, self, self._executor)
+        options = self._options
+        transport = options.transport(sock)
+        link = _ServedLink(options.session(address), transport, options.waits, self, self._executor)
         self.counters.connections += 1
         self._opened(link)
         try:
@@ -228,7 +193,7 @@ class _ServedLink(Link):
     def __init__(
         self, session: Session, transport: Transport, waits: Waits, server: Server, executor: Executor | None
     ) -> None:
-        super().__init__(session, transport, waits, executor=executor, hooks=server._hooks)
+        super().__init__(session, transport, waits, executor=executor, hooks=server._options.hooks)
         self._server = server
         self.counted_as: str | None = None
         """The calling AE title of an association that the server counts."""
@@ -281,19 +246,18 @@ async def serve(
     Raises:
         ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
     """
-    server = Server(
-        policy,
-        handler,
-        waits or Waits(),
-        pdu_limits or PduLimits(),
-        message_limits,
-        limits or ServerLimits(),
-        executor,
-        tls,
-        transcript,
-        check_roles,
-        hooks,
+    options = ServingOptions(
+        policy=policy,
+        handler=handler,
+        waits=waits or Waits(),
+        pdu_limits=pdu_limits or PduLimits(),
+        message_limits=message_limits,
+        tls=tls,
+        transcript=transcript,
+        check_roles=check_roles,
+        hooks=hooks,
     )
+    server = Server(options, limits or ServerLimits(), executor)
     listeners = [] if sock is None else [sock]
     try:
         check_server_tls(tls)

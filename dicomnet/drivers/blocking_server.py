@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Self
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.blocking import Link
 from dicomnet.drivers.common import Hooks, Waits
-from dicomnet.drivers.session import Session
+from dicomnet.drivers.serving_options import ServingOptions
 from dicomnet.drivers.sockets import check_server_tls, open_listener, peer_address, prepare, reason_of
-from dicomnet.drivers.transport import PlainTransport, TlsTransport
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
-from dicomnet.ul import AcceptancePolicy, Association, Role, Transcript
+from dicomnet.ul import AcceptancePolicy, Transcript
 from dicomnet.wire import PduLimits
 
 if TYPE_CHECKING:
@@ -29,29 +28,9 @@ __all__ = ["Listener", "listen"]
 class Listener:
     """A listening socket that gives one ``Link`` per association. For many at a time use the asyncio driver."""
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        policy: AcceptancePolicy,
-        handler: Handler | None,
-        waits: Waits,
-        pdu_limits: PduLimits,
-        message_limits: MessageLimits | None,
-        tls: ssl.SSLContext | None,
-        transcript: Callable[[], Transcript] | None,
-        check_roles: bool,
-        hooks: Hooks | None,
-    ) -> None:
+    def __init__(self, sock: socket.socket, options: ServingOptions) -> None:
         self._socket = sock
-        self._policy = policy
-        self._handler = handler
-        self._waits = waits
-        self._pdu_limits = pdu_limits
-        self._message_limits = message_limits
-        self._tls = tls
-        self._transcript = transcript
-        self._check_roles = check_roles
-        self._hooks = hooks
+        self._options = options
 
     @property
     def port(self) -> int:
@@ -85,24 +64,8 @@ class Listener:
 
     def _link(self, sock: socket.socket, address: str) -> Link:
         prepare(sock)
-        association = Association(
-            Role.ACCEPTOR,
-            limits=self._pdu_limits,
-            timeouts=self._waits.timeouts(),
-            transcript=self._transcript() if self._transcript is not None else None,
-        )
-        session = Session(
-            association,
-            address=address,
-            handler=self._handler,
-            policy=self._policy,
-            response_timeout=self._waits.response,
-            limits=self._message_limits,
-            check_roles=self._check_roles,
-            hooks=self._hooks,
-        )
-        transport = PlainTransport(sock) if self._tls is None else TlsTransport(sock, self._tls, server_side=True)
-        return Link(transport, session, self._waits, self._hooks)
+        options = self._options
+        return Link(options.transport(sock), options.session(address), options.waits, options.hooks)
 
     def close(self) -> None:
         """Stop listening; links that exist live on."""
@@ -151,15 +114,15 @@ def listen(
         raise
     if sock is None:
         sock = open_listener(host, port)
-    return Listener(
-        sock,
-        policy,
-        handler,
-        waits or Waits(),
-        pdu_limits or PduLimits(),
-        message_limits,
-        tls,
-        transcript,
-        check_roles,
-        hooks,
+    options = ServingOptions(
+        policy=policy,
+        handler=handler,
+        waits=waits or Waits(),
+        pdu_limits=pdu_limits or PduLimits(),
+        message_limits=message_limits,
+        tls=tls,
+        transcript=transcript,
+        check_roles=check_roles,
+        hooks=hooks,
     )
+    return Listener(sock, options)

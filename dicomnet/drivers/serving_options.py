@@ -1,0 +1,59 @@
+"""What every association that is served has from who serves it: the same for the servers of both drivers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dicomnet.dimse.exchange import MessageLimits
+from dicomnet.drivers.common import Hooks, Waits
+from dicomnet.drivers.session import Session
+from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
+from dicomnet.handlers import Handler
+from dicomnet.ul import AcceptancePolicy, Association, Role, Transcript
+from dicomnet.wire import PduLimits
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["ServingOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingOptions:
+    """The arguments that ``aio_server.serve`` and ``blocking_server.listen`` have in common."""
+
+    policy: AcceptancePolicy
+    handler: Handler | None
+    waits: Waits
+    pdu_limits: PduLimits
+    message_limits: MessageLimits | None
+    tls: ssl.SSLContext | None
+    transcript: Callable[[], Transcript] | None
+    check_roles: bool
+    hooks: Hooks | None
+
+    def transport(self, sock: socket.socket) -> Transport:
+        """What a connection of a peer passes through."""
+        return PlainTransport(sock) if self.tls is None else TlsTransport(sock, self.tls, server_side=True)
+
+    def session(self, address: str) -> Session:
+        """An acceptor for the peer at this address."""
+        association = Association(
+            Role.ACCEPTOR,
+            limits=self.pdu_limits,
+            timeouts=self.waits.timeouts(),
+            transcript=self.transcript() if self.transcript is not None else None,
+        )
+        return Session(
+            association,
+            address=address,
+            handler=self.handler,
+            policy=self.policy,
+            response_timeout=self.waits.response,
+            limits=self.message_limits,
+            check_roles=self.check_roles,
+            hooks=self.hooks,
+        )
