@@ -133,20 +133,14 @@ class Link(BlockingLink):
     def _run_calls(self) -> None:
         for run, function in self._session.take_calls():
             began = time.monotonic()
-            try:
-                run.resume(function())
-            except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the call
-                run.resume(error=error)
+            run.perform(function)
             self._away += time.monotonic() - began
 
     def _run_branches(self) -> None:
         """Do what flows want done on further associations; there is no other way here than to wait for it."""
         for work in self._session.take_branches():
             began = time.monotonic()
-            try:
-                work.done(self._perform(work.step))
-            except Exception as error:  # noqa: BLE001 - raised again inside the flow
-                work.failed(error)
+            work.perform(self._perform)
             self._away += time.monotonic() - began
 
     def _perform(self, step: Open | RunOn | Close) -> object:

@@ -18,7 +18,6 @@ from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
-from dicomnet.drivers.runs import BranchWork
 from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectFailed, LocalProtocolError, TimedOut
 from dicomnet.handlers import Handler
@@ -104,16 +103,10 @@ class SessionEnd:
         session.advance(now)
         for run, function in session.take_calls():
             moved = True
-            try:
-                run.resume(function())
-            except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the call
-                run.resume(error=error)
+            run.perform(function)
         for work in session.take_branches():
             moved = True
-            try:
-                work.done(self._perform(work))
-            except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the branch
-                work.failed(error)
+            work.perform(self._perform)
         moved = self._write(outgoing, now) or moved
         if session.close_wanted and self.open:
             self._close(now)
@@ -127,8 +120,8 @@ class SessionEnd:
         moments = (self.session.next_deadline(), self._stalled)
         return min((when for when in moments if when is not None), default=None)
 
-    def _perform(self, work: BranchWork) -> Any:
-        match work.step:
+    def _perform(self, step: Open | RunOn | Close) -> Any:
+        match step:
             case Open(endpoint, options):
                 destination = self._destinations.get(endpoint.ae_title)
                 if destination is None:

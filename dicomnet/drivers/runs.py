@@ -94,6 +94,13 @@ class Run(Generic[T]):
             self._queue.append(self)
         self.ready = (value, error)
 
+    def perform(self, function: Callable[[], object]) -> None:
+        """Make a call here and now, and give its outcome."""
+        try:
+            self.resume(function())
+        except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the call
+            self.resume(error=error)
+
     def deliver(self, item: object) -> bool:
         """Keep an item for the consumer; whether there is room for more. Without a consumer it is dropped."""
         if not self._streamed:
@@ -121,6 +128,13 @@ class BranchWork:
         """Whose step it is; None for the end of a branch that a flow left behind."""
         self.step = step
         self._leftovers = leftovers
+
+    def perform(self, function: Callable[[Open | RunOn | Close], Any]) -> None:
+        """Have it done here and now, by a function that waits for it."""
+        try:
+            self.done(function(self.step))
+        except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for it
+            self.failed(error)
 
     def done(self, value: Any = None) -> None:
         """It is done: ``value`` is the Branch of an Open, the result of a RunOn."""
