@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse.command import NO_DATA_SET, CommandElement, CommandSet, decode_command
-from dicomnet.dimse.payloads import IncomingDataSet
+from dicomnet.dimse.payloads import IncomingDataSet, cost
 from dicomnet.errors import DecodeError, Fault
 from dicomnet.wire import FragmentAssembler, Pdv
 
@@ -26,8 +26,6 @@ _LAST: Final = 2
 _TYPE: Final = int(CommandElement.COMMAND_DATA_SET_TYPE)
 _PROGRESS: Final = 16 * 1024
 """Bytes of a data set that is not kept as a whole for which the peer has the time of a message."""
-_PART: Final = 256
-"""What a part costs besides its bytes."""
 
 Whole = tuple[CommandSet, int, bytes | None]
 """A message: its command set, the context it came on, the bytes of its data set if it has one."""
@@ -200,11 +198,7 @@ class Intake:
 
     def _keep(self, data_set: IncomingDataSet, payload: bytes | memoryview) -> None:
         parts = data_set.parts
-        # A view keeps alive all that it was received with: that is what counts, and once for all views of it.
-        held: Any = payload.obj if isinstance(payload, memoryview) else payload
-        last = parts[-1] if parts else None
-        same = isinstance(last, memoryview) and last.obj is held
-        cost = _PART if same else _PART + len(held)
+        more = cost(payload, parts[-1] if parts else None)
         parts.append(payload)
-        data_set.unread += cost
-        self.unread += cost
+        data_set.unread += more
+        self.unread += more

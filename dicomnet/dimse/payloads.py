@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeAlias, cast
 
 from dicomnet.dataset import DataSetLimits
 from dicomnet.dataset.part10 import read_meta
@@ -32,8 +32,12 @@ __all__ = [
     "FileDataSet",
     "IncomingDataSet",
     "StreamedDataSet",
+    "cost",
     "identity",
 ]
+
+_OBJECT: Final = 256
+"""What a part costs besides its bytes, so that many small ones cannot be free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +264,16 @@ class IncomingDataSet:
 
     def __repr__(self) -> str:
         return f"<IncomingDataSet in {self.transfer_syntax}, {'whole' if self.whole else 'arriving'}>"
+
+
+def cost(part: bytes | memoryview, before: bytes | memoryview | None) -> int:
+    """The bytes that keeping a part of a data set costs, when the one before it is kept as well.
+
+    A view keeps alive all that it was received with: that is what counts, and once for several views of it.
+    """
+    whole: Any = part.obj if isinstance(part, memoryview) else part
+    last = before.obj if isinstance(before, memoryview) else before
+    return _OBJECT if last is whole else _OBJECT + len(whole)
 
 
 DataSet: TypeAlias = "Dataset | EncodedDataSet | DataSetSource | os.PathLike[str] | IncomingDataSet | None"

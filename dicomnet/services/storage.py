@@ -25,14 +25,14 @@ import threading
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from dicomnet import flows
 from dicomnet.dataset.part10 import header
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import CStoreRequest, Request
-from dicomnet.dimse.payloads import Buffer, EncodedDataSet, IncomingDataSet
+from dicomnet.dimse.payloads import Buffer, EncodedDataSet, IncomingDataSet, cost
 from dicomnet.errors import EncodeError
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, streaming
@@ -45,7 +45,6 @@ _log = logging.getLogger("dicomnet.storage")
 
 _NAME = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)  # leading zeros, which PS3.5 9.1 forbids, do no harm
 _AT_ONCE = 1 << 20
-_VIEW = 200  # what each fragment costs besides its bytes
 _IOV_MAX = 1024
 
 
@@ -130,20 +129,8 @@ def _receive(request: CStoreRequest, file: _PartFile) -> Flow[list[Buffer]]:
             yield from flows.call(partial(file.writelines, gathered))
             gathered, size = [], 0
         gathered += parts
-        size += _weight(parts)
+        size += sum(map(cost, parts, (None, *parts)))
     return gathered
-
-
-def _weight(parts: list[bytes | memoryview]) -> int:
-    """What they cost: a view keeps alive all that it was received with, which several of them may share."""
-    weight = len(parts) * _VIEW
-    last: object = None
-    for part in parts:
-        whole: Any = part.obj if isinstance(part, memoryview) else part
-        if whole is not last:
-            weight += len(whole)
-            last = whole
-    return weight
 
 
 def _header(request: CStoreRequest, peer: Peer) -> bytes:
