@@ -178,7 +178,7 @@ class SourceReader:
         return piece, not self._ahead
 
     def _fill(self) -> bytes:
-        """As much as makes a piece: a stream may give less at a time than it is asked for."""
+        """As much as makes a piece: sources, ours and others', may give less at a time than they are asked for."""
         if self._stream is None:
             return b""
         data = _read(self._stream, self._piece)

@@ -74,8 +74,9 @@ class DataSetSource(ABC):
     def open(self) -> BinaryIO:
         """A stream that stands at the data set and ends with it; opened anew for each time the data set is sent.
 
-        ``read(size)`` gives fewer bytes only at the end, and is the only thing besides ``close`` that is called.
-        Blocks, as reading does. A data set that turns out to be incomplete raises, and never just ends.
+        ``read(size)`` is the only thing besides ``close`` that is called. It may give fewer bytes, as a raw stream
+        does, and none at the end. Blocks, as reading does. A data set that turns out to be incomplete raises, and
+        never just ends.
 
         Raises:
             OSError: it cannot be read.
@@ -197,7 +198,7 @@ class _Pieces:
 
 
 class _Reader(io.RawIOBase, BinaryIO):
-    """Reads as much as it is asked for unless the end has come, and knows an end that came too early."""
+    """A raw stream over whatever reads: it may give less than asked for, but knows an end that comes too early."""
 
     def __init__(
         self,
@@ -215,28 +216,17 @@ class _Reader(io.RawIOBase, BinaryIO):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """So many bytes, fewer only at the end; all that are left for a negative number."""
-        parts: list[Buffer] = []
-        wanted = size
-        while wanted:
-            part = self._read(wanted if wanted > 0 else 1 << 20)
-            if part is None:
-                raise LocalProtocolError("the stream has nothing to give now: one that blocks is needed")
-            if not len(part):
-                break
-            parts.append(part)
-            if wanted > 0:
-                wanted -= len(part)
-        whole = parts[0] if len(parts) == 1 and isinstance(parts[0], bytes) else b"".join(parts)
-        self._count(whole, size)
-        return whole
-
-    def _count(self, whole: bytes, size: int) -> None:
-        if self._left is None:
-            return
-        self._left -= len(whole)
-        if self._left > 0 and (size < 0 or len(whole) < size):
-            raise DecodeError(f"the file ends {self._left} bytes before its end", code=Fault.TRUNCATED)
+        """At most so many bytes, none at the end; all that are left for a negative number."""
+        if size < 0:
+            return self.readall()
+        part = self._read(size)
+        if part is None:
+            raise LocalProtocolError("the stream has nothing to give now: one that blocks is needed")
+        if self._left is not None:
+            self._left -= len(part)
+            if size and self._left > 0 and not len(part):
+                raise DecodeError(f"the file ends {self._left} bytes before its end", code=Fault.TRUNCATED)
+        return part if isinstance(part, bytes) else bytes(part)
 
     def close(self) -> None:
         """Close the file underneath, unless it belongs to somebody else."""

@@ -95,6 +95,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_no_whole_data_set(path: Path) -
         stream.read(4)
         with path.open("r+b") as other:
             other.truncate(source.offset + 10)
+        assert len(stream.read(1 << 20)) == 6
         with pytest.raises(DecodeError) as caught:
             stream.read(1 << 20)
     assert caught.value.code is Fault.TRUNCATED
@@ -128,10 +129,31 @@ class Slow(io.RawIOBase):
         return part
 
 
-def test_reading_joins_what_comes_in_pieces() -> None:
+def test_sending_joins_what_comes_in_pieces() -> None:
     for source in (Slow(b"abcdef"), [b"", b"a", bytearray(b"bc"), memoryview(b"def"), b""]):
-        with StreamedDataSet(cast(BinaryIO, source), uids.IMPLICIT_VR_LE).open() as stream:
-            assert [stream.read(4), stream.read(4), stream.read(4)] == [b"abcd", b"ef", b""]
+        streamed = StreamedDataSet(cast(BinaryIO, source), uids.IMPLICIT_VR_LE)
+        reader = SourceReader(streamed, uids.IMPLICIT_VR_LE, 4)
+        assert [reader.read(), reader.read()] == [(b"abcd", False), (b"ef", True)]
+        reader.close()
+
+
+def test_a_stream_gives_no_more_than_was_asked_for_and_nothing_at_its_end_only() -> None:
+    source = StreamedDataSet([b"", b"a", bytearray(b"bc"), b"", memoryview(b"def")], uids.IMPLICIT_VR_LE)
+    with source.open() as stream:
+        assert [stream.read(2) for _ in range(5)] == [b"a", b"bc", b"de", b"f", b""]
+
+
+@pytest.mark.parametrize("piece", [1, 5])
+def test_a_file_that_was_cut_is_never_sent_as_whole(path: Path, piece: int) -> None:
+    source = FileDataSet.of(path)
+    reader = SourceReader(source, source.transfer_syntax, piece)
+    assert not reader.read()[1]
+    with path.open("r+b") as other:
+        other.truncate(path.stat().st_size - 1)
+    with pytest.raises(DecodeError) as caught:
+        list(iter(lambda: reader.read()[1], True))
+    assert caught.value.code is Fault.TRUNCATED
+    reader.close()
 
 
 def test_a_stream_is_read_again_from_where_it_was() -> None:
