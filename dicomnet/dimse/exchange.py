@@ -134,18 +134,8 @@ class Exchange(SendingHalf):
     @property
     def congested(self) -> bool:
         """Whether so much waits that no more should be read from the peer: parts of streamed data sets to be taken, or
-        requests to be answered, too many or with data sets that together are longer than one may be."""
-        return (
-            self._intake.unread > self.limits.unread
-            or self.held > self.limits.data_set.max_bytes
-            or (len(self._asked_by_peer) >= self.limits.requests and self._may_ask_more())
-        )
-
-    def _may_ask_more(self) -> bool:
-        """Whether it was agreed that more requests may be outstanding than the limit: then who sends them has to wait,
-        but is not at fault."""
-        negotiated = self.association.negotiated
-        return negotiated is not None and not 0 < negotiated.max_performed <= self.limits.requests
+        requests to be answered with data sets that together are longer than one may be."""
+        return self._intake.unread > self.limits.unread or self.held > self.limits.data_set.max_bytes
 
     @property
     def amid(self) -> bool:
@@ -277,7 +267,7 @@ class Exchange(SendingHalf):
         if message_id in self._asked_by_peer:
             self._refuse(message, statuses.DUPLICATE_INVOCATION, now, keep=True)
             return False
-        if len(self._asked_by_peer) >= self.limits.requests and not self._may_ask_more():
+        if len(self._asked_by_peer) >= self.limits.requests:  # and more were not agreed on, whatever was proposed
             raise DecodeError(
                 f"more than {self.limits.requests} requests wait for an answer", code=Fault.LIMIT, path="(0000,0110)"
             )

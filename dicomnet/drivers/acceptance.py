@@ -6,11 +6,13 @@ Knows the association and the policy, but no flows and no sockets.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from dicomnet.codes import RejectResult, RejectSource, reject_reason_text
 from dicomnet.errors import LocalProtocolError, Rejected
 from dicomnet.ul import AcceptancePolicy, Applicant, Association, State
-from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ
+from dicomnet.ul.negotiated import smaller_window
+from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, AsyncOperationsWindow, UserInformation
 
 __all__ = ["answer_request", "rejected"]
 
@@ -20,15 +22,24 @@ _NO_REASON = AAssociateRJ(RejectResult.PERMANENT, RejectSource.SERVICE_USER, 1)
 
 
 def answer_request(
-    association: Association, request: AAssociateRQ, policy: AcceptancePolicy, applicant: Applicant, now: float
+    association: Association,
+    request: AAssociateRQ,
+    policy: AcceptancePolicy,
+    applicant: Applicant,
+    now: float,
+    *,
+    most: int,
 ) -> Rejected | None:
-    """Accept or reject as the policy says; the rejection, if it was one. Raises nothing for what the peer asks."""
+    """Accept or reject as the policy says; the rejection, if it was one. Raises nothing for what the peer asks.
+
+    ``most`` is how many requests without an answer are taken from one peer: no larger window is agreed to.
+    """
     if association.state is not State.STA3:
         return None  # the peer did not wait for the answer: the association is over already, and an event says so
     answer = _decide(policy, request, applicant)
     try:
         if isinstance(answer, AAssociateAC):
-            association.associate_accept(answer, now)
+            association.associate_accept(_within(answer, most), now)
             return None
         association.associate_reject(answer.result, answer.source, answer.reason, now)
     except Exception as fault:
@@ -44,6 +55,21 @@ def answer_request(
     error = rejected(answer, "this side rejected the association")
     _log.info("association request from %s: %s", applicant.address, error)
     return error
+
+
+def _within(answer: AAssociateAC, most: int) -> AAssociateAC:
+    """The same answer, letting the requestor invoke no more operations at once than ``most`` (PS3.7 D.3.3.3)."""
+    window = answer.find(AsyncOperationsWindow)
+    if window is None or 0 < window.invoked <= most:
+        return answer
+    lesser = replace(window, invoked=smaller_window(window.invoked, most))
+    items = (
+        replace(item, items=tuple(lesser if sub is window else sub for sub in item.items))
+        if isinstance(item, UserInformation)
+        else item
+        for item in answer.items
+    )
+    return replace(answer, items=tuple(items))
 
 
 def _decide(policy: AcceptancePolicy, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Hooks, Waits, proposal
 from dicomnet.drivers.session import Session
 from dicomnet.handlers import Handler
 from dicomnet.ul import Association, RequestOptions, Role, Transcript
+from dicomnet.ul.negotiated import smaller_window
 from dicomnet.wire import PduLimits
 
 __all__ = ["requesting_session"]
@@ -28,9 +31,15 @@ def requesting_session(
 ) -> Session:
     """A session that will ask ``endpoint`` for an association once its transport is connected.
 
+    Of the operations window no more is proposed to perform at once than ``limits.requests``.
+
     Raises:
         LocalProtocolError: the request breaks a rule.
     """
+    limits = limits or MessageLimits()
+    if options.async_window is not None:
+        invoked, performed = options.async_window
+        options = replace(options, async_window=(invoked, smaller_window(performed, limits.requests)))
     association = Association(
         Role.REQUESTOR,
         limits=PduLimits(p_data=options.max_length),

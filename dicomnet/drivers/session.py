@@ -308,7 +308,8 @@ class Session:
         match event:
             case AssociateIndication(request):
                 if self._policy is not None:
-                    rejection = answer_request(self.association, request, self._policy, self.applicant, now)
+                    most = self.exchange.limits.requests
+                    rejection = answer_request(self.association, request, self._policy, self.applicant, now, most=most)
                     self._establish() if rejection is None else self._end(rejection)
             case AssociateConfirmation(True):
                 self._establish()

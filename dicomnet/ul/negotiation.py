@@ -85,8 +85,9 @@ class RequestOptions:
     """Everything that goes into an A-ASSOCIATE-RQ.
 
     ``async_window`` are the operations we want to have outstanding at once, and those of the acceptor we could perform
-    at once; 0 is any number, and None leaves it at one each. ``extra`` are further user information sub-items, right or
-    wrong. What comes of it all is in ``Negotiated``.
+    at once; 0 is any number, and None leaves it at one each; a session proposes to perform no more than its
+    ``MessageLimits.requests``. ``extra`` are further user information sub-items, right or wrong. What comes of it all
+    is in ``Negotiated``.
     """
 
     called_ae_title: str

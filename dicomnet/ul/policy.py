@@ -97,7 +97,8 @@ class PlainPolicy:
     """Accepts what the lists allow; None for a list of titles, or for a number of associations, allows any.
 
     - ``async_window``: how many operations at once we want to invoke, and can perform; 0 is any number. The peer gets
-      no more than it proposes, and nothing if it proposes nothing: then it is one each.
+      no more than it proposes, and nothing if it proposes nothing: then it is one each. Nor does it get more than
+      ``MessageLimits.requests`` of the session that asks the policy, where that is the lesser number.
     - ``extended`` answers one SOP Class Extended Negotiation sub-item, None to leave it unanswered.
     - ``identity`` judges the user identity, or that there is none; who is refused gets no association. Without it an
       identity is ignored, and the peer is told nothing that sounds like a yes (PS3.7 D.3.3.7).

@@ -81,6 +81,26 @@ def counts(response: m.CGetResponse | m.CMoveResponse) -> tuple[int | None, ...]
     return response.remaining, response.completed, response.failed, response.warning
 
 
+def test_any_number_of_retrievals_at_once_do_not_block_each_other() -> None:
+    """Our limit of requests without an answer must not keep us from reading what their sub-operations wait for."""
+    link = memory.connect(
+        RequestOptions(
+            "SCP",
+            "SCU",
+            (ProposedContext(GET), ProposedContext(CAPTURE)),
+            (RoleSelection(CAPTURE, 0, 1),),
+            async_window=(0, 0),
+        ),
+        PlainPolicy((SupportedContext(GET), SupportedContext(CAPTURE, scu=True)), async_window=(0, 0)),
+        handler=handle_by_type({m.CStoreRequest: lambda request, peer: flows.send(reply(request))}),
+        peer_handler=handle_by_type({m.CGetRequest: answer_get(lambda *_: several(2))}),
+    )
+    runs = [link.session.start(scu.c_get(identifier(), GET)) for _ in range(100)]
+    link.wire.run_until(lambda: all(run.done for run in runs), 100.0)
+    assert [run.result().status for run in runs] == [0] * 100
+    link.release()
+
+
 def several(number: int) -> list[Dataset]:
     return [content(f"2.25.{n}") for n in range(1, number + 1)]
 

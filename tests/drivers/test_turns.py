@@ -154,10 +154,10 @@ def test_who_waits_for_the_window_can_be_cancelled_and_is_told_of_the_end() -> N
             run.result()
 
 
-def test_who_may_send_any_number_of_requests_waits_at_our_limit_and_is_not_aborted() -> None:
+def test_who_asks_for_any_number_of_requests_gets_our_limit_and_is_not_aborted() -> None:
     def flood() -> Flow[list[int]]:
         ids = []
-        for _ in range(300):
+        for _ in range(200):
             ids.append((yield from flows.send(GET)))
         statuses = []
         for message_id in ids:
@@ -174,8 +174,28 @@ def test_who_may_send_any_number_of_requests_waits_at_our_limit_and_is_not_abort
     link = joined(
         (0, 1), peer_handler=handle_by_type({NGetRequest: slow}), limits=MessageLimits(requests=20), chunk=2000
     )
-    assert link.run(flood()) == [0] * 300
-    assert 20 <= max(most) < 20 + 2 * 2000 // 100
+    assert (link.negotiated.max_invoked, link.peer.negotiated.max_performed) == (20, 20)
+    assert link.run(flood()) == [0] * 200
+    assert max(most) == 20
+
+
+@pytest.mark.parametrize(
+    ("proposed", "agreed"), [((0, 0), (64, 64)), ((0, 7), (64, 7)), ((3, 0), (3, 64)), ((65, 65), (64, 64))]
+)
+def test_no_more_is_agreed_on_than_either_side_would_take(proposed: tuple[int, int], agreed: tuple[int, int]) -> None:
+    link = joined(proposed)
+    assert (link.negotiated.max_invoked, link.negotiated.max_performed) == agreed
+    assert (link.peer.negotiated.max_performed, link.peer.negotiated.max_invoked) == agreed
+    link.release()
+
+
+def test_who_exceeds_the_window_beyond_our_limit_is_aborted() -> None:
+    link = joined((0, 1), peer_handler=handle_by_type({NGetRequest: Slow()}), limits=MessageLimits(requests=20))
+    link.session._flows.window = 0  # more than was agreed
+    for _ in range(21):
+        link.session.start(get("2.25.50"))
+    link.wire.settle()
+    assert isinstance(link.session.error, Aborted)
 
 
 # Turns.
