@@ -91,7 +91,7 @@ class Exchange(SendingHalf):
         self.received: dict[type[Message], int] = {}
         """Messages by class."""
         self.stray_responses = 0
-        """Responses to requests we never sent, or that were answered already: counted and dropped."""
+        """Responses to requests we never sent, that were answered already or abandoned: counted and dropped."""
         self._intake = Intake(self.limits, self._offer)
         self._streamed_id: int | None = None  # of the request whose data set is, or was last, passed on
         self._broken = False  # the peer broke a rule: nothing of it is read any more
@@ -221,7 +221,7 @@ class Exchange(SendingHalf):
 
     def _dispatch(self, message: Message, now: float) -> None:
         if isinstance(message, Response):
-            self._receive_response(message)
+            self._receive_response(message, now)
         elif isinstance(message, Request):
             self._receive_request(message, now)
         elif isinstance(message, CCancelRequest):
@@ -236,16 +236,12 @@ class Exchange(SendingHalf):
         if self.on_message is not None:
             self.on_message(Direction.RECEIVED, message)
 
-    def _receive_response(self, message: Response) -> None:
+    def _receive_response(self, message: Response, now: float) -> None:
         self._note_received(message)
-        asked = self._asked.get(message.responding_to)
+        message_id = message.responding_to
+        asked = self._asked.get(message_id)
         if asked is None:
-            self.stray_responses += 1
-            _log.debug(
-                "association %d: dropped a response to message id %d, which is not outstanding",
-                self.association_id,
-                message.responding_to,
-            )
+            self._drop_response(message_id, "not outstanding")
             return
         request = asked[0]
         # By the code and not by the class: a request that lacks a field is an OtherRequest, its answer is not.
@@ -253,12 +249,25 @@ class Exchange(SendingHalf):
             text = f"a {command_name(command_code(message))} answers a {command_name(command_code(request))}"
             raise DecodeError(text, code=Fault.BAD_VALUE, path="(0000,0100)")
         kind = message.status_class
+        if self.abandoned.pop(message_id, None) is not None:
+            self._drop_response(message_id, "abandoned")
+            if kind is StatusClass.PENDING:
+                self.abandoned[message_id] = now
+            else:
+                self.forget(message_id)
+            return
         if kind is not StatusClass.PENDING:
-            del self._asked[message.responding_to]
+            self.forget(message_id)
             begun = self._begun
             if kind is StatusClass.FAILURE and begun is not None and begun.message is request:
                 begun.refused = True
         self._events.append(Received(message))
+
+    def _drop_response(self, message_id: int, why: str) -> None:
+        self.stray_responses += 1
+        _log.debug(
+            "association %d: dropped a response to message id %d, which is %s", self.association_id, message_id, why
+        )
 
     def _receive_request(self, message: Request, now: float) -> bool:
         """Have a request served, or answer it; whether it is to be served."""

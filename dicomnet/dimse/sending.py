@@ -15,6 +15,9 @@ from dicomnet.dimse.command import CommandElement, encode_command
 from dicomnet.dimse.conversion import to_command
 from dicomnet.dimse.messages import (
     CCancelRequest,
+    CFindRequest,
+    CGetRequest,
+    CMoveRequest,
     Message,
     NEventReportRequest,
     Request,
@@ -33,6 +36,7 @@ _log = logging.getLogger("dicomnet.dimse")
 _MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
 _PIECE: Final = 1024 * 1024
 _FRAGMENTS: Final = 1024
+_CANCELLABLE: Final = (CFindRequest, CGetRequest, CMoveRequest)
 
 
 @dataclass(slots=True)
@@ -63,12 +67,17 @@ class SendingHalf:
         """Bytes sent since who drives this set it to 0."""
         self.held = 0
         """Bytes in the data sets of requests of the peer that have no answer yet."""
+        self.abandoned: dict[int, float] = {}
+        """Requests of ours that nobody waits for any more and that are not over for the peer, and when it last said
+        something to each; who was silent longest is first."""
         self._next_id = 1
         self._asked: dict[int, tuple[Request, AcceptedContext]] = {}  # and on which context
         self._asked_by_peer: dict[int, int] = {}  # and how many bytes of data set came with each
         self._cancelled: set[int] = set()
         self._begun: _Begun | None = None
+        self._told: set[int] = set()  # requests of ours that a C-CANCEL is sent for, or will be
         self._deferred: list[tuple[Response, bool]] = []  # answers of our own, until the message that has begun is out
+        self._deferred_cancels: list[CCancelRequest] = []  # and after them
         self._contexts: dict[tuple[str, str | None, bool], AcceptedContext] = {}
 
     def send(self, message: Message, now: float, *, abstract_syntax: str | None = None) -> int:
@@ -94,6 +103,8 @@ class SendingHalf:
         self.queued += len(command) + (0 if data is None else len(data))
         if isinstance(message, Request):
             self._asked[message_id] = message, context
+        elif isinstance(message, CCancelRequest) and message_id in self._asked:
+            self._told.add(message_id)
         self._note_sent(message, message_id, context)
         return message_id
 
@@ -157,7 +168,7 @@ class SendingHalf:
         if begun is None:
             return True
         if isinstance(begun.message, Request):
-            self._asked.pop(begun.message_id, None)
+            self.forget(begun.message_id)
         if begun.started:
             return False
         self._send_deferred(now)
@@ -231,12 +242,39 @@ class SendingHalf:
 
     @property
     def outstanding(self) -> int:
-        """Requests of ours that are not answered for good, nor forgotten."""
+        """Requests of ours that are not answered for good, nor forgotten; abandoned ones count."""
         return len(self._asked)
 
+    def abandon(self, message_id: int, now: float) -> None:
+        """Nobody waits for the answers to a request of ours any more: they are dropped as stray, to the final one.
+
+        Until that has come the peer is at work on it: the request stays outstanding and keeps its message id. Where the
+        peer can be asked to stop it is (C-CANCEL), at once or when the message under way is out. Raises nothing: one
+        that cannot be sent any more is no loss. Harmless for a request that is over.
+        """
+        asked = self._asked.get(message_id)
+        if asked is None or message_id in self.abandoned:
+            return
+        self.abandoned[message_id] = now
+        request, context = asked
+        if isinstance(request, _CANCELLABLE) and message_id not in self._told:
+            self._told.add(message_id)
+            self._cancel(CCancelRequest(responding_to=message_id, context_id=context.context_id), now)
+
+    def _cancel(self, cancel: CCancelRequest, now: float) -> None:
+        if self._begun is not None:
+            self._deferred_cancels.append(cancel)
+            return
+        try:
+            self.send(cancel, now)
+        except DicomNetError as error:
+            _log.debug("association %d: could not cancel %d: %s", self.association_id, cancel.responding_to, error)
+
     def forget(self, message_id: int) -> None:
-        """Give up waiting for the answer to a request of ours: a later one is dropped as stray."""
+        """A request of ours is not outstanding any more, whatever the peer does: an answer to it is stray."""
         self._asked.pop(message_id, None)
+        self.abandoned.pop(message_id, None)
+        self._told.discard(message_id)
 
     def disregard(self, message_id: int) -> None:
         """A request of the peer came too late for any answer: it does not wait for one."""
@@ -285,6 +323,9 @@ class SendingHalf:
         deferred, self._deferred = self._deferred, []
         for response, keep in deferred:
             self.answer(response, now, keep=keep)
+        cancels, self._deferred_cancels = self._deferred_cancels, []
+        for cancel in cancels:
+            self._cancel(cancel, now)
 
 
 def _command(message: Message, message_id: int, has_data_set: bool) -> bytes:

@@ -59,6 +59,10 @@ class Link(DrivenLink):
     async def stream(self, flow: Flow[Any]) -> AsyncIterator[Any]:
         """Run a flow and yield what it delivers, reading from the peer only as fast as the caller takes the items.
 
+        Closing it before the end (``contextlib.aclosing`` does, at once) abandons what the flow has asked for, and so
+        does cancelling the task: a C-FIND, C-GET or C-MOVE is cancelled, and the next request waits for its final
+        response, at most ``Waits.response``. Only amid a message of ours the association is aborted.
+
         Raises:
             DicomNetError: what ended the flow.
         """

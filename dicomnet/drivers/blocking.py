@@ -107,9 +107,11 @@ class Link(BlockingLink):
         """Move bytes and flows until ``done``, the end of the connection, or for so many seconds."""
         self._away += time.monotonic() - self._left
         until = None if seconds is None else self._now() + seconds
+        self._driving = True
         try:
             self._loop(done, until)
         finally:
+            self._driving = False
             self._left = time.monotonic()
 
     def _loop(self, done: Callable[[], bool], until: float | None) -> None:

@@ -56,6 +56,10 @@ class SessionLink:
 class BlockingLink(SessionLink, ABC):
     """A link whose methods return when they are done; leave it by ``with``: it releases, or aborts on an exception."""
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._driving = False  # by a caller that has not returned
+
     @abstractmethod
     def _now(self) -> float:
         """The time by which this link's deadlines run."""
@@ -96,6 +100,9 @@ class BlockingLink(SessionLink, ABC):
     def stream(self, flow: Flow[Any]) -> Iterator[Any]:
         """Run a flow and yield what it delivers, reading from the peer only as fast as the caller takes the items.
 
+        Who leaves before the end abandons what the flow has asked for: a C-FIND, C-GET or C-MOVE is cancelled, and the
+        next request waits for its final response, at most ``Waits.response``.
+
         Raises:
             DicomNetError: what ended the flow.
         """
@@ -109,7 +116,10 @@ class BlockingLink(SessionLink, ABC):
                     run.result()
                     return
         finally:
+            early = not run.done
             self._session.cancel(run)
+            if early and not self._driving:  # not from within a flow, where the stream may happen to be closed
+                self._drive(lambda: True)  # so that the peer hears of it now
 
     def listen(self, seconds: float | None = None) -> None:
         """Serve the peer's requests until the association ends, or for so many seconds.

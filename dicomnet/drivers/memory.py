@@ -240,7 +240,11 @@ class Link(BlockingLink):
         return self.wire.now
 
     def _drive(self, done: Callable[[], bool], seconds: float | None = None) -> None:
-        self.wire.run_until(done, seconds)
+        self._driving = True
+        try:
+            self.wire.run_until(done, seconds)
+        finally:
+            self._driving = False
 
     def _drive_to_close(self) -> None:
         self.wire.run_until(lambda: not self._end.open)

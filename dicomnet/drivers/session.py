@@ -177,7 +177,7 @@ class Session:
         return self._flows.start(flow, on_progress, streamed=streamed)
 
     def cancel(self, run: Run[Any]) -> None:
-        """End a flow from outside; answers still to come for it are dropped."""
+        """End a flow from outside; answers still to come for it are dropped, and the peer is asked to stop."""
         self._flows.cancel(run)
 
     def take(self, run: Run[Any]) -> Any:

@@ -79,6 +79,18 @@ class Speaking:
     def _window_full(self) -> bool:
         return 0 < self.window <= self._exchange.outstanding
 
+    def _places_until(self) -> float | None:
+        """When the first abandoned request loses its place in the window."""
+        if self._response_timeout is None or not self._exchange.abandoned:
+            return None
+        return next(iter(self._exchange.abandoned.values())) + self._response_timeout
+
+    def _reclaim_places(self, now: float) -> None:
+        """Give the places of abandoned requests to others, when the peer was silent about them for too long."""
+        while (until := self._places_until()) is not None and until <= now:
+            self._exchange.forget(next(iter(self._exchange.abandoned)))
+        self._send_waiting(now)
+
     def _begin_message(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
         self._require_association()
         if isinstance(step.message, Request) and self._window_full():

@@ -91,8 +91,11 @@ class Stepper(Speaking):
         return self._reader is not None or bool(self._outbox or self._windowed or self._pdu_waiters)
 
     def next_deadline(self) -> float | None:
-        """When the first wait of a flow runs out."""
-        return self._alarms.next()
+        """When the first wait of a flow runs out, or what one has left behind is given up."""
+        first, second = self._alarms.next(), self._places_until() if self._exchange.abandoned else None
+        if first is None or second is None:
+            return second if first is None else first
+        return first if first < second else second
 
     # -- what the user of a flow does --------------------------------------------------------------------------------
 
@@ -103,7 +106,8 @@ class Stepper(Speaking):
         return run
 
     def cancel(self, run: Run[Any]) -> None:
-        """End a flow from outside; answers still to come for it are dropped."""
+        """End a flow from outside. What it has asked for is abandoned: answers are dropped, and the peer is asked to
+        stop where that is possible (C-CANCEL)."""
         if run not in self._runs:
             return
         try:
@@ -166,6 +170,7 @@ class Stepper(Speaking):
         """No message will pass any more: tell every flow that waits for one."""
         self._speaker = self._reader = None
         self._expectant = 0
+        self._exchange.abandoned.clear()
         for waiting in (self._awaiting, self._outbox, self._windowed, self._unflushed):
             waiting.clear()
         for run in self._runs:
@@ -175,8 +180,15 @@ class Stepper(Speaking):
                 run.resume()
 
     def expire(self, now: float) -> None:
-        """Resume the flows whose wait has run out."""
+        """Resume the flows whose wait has run out.
+
+        A request without an answer in time gives its place in the window back at once: who asked knows that the peer
+        may still be at work on it, and a peer that never answers does not block the others. One that was abandoned
+        keeps its place until the final response, or until the peer has said nothing for the response timeout.
+        """
         self._now = now
+        if self._exchange.abandoned:
+            self._reclaim_places(now)
         for run in self._alarms.due(now):
             waiting = run.waiting
             if run.deadline is None:  # told already
@@ -186,6 +198,7 @@ class Stepper(Speaking):
             elif isinstance(waiting, steps.AwaitReply):
                 del self._awaiting[waiting.message_id]
                 self._expectant -= 1
+                self._exchange.abandon(waiting.message_id, now)
                 self._exchange.forget(waiting.message_id)
                 self._association.not_idle(now)
                 run.resume(error=TimedOut("the peer did not answer in time", wait="response"))
@@ -241,12 +254,16 @@ class Stepper(Speaking):
         del self._runs[run]
         if run.waiting is not None:  # cancelled
             self._stop_waiting(run, run.waiting)
+        self._take_back(run, now)
+        over = self._why_ended() is not None
         for message_id in run.message_ids:
-            self._exchange.forget(message_id)
+            if over:
+                self._exchange.forget(message_id)
+            else:
+                self._exchange.abandon(message_id, now)
             self._replies.discard(message_id)
         for branch in run.branches:
             self._branch_work.append(BranchWork(None, steps.Close(branch, abort=True), self._branch_work))
-        self._take_back(run, now)
 
     def _stop_waiting(self, run: Run[Any], waiting: steps.Step) -> None:
         if isinstance(waiting, steps.AwaitReply) and self._awaiting.get(waiting.message_id) is run:

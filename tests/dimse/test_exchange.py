@@ -142,6 +142,46 @@ def test_a_forgotten_request_gets_no_answer(wire: Wire) -> None:
     assert wire.events(wire.scu) == []
 
 
+def test_an_abandoned_request_is_cancelled_and_outstanding_to_its_final_response(wire: Wire) -> None:
+    message_id = wire.scu.send(CFindRequest(sop_class=uids.UPS_PULL, data_set=ups()), wire.now)
+    request = wire.message(wire.scp)
+    for _ in range(2):
+        wire.scu.abandon(message_id, wire.now)
+    assert wire.events(wire.scp) == []
+    assert wire.scp.is_cancelled(message_id)
+    assert wire.scp.received == {CFindRequest: 1, CCancelRequest: 1}
+    wire.scp.send(reply(request, 0xFF00, data_set=ups()), wire.now)
+    assert wire.events(wire.scu) == []
+    assert (wire.scu.outstanding, wire.scu.stray_responses) == (1, 1)
+    with pytest.raises(LocalProtocolError, match="in use"):
+        wire.scu.send(CEchoRequest(message_id=message_id), wire.now)
+    wire.scp.send(reply(request, 0xFE00), wire.now)
+    assert wire.events(wire.scu) == []
+    assert (wire.scu.outstanding, wire.scu.stray_responses) == (0, 2)
+    wire.scu.send(CEchoRequest(message_id=message_id), wire.now)
+    wire.scp.send(reply(wire.message(wire.scp)), wire.now)
+    assert wire.message(wire.scu).status == 0
+
+
+def test_what_cannot_be_cancelled_is_abandoned_without_a_word(wire: Wire) -> None:
+    message_id = wire.scu.send(CEchoRequest(), wire.now)
+    request = wire.message(wire.scp)
+    wire.scu.abandon(message_id, wire.now)
+    wire.scu.abandon(message_id + 1, wire.now)
+    assert wire.scu.association.data_to_send() == []
+    assert wire.scu.outstanding == 1
+    wire.scp.send(reply(request), wire.now)
+    assert wire.events(wire.scu) == []
+    assert wire.scu.outstanding == 0
+
+
+def test_abandoning_raises_nothing_when_nothing_can_be_sent(wire: Wire) -> None:
+    message_id = wire.scu.send(CFindRequest(sop_class=uids.UPS_PULL, data_set=ups()), wire.now)
+    wire.scu.association.abort(wire.now)
+    wire.scu.abandon(message_id, wire.now)
+    assert wire.scu.sent == {CFindRequest: 1}
+
+
 def test_a_response_of_another_service_ends_the_association(wire: Wire) -> None:
     message_id = wire.scu.send(CEchoRequest(), wire.now)
     wire.message(wire.scp)

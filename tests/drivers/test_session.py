@@ -163,7 +163,7 @@ def test_two_flows_side_by_side_get_their_own_answers(script: SimpleNamespace) -
     link = joined(script, peer_handler=handle_by_type({NGetRequest: first_last}))
     request = NGetRequest(sop_class=uids.UPS_PUSH, instance="2.25.1")
     runs = [link.session.start(flows.send(request)) for _ in range(2)]
-    link.wire.settle()
+    link.wire.run_until(lambda: all(run.done for run in runs))
     assert [run.result() for run in runs] == [1, 2]
 
 

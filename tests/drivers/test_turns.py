@@ -133,7 +133,7 @@ def test_the_wait_for_the_window_ends_in_time() -> None:
     link.abort()
 
 
-def test_a_flow_that_is_cancelled_makes_room_in_the_window() -> None:
+def test_a_flow_that_is_cancelled_makes_room_in_the_window_when_the_peer_is_done() -> None:
     link = joined(peer_handler=handle_by_type({NGetRequest: Slow()}))
     first, second = (link.session.start(get(instance)) for instance in ("2.25.50", "2.25.1"))
     link.wire.settle()
@@ -141,6 +141,7 @@ def test_a_flow_that_is_cancelled_makes_room_in_the_window() -> None:
     link.session.cancel(first)
     link.wire.run_until(lambda: second.done)
     assert second.result().instance == "2.25.1"
+    assert link.wire.now == 51.0
 
 
 def test_who_waits_for_the_window_can_be_cancelled_and_is_told_of_the_end() -> None:
