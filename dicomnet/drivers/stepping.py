@@ -229,8 +229,10 @@ class Stepper(Speaking):
             except StopIteration as stop:
                 self._finish(run, stop.value, None)
                 ended.append((run, None))
-            except Exception as error:  # noqa: BLE001 - the flow's own error goes to whoever asks for its result
+            except BaseException as error:  # the flow's own error goes to whoever asks for its result
                 self._finish(run, None, error)
+                if isinstance(error, KeyboardInterrupt | SystemExit):  # meant for the whole program
+                    raise
                 ended.append((run, error))
             else:
                 run.waiting = step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -355,6 +356,11 @@ def is_aborted_elsewhere(request: Request, peer: Peer) -> Flow[None]:
     raise Aborted("elsewhere", source=0, reason=0)
 
 
+def is_cancelled_inside(request: Request, peer: Peer) -> Flow[None]:
+    yield from flows.pause(0)
+    raise asyncio.CancelledError  # as a call of asyncio.run brings it
+
+
 def sends_nonsense(request: Request, peer: Peer) -> Flow[None]:
     yield from flows.send(reply(request, 0x10000))
 
@@ -370,6 +376,7 @@ def yields_nonsense(request: Request, peer: Peer) -> Flow[None]:
         raises_at_once,
         meets_the_end_of_another_association,
         is_aborted_elsewhere,
+        is_cancelled_inside,
         forgets,
         sends_nonsense,
         yields_nonsense,
