@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import socket
 import threading
 from collections.abc import Mapping
@@ -164,7 +165,7 @@ class Commitment:
     """Commits to whatever is asked of it, and reports it at once on the same association (PS3.4 J.3)."""
 
     def __init__(self) -> None:
-        self.answers: list[NEventReportResponse] = []
+        self.answers: queue.Queue[NEventReportResponse] = queue.Queue()
 
     @property
     def handler(self) -> Handler:
@@ -173,7 +174,7 @@ class Commitment:
     def handle(self, request: Any, peer: Peer) -> Flow[None]:
         asked = request.dataset()
         yield from flows.send(reply(request))
-        self.answers.append((yield from scu.n_event_report(request.sop_class, request.instance, 1, asked)))
+        self.answers.put((yield from scu.n_event_report(request.sop_class, request.instance, 1, asked)))
 
 
 class Recorder:

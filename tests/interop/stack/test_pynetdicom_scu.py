@@ -108,11 +108,12 @@ def test_our_scp_reports_on_the_association_of_the_scu() -> None:
     policy = PlainPolicy((SupportedContext(str(COMMITMENT), (EXPLICIT_VR_LE,)),))
     handlers = [(evt.EVT_N_EVENT_REPORT, report)]
     with Hosted(policy, commitment.handler) as server, associated(server.port, COMMITMENT, handlers=handlers) as assoc:
-        assert assoc.send_n_action(wanted, 1, COMMITMENT, COMMITMENT_INSTANCE)[0].Status == 0x0000
-        assert reports.get(timeout=PATIENCE) == (1, wanted)
-        assert assoc.send_n_action(wanted, 1, COMMITMENT, COMMITMENT_INSTANCE)[0].Status == 0x0000
-        assert reports.get(timeout=PATIENCE) == (1, wanted)
-    assert [(answer.status, answer.event_type) for answer in commitment.answers] == [(0x0000, 1)] * 2
+        for _ in range(2):
+            assert assoc.send_n_action(wanted, 1, COMMITMENT, COMMITMENT_INSTANCE)[0].Status == 0x0000
+            assert reports.get(timeout=PATIENCE) == (1, wanted)
+            # pynetdicom's own thread answers, and would go on doing so in the midst of a release.
+            answer = commitment.answers.get(timeout=PATIENCE)
+            assert (answer.status, answer.event_type) == (0x0000, 1)
 
 
 def test_negotiation(host: Hosted) -> None:
