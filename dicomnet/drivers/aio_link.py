@@ -194,10 +194,9 @@ class DrivenLink(SessionLink):
             self._greet()
         for _ in range(_TURNS):
             session.advance(self._loop.time())
-            if calls := session.take_calls():
-                self._start_calls(calls)
-            if branches := session.take_branches():
-                self._start_branches(branches)
+            if session.errands:
+                self._start_calls(session.take_calls())
+                self._start_branches(session.take_branches())
             parts = session.data_to_send()
             if not self._closed and (parts or not self._greeted):
                 try:

@@ -48,6 +48,8 @@ class Alarms:
     def due(self, now: float) -> list[Run[Any]]:
         """The runs whose deadline has come; each is told of once."""
         found: list[Run[Any]] = []
+        if not self._heap or self._heap[0][0] > now:
+            return found
         while (deadline := self.next()) is not None and deadline <= now:
             run = heapq.heappop(self._heap)[2]()
             if run is not None:

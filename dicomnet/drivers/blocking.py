@@ -115,16 +115,18 @@ class Link(BlockingLink):
             self._left = time.monotonic()
 
     def _loop(self, done: Callable[[], bool], until: float | None) -> None:
+        session = self._session
         while True:
             now = self._now()
-            self._session.advance(now)
-            self._run_calls()
-            self._run_branches()
+            session.advance(now)
+            if session.errands:
+                self._run_calls()
+                self._run_branches()
             self._send()
-            if self._session.close_wanted:
+            if session.close_wanted:
                 self._close_transport()
             over = self._transport is None or (until is not None and now >= until)
-            if not self._session.runnable and (over or done()):
+            if not session.runnable and (over or done()):
                 return
             self._receive(until)
 
@@ -172,7 +174,8 @@ class Link(BlockingLink):
                     self._insist(transport)
             except OSError:
                 self._read_rest()
-        self._session.flushed()
+        if parts:
+            self._session.flushed()
 
     def _insist(self, transport: Transport) -> None:
         """Wait for a peer that reads slower than we write, as long as it takes something now and then."""

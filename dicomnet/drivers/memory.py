@@ -101,12 +101,12 @@ class SessionEnd:
         session = self.session
         moved = self._read(incoming, now)
         session.advance(now)
-        for run, function in session.take_calls():
+        if session.errands:
             moved = True
-            run.perform(function)
-        for work in session.take_branches():
-            moved = True
-            work.perform(self._perform)
+            for run, function in session.take_calls():
+                run.perform(function)
+            for work in session.take_branches():
+                work.perform(self._perform)
         moved = self._write(outgoing, now) or moved
         if session.close_wanted and self.open:
             self._close(now)

@@ -161,18 +161,15 @@ class Mailbox:
     """Responses that no flow has taken yet."""
 
     def __init__(self) -> None:
+        self.full = False
+        """Whether so much waits that no more should be read from the peer."""
         self._waiting: dict[int, deque[Response]] = {}
         self._weight = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether so much waits that no more should be read from the peer."""
-        return self._weight > _BACKLOG
 
     def put(self, response: Response) -> None:
         """Keep a response."""
         self._waiting.setdefault(response.responding_to, deque()).append(response)
-        self._weight += _weight(response)
+        self._weigh(_weight(response))
 
     def take(self, message_id: int) -> Response | None:
         """The oldest response to this request."""
@@ -180,7 +177,7 @@ class Mailbox:
         if waiting is None:
             return None
         response = waiting.popleft()
-        self._weight -= _weight(response)
+        self._weigh(-_weight(response))
         if not waiting:
             del self._waiting[message_id]
         return response
@@ -189,7 +186,11 @@ class Mailbox:
         """Drop what answers this request."""
         dropped = self._waiting.pop(message_id, None)
         if dropped is not None:
-            self._weight -= sum(map(_weight, dropped))
+            self._weigh(-sum(map(_weight, dropped)))
+
+    def _weigh(self, more: int) -> None:
+        self._weight += more
+        self.full = self._weight > _BACKLOG
 
 
 def _weight(item: object) -> int:

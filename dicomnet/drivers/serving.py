@@ -64,8 +64,10 @@ class Desk:
 
     def flow(self, request: Request, peer: Peer) -> Flow[None]:
         """The flow that serves a request."""
-        # A handler that fails before there is a flow fails as one.
-        yield from self._handler(request, peer)
+        try:
+            return self._handler(request, peer)
+        except Exception as error:  # noqa: BLE001 - a handler that fails before there is a flow fails as one
+            return _failing(error)
 
     def began(self, run: Run[Any], request: Request) -> None:
         """This run serves this request."""
@@ -99,3 +101,8 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - a handler is foreign code, and its failure must not reach the exchange
             _log.error("association %d: the handler's streams failed: %s", self._id, type(error).__name__)
             return False
+
+
+def _failing(error: Exception) -> Flow[None]:
+    yield from ()  # a flow like any other, that ends at once
+    raise error

@@ -103,9 +103,7 @@ class Session:
         self._lost: DicomNetError | None = None  # why the transport failed, if it said so
         self._desk = Desk(handler or handle_by_type({}), self.exchange, self.id)
         self._policy = policy
-        self._flows = Stepper(
-            association, self.exchange, self._why_ended, self._cut_short, response_timeout=response_timeout
-        )
+        self._flows = Stepper(association, self.exchange, self._cut_short, response_timeout=response_timeout)
         self._release_due = False  # the peer wants to release
         self._release_wanted = False  # our user does
         if record_pdus:
@@ -146,16 +144,16 @@ class Session:
         """Whether the transport is to be closed, once what there is to send is sent."""
         # Who never spoke DICOM will not wait for our A-ABORT either: ARTIM is a courtesy to peers (PS3.8 9.1.5).
         foreign = (
-            self.association.role is Role.ACCEPTOR
-            and self.peer is None
+            self.peer is None
+            and self.association.role is Role.ACCEPTOR
             and isinstance(self.association.error, RemoteProtocolError)
         )
-        return self.association.close_wanted or foreign
+        return foreign or self.association.close_wanted
 
     @property
     def congested(self) -> bool:
         """Whether so much waits to be taken, responses or parts of data sets, that the driver should stop reading."""
-        return self._flows.congested or self.exchange.congested
+        return self._flows.replies.full or self.exchange.congested
 
     @property
     def counters(self) -> SessionCounters:
@@ -165,7 +163,12 @@ class Session:
     @property
     def runnable(self) -> bool:
         """Whether ``advance`` has something to do without new input."""
-        return self._flows.runnable
+        return bool(self._flows.ready)
+
+    @property
+    def errands(self) -> bool:
+        """Whether there is work of the driver's own: something to be had from ``take_calls`` or ``take_branches``."""
+        return self._flows.errands
 
     # -- flows -------------------------------------------------------------------------------------------------------
 
@@ -257,7 +260,7 @@ class Session:
         flows.expire(now)
         if self._desk.waiting:
             self._serve_next()
-        while flows.runnable:
+        while flows.ready:
             for run, error in flows.step(now):
                 self._desk.end(run, error, now, over=self.ended)
             if self._desk.waiting:
@@ -354,15 +357,13 @@ class Session:
                 what = "association" if self.peer is not None else "connection"
                 _log.info("%s %d with %s ended: %s", what, self.id, self.address, error)
         self._desk.clear()
-        self._flows.end()
+        self._flows.end(self._why_ended())
 
-    def _why_ended(self) -> DicomNetError | None:
+    def _why_ended(self) -> DicomNetError:
         """What flows that want to exchange messages are told, once none can pass any more."""
         if self._released_by_peer:
             return AssociationError("the peer released the association")
-        if self.released and self.error is None:
-            return LocalProtocolError("the association was released")
-        return self.error
+        return self.error or LocalProtocolError("the association was released")
 
     def _cut_short(self, now: float) -> None:
         """A flow has ended amid a message of ours, of which the peer cannot make sense."""

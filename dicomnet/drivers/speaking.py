@@ -30,14 +30,14 @@ class Speaking:
     def __init__(
         self,
         exchange: Exchange,
-        why_ended: Callable[[], DicomNetError | None],
         abort: Callable[[float], None],
         response_timeout: float | None,
     ) -> None:
         self.window = 1
         """How many requests of ours may be outstanding at once; 0 is any number (PS3.7 D.3.3.3)."""
+        self.over: DicomNetError | None = None
+        """Why no message can pass any more; None as long as they can."""
         self._exchange = exchange
-        self._why_ended = why_ended
         self._abort = abort
         self._response_timeout = response_timeout
         self._alarms = Alarms()
@@ -67,9 +67,8 @@ class Speaking:
             run.resume(error=error)
 
     def _require_association(self) -> None:
-        error = self._why_ended()
-        if error is not None:
-            raise error
+        if self.over is not None:
+            raise self.over.with_traceback(None)  # which would grow with each time it is raised
 
     def _wait_until(self, run: Run[Any], seconds: float | None, now: float) -> None:
         if seconds is not None:
@@ -133,8 +132,8 @@ class Speaking:
 
     def _require_whole_request(self, response: Response) -> None:
         """A failure may come early, success never: what was promised might still be cut (PS3.7 9.1.1.1.9)."""
-        final = response.status_class in (StatusClass.SUCCESS, StatusClass.WARNING)
-        if final and self._exchange.still_arrives(response.responding_to):
+        final = StatusClass.SUCCESS, StatusClass.WARNING
+        if self._exchange.still_arrives(response.responding_to) and response.status_class in final:
             raise LocalProtocolError("success before the whole data set is here: read it, or flows.skip it")
 
     def _send_part(self, run: Run[Any], step: steps.SendPart, now: float) -> None:

@@ -41,27 +41,27 @@ _TOLD_OF_THE_END: Final = frozenset(
 class Stepper(Speaking):
     """The flows in progress on one association, and the responses that none of them has taken yet.
 
-    ``why_ended`` tells why no message can pass any more, None as long as they can. ``abort`` ends the association: a
-    flow has ended amid a message of ours.
+    ``abort`` ends the association: a flow has ended amid a message of ours.
     """
 
     def __init__(
         self,
         association: Association,
         exchange: Exchange,
-        why_ended: Callable[[], DicomNetError | None],
         abort: Callable[[float], None],
         *,
         response_timeout: float | None = None,
     ) -> None:
-        super().__init__(exchange, why_ended, abort, response_timeout)
+        super().__init__(exchange, abort, response_timeout)
         self.keep_pdus = False
         """Whether flows may ask for PDUs."""
+        self.ready: deque[Run[Any]] = deque()
+        """The flows that can go on without new input."""
+        self.replies = Mailbox()
+        """The responses that no flow has taken yet."""
         self._association = association
         self._now = 0.0
         self._runs: dict[Run[Any], None] = {}
-        self._ready: deque[Run[Any]] = deque()
-        self._replies = Mailbox()
         # Where flows wait that do not send, each in one of them.
         self._awaiting: dict[int, Run[Any]] = {}  # for a response
         self._expectant = 0  # those of them that do so within a time
@@ -71,14 +71,9 @@ class Stepper(Speaking):
         self._branch_work: list[BranchWork] = []
 
     @property
-    def runnable(self) -> bool:
-        """Whether a flow can go on without new input."""
-        return bool(self._ready)
-
-    @property
-    def congested(self) -> bool:
-        """Whether so many responses wait to be taken that no more should be read."""
-        return self._replies.full
+    def errands(self) -> bool:
+        """Whether flows wait for what the driver is to do."""
+        return bool(self._calls or self._branch_work)
 
     @property
     def expectant(self) -> bool:
@@ -101,7 +96,7 @@ class Stepper(Speaking):
 
     def start(self, flow: Flow[T], on_progress: Callable[[], None] | None = None, *, streamed: bool = False) -> Run[T]:
         """Begin a flow; it moves at the next ``step``."""
-        run = Run(flow, on_progress, streamed=streamed, keep_pdus=self.keep_pdus, queue=self._ready)
+        run = Run(flow, on_progress, streamed=streamed, keep_pdus=self.keep_pdus, queue=self.ready)
         self._runs[run] = None
         return run
 
@@ -125,15 +120,11 @@ class Stepper(Speaking):
 
     def take_calls(self) -> list[tuple[Run[Any], Callable[[], object]]]:
         """The ``Call`` steps that wait to be run, each handed out once."""
-        if not self._calls:
-            return []
         calls, self._calls = self._calls, []
         return [(run, function) for run, function in calls if not run.done]
 
     def take_branches(self) -> list[BranchWork]:
         """The steps that wait for another association, each handed out once."""
-        if not self._branch_work:
-            return []
         work = self._branch_work[:]
         self._branch_work.clear()  # which BranchWork refers to
         return [one for one in work if one.run is None or not one.run.done]
@@ -144,7 +135,7 @@ class Stepper(Speaking):
         """A response has come: for the flow that waits for it, or to be kept for one that will."""
         run = self._awaiting.pop(response.responding_to, None)
         if run is None:
-            self._replies.put(response)
+            self.replies.put(response)
             return
         if run.deadline is not None:
             self._expectant -= 1
@@ -166,8 +157,9 @@ class Stepper(Speaking):
         if self._pdu_waiters:
             self._pdu_waiters = [run for run in self._pdu_waiters if not self._give_pdu(run)]
 
-    def end(self) -> None:
-        """No message will pass any more: tell every flow that waits for one."""
+    def end(self, why: DicomNetError) -> None:
+        """No message will pass any more: tell every flow that waits for one, and those that want to exchange some."""
+        self.over = why
         self._speaker = self._reader = None
         self._expectant = 0
         self._exchange.abandoned.clear()
@@ -175,7 +167,7 @@ class Stepper(Speaking):
             waiting.clear()
         for run in self._runs:
             if type(run.waiting) in _TOLD_OF_THE_END:
-                run.resume(error=self._why_ended())
+                run.resume(error=why)
             elif isinstance(run.waiting, steps.Inject):
                 run.resume()
 
@@ -217,7 +209,7 @@ class Stepper(Speaking):
     def step(self, now: float) -> list[tuple[Run[Any], BaseException | None]]:
         """Take every flow that can go on one step further; the runs that end, each with what it failed of."""
         ended: list[tuple[Run[Any], BaseException | None]] = []
-        ready = self._ready
+        ready = self.ready
         for _ in range(len(ready)):
             run = ready.popleft()
             if run.ready is None:  # cancelled
@@ -257,13 +249,12 @@ class Stepper(Speaking):
         if run.waiting is not None:  # cancelled
             self._stop_waiting(run, run.waiting)
         self._take_back(run, now)
-        over = self._why_ended() is not None
         for message_id in run.message_ids:
-            if over:
+            if self.over is not None:
                 self._exchange.forget(message_id)
             else:
                 self._exchange.abandon(message_id, now)
-            self._replies.discard(message_id)
+            self.replies.discard(message_id)
         for branch in run.branches:
             self._branch_work.append(BranchWork(None, steps.Close(branch, abort=True), self._branch_work))
 
@@ -282,7 +273,7 @@ class Stepper(Speaking):
     # -- receiving ---------------------------------------------------------------------------------------------------
 
     def _await_reply(self, run: Run[Any], step: steps.AwaitReply, now: float) -> None:
-        response = self._replies.take(step.message_id)
+        response = self.replies.take(step.message_id)
         if response is not None:
             run.resume(response)
             return
@@ -341,7 +332,7 @@ class Stepper(Speaking):
             run.resume()
 
     def _poll_cancel(self, run: Run[Any], step: steps.PollCancel, now: float) -> None:
-        run.resume(self._why_ended() is not None or self._exchange.is_cancelled(step.message_id))
+        run.resume(self.over is not None or self._exchange.is_cancelled(step.message_id))
 
     def _call(self, run: Run[Any], step: steps.Call, now: float) -> None:
         self._calls.append((run, partial(_make, step.function)))

@@ -30,7 +30,7 @@ from dicomnet.ul.machine import Machine, Occasion, Role
 from dicomnet.ul.negotiated import Negotiated
 from dicomnet.ul.negotiation import acceptance_fault, associate_fault, checked
 from dicomnet.ul.receiving import Receiver
-from dicomnet.ul.states import Action, Event, State
+from dicomnet.ul.states import Action, Event, State, Transition
 from dicomnet.ul.timers import OVERDUE, Timeouts, Wait
 from dicomnet.ul.transcript import Transcript
 from dicomnet.wire.buffer import PduLimits
@@ -135,7 +135,8 @@ class Association:
 
     def next_event(self) -> UlEvent | None:
         """The next indication or confirmation, None if there is none."""
-        return self._machine.events.popleft() if self._machine.events else None
+        events = self._machine.events
+        return events.popleft() if events else None
 
     def data_to_send(self) -> list[bytes | memoryview]:
         """The bytes to send, in order, up to the end of a PDU; each is handed out once."""
@@ -158,7 +159,7 @@ class Association:
 
     def receive_data(self, data: Buffer, now: float) -> None:
         """Bytes of the peer, cut anywhere. What comes after the end is ignored."""
-        if data and self._connected and not self.is_over:
+        if data and self._connected and not self._machine.over:
             self._receiver.receive(data, now)
 
     def receive_eof(self, now: float, error: DicomNetError | None = None) -> None:
@@ -262,19 +263,21 @@ class Association:
         Raises:
             LocalProtocolError: the state does not allow it, the context is not accepted, or both parts are None.
         """
-        self._require(Event.EVT9)
-        if self.negotiated is None or context_id not in self.negotiated.contexts:
+        machine = self._machine
+        cell = self._require(Event.EVT9)
+        negotiated = machine.negotiated
+        if negotiated is None or context_id not in negotiated.contexts:
             raise LocalProtocolError(f"presentation context {context_id} is not accepted")
         if command is None and data is None:
             raise LocalProtocolError("neither a command nor a data set to send")
-        limit = self.negotiated.peer_max_length
+        limit = negotiated.peer_max_length
         output = fragment_message(context_id, command, data, limit, one_pdv_per_pdu=one_pdv_per_pdu, last=last)
-        if self._machine.on_primitive is not None:
-            self._machine.tell("P-DATA", PrimitiveKind.REQUEST, PDataRequest(context_id, command, data, last))
-        self._machine.timers.restart(Wait.IDLE, now)
+        if machine.on_primitive is not None:
+            machine.tell("P-DATA", PrimitiveKind.REQUEST, PDataRequest(context_id, command, data, last))
+        machine.timers.restart(Wait.IDLE, now)
         # They go out in pairs of headers and payload, but for two PDVs in one PDU: there the second's are shorter.
         pdus = 1 if len(output) == 4 and len(output[2]) < len(output[0]) else len(output) // 2
-        self._machine.fire(Event.EVT9, Occasion(now, output=output, pdus=pdus))
+        machine.perform(cell, Event.EVT9, Occasion(now, output=output, pdus=pdus))
 
     def release_request(self, now: float) -> None:
         """Ask for release (Evt11); ReleaseConfirmation follows.
@@ -337,7 +340,9 @@ class Association:
 
     # Inside.
 
-    def _require(self, event: Event, allowed: bool = True) -> None:
-        if not allowed or self._machine.cell(event) is None:
+    def _require(self, event: Event, allowed: bool = True) -> Transition:
+        cell = self._machine.cell(event)
+        if cell is None or not allowed:
             where = "the association is over" if self.is_over else f"{self.state}, {self.state.meaning}"
             raise LocalProtocolError(f"{event.meaning} is not possible for the {self.role}: {where}")
+        return cell

@@ -49,7 +49,7 @@ class Role(StrEnum):
     ACCEPTOR = "acceptor"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would take longer to make than all else that a fragment of data needs here
 class Occasion:
     """What comes along with an event."""
 
@@ -103,22 +103,26 @@ class Machine:
     def fire(self, event: Event, occasion: Occasion) -> None:
         """Perform the cell of state and event; an empty cell is nothing."""
         cell = self.cell(event)
-        if cell is None:
-            return
-        effects, after = ACTIONS[cell.action], cell.next_states[0]
-        guard = GUARDS.get(cell.action)
-        if guard is not None:
-            yes = _GUARDS[cell.action](self, occasion)
-            effects += guard.yes if yes else guard.no
+        if cell is not None:
+            self.perform(cell, event, occasion)
+
+    def perform(self, cell: Transition, event: Event, occasion: Occasion) -> None:
+        """The same for who has looked up the cell of this event already."""
+        action = cell.action
+        effects, after = _DEEDS[action], cell.next_states[0]
+        if action in _GUARDS:
+            guard, yes = GUARDS[action], _GUARDS[action](self, occasion)
+            effects += tuple(_EFFECTS[effect] for effect in (guard.yes if yes else guard.no))
             after = after if yes else cell.next_states[-1]
-        known = len(self.events)
+        before, known = self.state, len(self.events)
         for effect in effects:
-            _EFFECTS[effect](self, occasion)
-        before, self.state = self.state, after
-        self.timers.enter(before, after, occasion.now)
-        self.over = after is State.STA1
+            effect(self, occasion)
+        if after is not before:
+            self.state = after
+            self.timers.enter(before, after, occasion.now)
+            self.over = after is State.STA1
         if self._transcript is not None:
-            self._transcript.note_step(Step(occasion.now, before, event, cell.action, after))
+            self._transcript.note_step(Step(occasion.now, before, event, action, after))
         if self.on_primitive is not None:  # now that the state is the new one
             for happened in [self.events[place] for place in range(known, len(self.events))]:
                 self.on_primitive(primitive_of(happened))
@@ -241,6 +245,11 @@ _EFFECTS: Final[Mapping[Effect, Callable[[Machine, Occasion], None]]] = MappingP
         Effect.INDICATE_PROVIDER_ABORT: Machine._indicate_provider_abort,
     }
 )
+
+_DEEDS: Final[Mapping[Action, tuple[Callable[[Machine, Occasion], None], ...]]] = {
+    action: tuple(_EFFECTS[effect] for effect in effects) for action, effects in ACTIONS.items()
+}
+"""What performs the effects of each action, in order, those of its guard aside."""
 
 _GUARDS: Final[Mapping[Action, Callable[[Machine, Occasion], bool]]] = MappingProxyType(
     {

@@ -90,9 +90,14 @@ class Receiver:
     def _receive_pdus(self, now: float) -> bool:
         """Every whole PDU as an event; whether there was one."""
         complete = False
+        whole = self._transcript is None and self.on_pdu is None  # nobody wants to see the bytes of each PDU
         while not (self._buffer.empty or self._machine.over or self._deaf):
-            if self._receive_p_data(now):
+            if whole and (p_data := self._buffer.next_p_data()):
                 complete = True
+                self._machine.counters.pdus_in += len(p_data)
+                for data in p_data:
+                    if not (self._machine.over or self._deaf):
+                        self._receive_pdu(data, now)
                 continue
             try:
                 raw = self._buffer.next_pdu()
@@ -115,15 +120,6 @@ class Receiver:
                 self._receive_pdu(pdu, now)
         return complete
 
-    def _receive_p_data(self, now: float) -> bool:
-        """The data that can be had without a look at the bytes of each PDU; whether there was any."""
-        pdus = self._buffer.next_p_data() if self._transcript is None and self.on_pdu is None else []
-        self._machine.counters.pdus_in += len(pdus)
-        for pdu in pdus:
-            if not (self._machine.over or self._deaf):
-                self._receive_pdu(pdu, now)
-        return bool(pdus)
-
     def _receive_pdu(self, pdu: Pdu, now: float) -> None:
         machine = self._machine
         event = _PDU_EVENTS[type(pdu)]
@@ -134,15 +130,15 @@ class Receiver:
             self._invalid(fault, AbortReason.INVALID_PDU_PARAMETER_VALUE, now)
         elif cell.action in _PROTESTING:
             message = f"{event.meaning} in {machine.state}, {machine.state.meaning}"
-            machine.fire(event, objection(cell.action, message, AbortReason.UNEXPECTED_PDU, now))
+            machine.perform(cell, event, objection(cell.action, message, AbortReason.UNEXPECTED_PDU, now))
         elif isinstance(pdu, AAbort):
             text = f"the peer aborted the association (source {int(pdu.source)}, reason {int(pdu.reason)})"
             error = Aborted(text, source=pdu.source, reason=pdu.reason)
-            machine.fire(event, Occasion(now, pdu, source=pdu.source, reason=pdu.reason, error=error))
+            machine.perform(cell, event, Occasion(now, pdu, source=pdu.source, reason=pdu.reason, error=error))
         else:
             # A request brings along the rejection that AE-6 sends if it does not like the version.
             output = (VERSION_REJECTION,) if event is Event.EVT6 else ()
-            machine.fire(event, Occasion(now, pdu, output))
+            machine.perform(cell, event, Occasion(now, pdu, output))
 
     def _invalid(self, message: str, reason: AbortReason, now: float, cause: Exception | None = None) -> None:
         """Evt19. Nothing is read any more: where the next PDU would begin is anyone's guess."""

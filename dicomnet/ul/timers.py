@@ -44,11 +44,6 @@ class Timeouts:
     pdu: float | None = 30.0
     idle: float | None = 300.0
 
-    def of(self, wait: Wait) -> float | None:
-        """The duration of this wait."""
-        seconds: float | None = getattr(self, wait)  # the fields have the names of the waits
-        return seconds
-
 
 SUPERVISED: Final[Mapping[State, frozenset[Wait]]] = MappingProxyType(
     {
@@ -100,14 +95,14 @@ class Timers:
 
     def start(self, wait: Wait, now: float) -> None:
         """Start or restart; a wait without a duration does not run."""
-        seconds = self._timeouts.of(wait)
+        seconds: float | None = getattr(self._timeouts, wait)  # its fields have the names of the waits
         if seconds is not None:
             self._deadlines[wait] = now + seconds
 
     def restart(self, wait: Wait, now: float) -> None:
         """Start anew if it is running."""
         if wait in self._deadlines:
-            self.start(wait, now)
+            self._deadlines[wait] = now + getattr(self._timeouts, wait)
 
     def start_artim(self, wait: Wait, now: float) -> None:
         """Start or restart ARTIM for one of its two waits."""
@@ -129,8 +124,6 @@ class Timers:
 
     def enter(self, before: State, after: State, now: float) -> None:
         """Stop the waits the new state does not have, start those the old one did not have."""
-        if before is after:
-            return
         over, due = _CHANGES[before, after]
         for wait in over:
             self.stop(wait)
