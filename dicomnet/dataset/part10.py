@@ -33,6 +33,8 @@ _TEXTS = {
 }
 _UID = re.compile("[0-9.]{1,64}", re.ASCII)  # many in the world have leading zeros, which PS3.5 9.1 forbids
 _MAX_TEXT = 1024  # what is longer is none of these, and nobody needs it
+_FIRST = 2048  # bytes that most of the headers there are fit into
+_ENOUGH = _PREAMBLE + 4 + MAX_META + 12 + _MAX_TEXT  # that all of them fit into
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +72,31 @@ def read_meta(stream: BinaryIO) -> FileMeta:
         OSError: the stream cannot be read.
     """
     base = stream.tell()
+    first = stream.read(_FIRST)
     size = stream.seek(0, 2) - base
-    stream.seek(base)
-    start = meta_start(stream.read(_PREAMBLE + 4))
+    meta = _meta(first, size)
+    if meta is None:
+        stream.seek(base)
+        meta = _meta(stream.read(_ENOUGH), size)
+    if meta is None:
+        raise _fault("the file gives less than it has", Fault.TRUNCATED, 0)
+    stream.seek(base + meta.offset)
+    return meta
+
+
+def _meta(data: bytes, size: int) -> FileMeta | None:
+    """The file meta information of a file of so many bytes, of which these come first; None when more are needed."""
+    start = meta_start(data)
     if start is None:
         raise DecodeError("this is no Part 10 file", code=Fault.BAD_VALUE, offset=0, clause="PS3.10 7.1")
     found: dict[str, str] = {}
     pos = start
     while True:
-        stream.seek(base + pos)
-        head = stream.read(12)
+        head = data[pos : pos + 12]
+        if len(head) < 12 and len(data) < size:
+            return None
         if head[:2] != b"\x02\0" and len(head) != 1:  # no data set is one byte long
-            break
+            return FileMeta(offset=pos, **found)
         header_size, length = _measure(head, pos)
         if length > size - pos - header_size:
             raise _fault(f"{length} bytes announced, fewer are left", Fault.TRUNCATED, pos)
@@ -89,13 +104,13 @@ def read_meta(stream: BinaryIO) -> FileMeta:
             raise _fault("the group length reaches past the end", Fault.TRUNCATED, pos)
         name = _TEXTS.get(int.from_bytes(head[2:4], "little"))
         if name is not None and length <= _MAX_TEXT:
-            stream.seek(base + pos + header_size)
-            found[name] = stream.read(length).decode("latin-1").strip(" \0")
+            value = data[pos + header_size : pos + header_size + length]
+            if len(value) < length:
+                return None
+            found[name] = value.decode("latin-1").strip(" \0")
         pos += header_size + length
         if pos - start > MAX_META:
             raise _fault(f"longer than {MAX_META} bytes", Fault.LIMIT, pos)
-    stream.seek(base + pos)
-    return FileMeta(offset=pos, **found)
 
 
 def _measure(head: bytes, pos: int) -> tuple[int, int]:

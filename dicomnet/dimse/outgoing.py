@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits
-from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet
+from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet, SourceStream
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
 from dicomnet.ul import AcceptedContext, Negotiated
 
@@ -141,7 +141,7 @@ class SourceReader:
         self._wanted = transfer_syntax
         self._piece = piece
         self._stream: BinaryIO | None = None
-        self._ahead = b""
+        self._ahead: bytes | None = None  # read to see whether there is more
         self._lock = threading.Lock()  # held while the stream is read
         self._closed = False
 
@@ -173,19 +173,21 @@ class SourceReader:
             self._stream = self._source.open()
             if self._source.transfer_syntax != self._wanted:
                 self._convert()
-            self._ahead = self._fill()
-        piece, self._ahead = self._ahead, self._fill()
-        return piece, not self._ahead
+        piece, self._ahead = self._fill(self._stream) if self._ahead is None else self._ahead, None
+        left = _left(self._stream)
+        if len(piece) < self._piece or left == 0:
+            return piece, True
+        if left is None:
+            self._ahead = self._fill(self._stream)
+        return piece, self._ahead == b""
 
-    def _fill(self) -> bytes:
+    def _fill(self, stream: BinaryIO) -> bytes:
         """As much as makes a piece: sources, ours and others', may give less at a time than they are asked for."""
-        if self._stream is None:
-            return b""
-        data = _read(self._stream, self._piece)
-        if not data or len(data) == self._piece:
+        data = _read(stream, self._piece)
+        if not data or len(data) == self._piece or _left(stream) == 0:
             return data
         parts, size = [data], len(data)
-        while size < self._piece and (more := _read(self._stream, self._piece - size)):
+        while size < self._piece and (more := _read(stream, self._piece - size)):
             parts.append(more)
             size += len(more)
         return b"".join(parts) if len(parts) > 1 else data
@@ -206,6 +208,11 @@ class SourceReader:
             raise EncodeError(message, code=Fault.LIMIT, path="data set")
         whole = EncodedDataSet(b"".join(parts), self._source.transfer_syntax, limits)
         self._stream = BytesIO(encoded(whole, self._wanted) or b"")
+
+
+def _left(stream: BinaryIO) -> int | None:
+    """How many bytes a stream has still to give, if it knows."""
+    return stream.left if isinstance(stream, SourceStream) else None
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:

@@ -31,6 +31,7 @@ __all__ = [
     "EncodedDataSet",
     "FileDataSet",
     "IncomingDataSet",
+    "SourceStream",
     "StreamedDataSet",
     "cost",
     "identity",
@@ -86,7 +87,7 @@ class DataSetSource(ABC):
 
 @dataclass(frozen=True, slots=True)
 class FileDataSet(DataSetSource):
-    """The data set in a file, from ``offset`` to the file's end."""
+    """The data set in a file, from ``offset`` to where the file ends when it is opened."""
 
     path: Path
     transfer_syntax: str
@@ -104,13 +105,14 @@ class FileDataSet(DataSetSource):
             OSError: the file cannot be read.
             DecodeError: this is no Part 10 file, or its file meta information is damaged or names no transfer syntax.
         """
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             meta = read_meta(file)
         if not meta.transfer_syntax:
             text = "the file meta information names no transfer syntax"
             raise DecodeError(text, code=Fault.MISSING, path="(0002,0010)", clause="PS3.10 7.1")
+        file_path = path if isinstance(path, Path) else Path(path)
         return cls(
-            Path(path), meta.transfer_syntax, meta.offset, sop_class=meta.sop_class, sop_instance=meta.sop_instance
+            file_path, meta.transfer_syntax, meta.offset, sop_class=meta.sop_class, sop_instance=meta.sop_instance
         )
 
     def open(self) -> BinaryIO:
@@ -124,7 +126,7 @@ class FileDataSet(DataSetSource):
         except BaseException:
             file.close()
             raise
-        return _Reader(file.read, file.close, length)
+        return SourceStream(file.read, file.close, length)
 
 
 class StreamedDataSet(DataSetSource):
@@ -157,7 +159,7 @@ class StreamedDataSet(DataSetSource):
         """
         read = self._begin_stream() if hasattr(self._source, "read") else self._begin_pieces()
         self._used = True
-        return _Reader(read)
+        return SourceStream(read)
 
     def _begin_stream(self) -> Callable[[int], Buffer | None]:
         stream = cast(BinaryIO, self._source)
@@ -197,8 +199,11 @@ class _Pieces:
         return part
 
 
-class _Reader(io.RawIOBase, BinaryIO):
-    """A raw stream over whatever reads: it may give less than asked for, but knows an end that comes too early."""
+class SourceStream(io.RawIOBase, BinaryIO):
+    """A raw stream over whatever reads: it may give less than asked for, but knows an end that comes too early.
+
+    ``left`` is how many bytes are still to come, None where nobody knows.
+    """
 
     def __init__(
         self,
@@ -209,7 +214,7 @@ class _Reader(io.RawIOBase, BinaryIO):
         super().__init__()
         self._read = read
         self._close = close
-        self._left = length
+        self.left = length
 
     def readable(self) -> bool:
         """Yes."""
@@ -219,13 +224,15 @@ class _Reader(io.RawIOBase, BinaryIO):
         """At most so many bytes, none at the end; all that are left for a negative number."""
         if size < 0:
             return self.readall()
+        if self.left is not None and size > self.left:
+            size = self.left
         part = self._read(size)
         if part is None:
             raise LocalProtocolError("the stream has nothing to give now: one that blocks is needed")
-        if self._left is not None:
-            self._left -= len(part)
-            if size and self._left > 0 and not len(part):
-                raise DecodeError(f"the file ends {self._left} bytes before its end", code=Fault.TRUNCATED)
+        if self.left is not None:
+            if size and not len(part):
+                raise DecodeError(f"the file ends {self.left} bytes before its end", code=Fault.TRUNCATED)
+            self.left -= len(part)
         return part if isinstance(part, bytes) else bytes(part)
 
     def close(self) -> None:

@@ -37,6 +37,7 @@ _SMALL_CHUNK = 64 * 1024
 _LARGE_CHUNK = 1024 * 1024
 """What one read asks for. Memory for the larger comes from the system at each call, which costs more than a message;
 but of a large object every PDU that lies in two reads has to be joined, so there should be few of these."""
+bytes(_LARGE_CHUNK)  # glibc keeps freed memory of this size for the next read only once it has seen some
 _LITTLE = 8 * 1024
 """What the next read asks for when the last one gave others too long to wait."""
 _RECORD = 16 * 1024

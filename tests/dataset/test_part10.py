@@ -126,6 +126,26 @@ def test_a_large_group_is_read_up_to_the_limit() -> None:
     refused(HEADER[:132] + element(0x102, b"OB", bytes(room + 2)) + syntax, Fault.LIMIT)
 
 
+def test_a_header_may_end_anywhere() -> None:
+    """Whatever was read at first: it ends before an element, in its header, in its value or behind it."""
+    syntax = element(0x10, b"UI", uids.IMPLICIT_VR_LE.encode() + b"\0")
+    for room in range(1800, 2100):
+        data = HEADER[:132] + element(0x102, b"OB", bytes(room)) + syntax
+        for stream in (BytesIO(data), BytesIO(data + BODY)):
+            assert read_meta(stream).transfer_syntax == uids.IMPLICIT_VR_LE
+            assert stream.tell() == len(data)
+
+
+def test_a_stream_that_gives_too_little_is_cut() -> None:
+    class Meagre(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(len(HEADER) - 5)
+
+    with pytest.raises(DecodeError) as caught:
+        read_meta(Meagre(HEADER + BODY))
+    assert caught.value.code is Fault.TRUNCATED
+
+
 def test_what_is_too_long_for_a_text_is_none() -> None:
     meta = read_meta(BytesIO(HEADER[:132] + element(0x10, b"UI", b"1" * 2000) + element(3, b"UI", b"1.2\0")))
     assert (meta.transfer_syntax, meta.sop_instance) == ("", "1.2")

@@ -16,7 +16,7 @@ from dicomnet import dataset, uids
 from dicomnet.dataset.files import part10
 from dicomnet.dimse.messages import CStoreRequest
 from dicomnet.dimse.outgoing import SourceReader, encoded
-from dicomnet.dimse.payloads import EncodedDataSet, FileDataSet, IncomingDataSet, StreamedDataSet
+from dicomnet.dimse.payloads import EncodedDataSet, FileDataSet, IncomingDataSet, SourceStream, StreamedDataSet
 from dicomnet.errors import DecodeError, EncodeError, Fault, LocalProtocolError
 
 PLAIN = [uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE]
@@ -103,6 +103,38 @@ def test_a_file_that_shrinks_while_it_is_read_is_no_whole_data_set(path: Path) -
         other.truncate(source.offset - 1)
     with pytest.raises(DecodeError):
         source.open()
+
+
+def test_a_file_that_grows_while_it_is_read_is_what_it_was(path: Path) -> None:
+    source = FileDataSet.of(path)
+    whole = dataset.encode(sample(), uids.EXPLICIT_VR_LE)
+    reader = SourceReader(source, source.transfer_syntax, 10)
+    found, last = reader.read()
+    with path.open("ab") as other:
+        other.write(bytes(100))
+    while not last:
+        part, last = reader.read()
+        found = bytes(found) + part
+    assert found == whole
+    reader.close()
+
+
+def test_no_more_is_read_of_a_file_than_a_piece_at_a_time(path: Path) -> None:
+    class Counted(FileDataSet):
+        __slots__ = ()
+
+        def open(self) -> BinaryIO:
+            stream = super().open()
+            opened.append(stream)
+            return stream
+
+    opened: list[BinaryIO] = []
+    source = Counted.of(path)
+    size = path.stat().st_size - source.offset
+    reader = SourceReader(source, source.transfer_syntax, size // 2)
+    reader.read()
+    assert cast(SourceStream, opened[0]).left == size - size // 2
+    reader.close()
 
 
 def test_the_file_is_closed_with_the_stream(path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
 
@@ -40,6 +43,30 @@ def test_what_comes_and_then_the_end(pair: Pair) -> None:
     assert transport.recv() == b""
     assert transport.recv() == b""
     assert transport.fault is None
+
+
+_SHORT_READS = """
+import resource, socket
+from dicomnet.drivers.transport import PlainTransport
+ours, theirs = socket.socketpair()
+theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+transport = PlainTransport(ours)
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        transport._size = 1 << 20
+        theirs.sendall(bytes(100_000))
+        transport.recv()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how memory is kept is the C library's to say")
+def test_memory_for_large_reads_is_not_had_anew_each_time() -> None:
+    done = subprocess.run([sys.executable, "-c", _SHORT_READS], capture_output=True, text=True, check=True, timeout=100)
+    assert int(done.stdout) < 100  # 20 reads of 25 pages
 
 
 def test_a_reset_is_an_end() -> None:
