@@ -40,9 +40,9 @@ def encode(dataset: Dataset, transfer_syntax: str) -> bytes:
     Raises:
         EncodeError: a value cannot be expressed, or the transfer syntax is unknown.
     """
-    from dicomnet.dataset import codec
+    from dicomnet.dataset.codec import encode as encode_now
 
-    return codec.encode(dataset, transfer_syntax)
+    return encode_now(dataset, transfer_syntax)
 
 
 def decode(data: bytes, transfer_syntax: str, *, limits: DataSetLimits | None = None) -> Dataset:
@@ -51,6 +51,6 @@ def decode(data: bytes, transfer_syntax: str, *, limits: DataSetLimits | None = 
     Raises:
         DecodeError: the bytes are no such data set, exceed a limit, or the transfer syntax is unknown.
     """
-    from dicomnet.dataset import codec
+    from dicomnet.dataset.codec import decode as decode_now
 
-    return codec.decode(data, transfer_syntax, limits=limits or DataSetLimits())
+    return decode_now(data, transfer_syntax, limits=limits or DataSetLimits())

@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from dicomnet import uids
-from dicomnet.dataset import DataSetLimits
+from dicomnet.dataset import DataSetLimits, encode
 from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet, SourceStream
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
 from dicomnet.ul import AcceptedContext, Negotiated
@@ -103,18 +103,16 @@ def encoded(data_set: DataSet, transfer_syntax: str) -> Buffer | None:
     """
     if data_set is None:
         return None
-    from dicomnet import dataset
-
     if isinstance(data_set, EncodedDataSet):
         if data_set.transfer_syntax == transfer_syntax:
             return data_set.data if len(data_set.data) else None
         check_convertible(data_set.transfer_syntax, transfer_syntax)
-        return dataset.encode(data_set.decode(), transfer_syntax) or None
+        return encode(data_set.decode(), transfer_syntax) or None
     if not hasattr(data_set, "walk"):  # pydicom's, which is not to be imported for the question
         raise LocalProtocolError(f"a {type(data_set).__name__} is sent in parts: use flows.send")
     whole = cast("Dataset", data_set)
     _check_pixel_data(whole, transfer_syntax)
-    return dataset.encode(whole, transfer_syntax) or None
+    return encode(whole, transfer_syntax) or None
 
 
 def _check_pixel_data(data_set: Dataset, wanted: str) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeAlias, cast
 
-from dicomnet.dataset import DataSetLimits
+from dicomnet.dataset import DataSetLimits, decode
 from dicomnet.dataset.part10 import read_meta
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError
 from dicomnet.wire.pdata import Buffer
@@ -58,9 +58,7 @@ class EncodedDataSet:
         Raises:
             DecodeError: the bytes are no data set of this transfer syntax, or go beyond a limit.
         """
-        from dicomnet import dataset
-
-        return dataset.decode(bytes(self.data), self.transfer_syntax, limits=self.limits)
+        return decode(bytes(self.data), self.transfer_syntax, limits=self.limits)
 
 
 class DataSetSource(ABC):

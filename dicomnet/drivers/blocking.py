@@ -200,12 +200,15 @@ class Link(BlockingLink):
 
     def _receive(self, until: float | None) -> None:
         """Wait for bytes until the next deadline; not at all when a flow can go on."""
+        session = self._session
         timeout: float | None = 0.0
-        if not self._session.runnable:
-            moments = [when for when in (until, self._session.next_deadline()) if when is not None]
-            timeout = max(0.0, min(moments) - self._now()) if moments else None
+        if not session.runnable:
+            moment = session.next_deadline()
+            if until is not None and (moment is None or until < moment):
+                moment = until
+            timeout = None if moment is None else max(0.0, moment - self._now())
         blocked = self._transport is not None and self._transport.blocked
-        self._wait(timeout, reading=not self._session.congested, writing=blocked)
+        self._wait(timeout, reading=not session.congested, writing=blocked)
 
     def _wait(self, timeout: float | None, *, reading: bool, writing: bool = False) -> int:
         """Wait for the socket; read what has come. The number of bytes read."""

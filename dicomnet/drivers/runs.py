@@ -37,6 +37,26 @@ class Run(Generic[T]):
     ``queue`` is where it lines up when it can go on.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_error",
+        "_on_progress",
+        "_queue",
+        "_streamed",
+        "_value",
+        "_weight",
+        "branches",
+        "deadline",
+        "delivered",
+        "done",
+        "flow",
+        "message_ids",
+        "outcome",
+        "pdus",
+        "ready",
+        "waiting",
+    )
+
     def __init__(
         self,
         flow: Flow[T],

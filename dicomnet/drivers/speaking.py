@@ -91,7 +91,8 @@ class Speaking:
         self._send_waiting(now)
 
     def _begin_message(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
-        self._require_association()
+        if self.over is not None:
+            self._require_association()
         if isinstance(step.message, Request) and self._window_full():
             self._windowed.append(run)
             self._wait_until(run, self._response_timeout, now)

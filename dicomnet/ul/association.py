@@ -145,7 +145,7 @@ class Association:
 
     def next_deadline(self) -> float | None:
         """When to call ``handle_timeout`` at the latest, None if nothing is waited for."""
-        return self._machine.timers.next_deadline()
+        return self._machine.timers.earliest
 
     # What the driver brings.
 

@@ -92,17 +92,19 @@ class Timers:
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
         self._deadlines: dict[Wait, float] = {}
+        self.earliest: float | None = None
+        """The earliest deadline, None if nothing is waited for."""
 
     def start(self, wait: Wait, now: float) -> None:
         """Start or restart; a wait without a duration does not run."""
         seconds: float | None = getattr(self._timeouts, wait)  # its fields have the names of the waits
         if seconds is not None:
-            self._deadlines[wait] = now + seconds
+            self._set(wait, now + seconds)
 
     def restart(self, wait: Wait, now: float) -> None:
         """Start anew if it is running."""
         if wait in self._deadlines:
-            self._deadlines[wait] = now + getattr(self._timeouts, wait)
+            self._set(wait, now + getattr(self._timeouts, wait))
 
     def start_artim(self, wait: Wait, now: float) -> None:
         """Start or restart ARTIM for one of its two waits."""
@@ -116,7 +118,9 @@ class Timers:
 
     def stop(self, wait: Wait) -> None:
         """Stop if it is running."""
-        self._deadlines.pop(wait, None)
+        if wait in self._deadlines:
+            del self._deadlines[wait]
+            self.earliest = min(self._deadlines.values(), default=None)
 
     def is_running(self, wait: Wait) -> bool:
         """Whether this deadline is running."""
@@ -130,13 +134,12 @@ class Timers:
         for wait in due:
             self.start(wait, now)
 
-    def next_deadline(self) -> float | None:
-        """The earliest deadline, None if nothing is waited for."""
-        return min(self._deadlines.values(), default=None)
-
     def expired(self, now: float) -> Wait | None:
         """The earliest deadline that is due, None if none is."""
-        for when in self._deadlines.values():
-            if when <= now:
-                return min(self._deadlines, key=self._deadlines.__getitem__)
-        return None
+        if self.earliest is None or self.earliest > now:
+            return None
+        return min(self._deadlines, key=self._deadlines.__getitem__)
+
+    def _set(self, wait: Wait, when: float) -> None:
+        self._deadlines[wait] = when
+        self.earliest = when if len(self._deadlines) == 1 else min(self._deadlines.values())
