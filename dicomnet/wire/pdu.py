@@ -56,8 +56,15 @@ _CONTROL_LENGTH = 4
 _T = TypeVar("_T", bound=Item)
 
 
+class _Opened:
+    """Room for what is looked at again and again, beside the fields: no part of the value, nor of its copies."""
+
+    __slots__ = ("_sub_items",)
+    _sub_items: tuple[Item, ...]
+
+
 @dataclass(frozen=True, slots=True)
-class _Associate:
+class _Associate(_Opened):
     """The common layout of A-ASSOCIATE-RQ and -AC."""
 
     called_ae_title: str = ""
@@ -77,8 +84,13 @@ class _Associate:
     @property
     def user_information(self) -> tuple[Item, ...]:
         """The user information sub-items; should there be several envelopes, those of all."""
-        envelopes = [item.items for item in self.items if isinstance(item, UserInformation)]
-        return envelopes[0] if len(envelopes) == 1 else tuple(sub for items in envelopes for sub in items)
+        try:
+            return self._sub_items
+        except AttributeError:
+            envelopes = [item.items for item in self.items if isinstance(item, UserInformation)]
+            found = envelopes[0] if len(envelopes) == 1 else tuple(sub for items in envelopes for sub in items)
+            object.__setattr__(self, "_sub_items", found)
+            return found
 
     @property
     def max_length(self) -> int:
@@ -134,7 +146,7 @@ class AAssociateRQ(_Associate):
     @property
     def presentation_contexts(self) -> tuple[PresentationContext, ...]:
         """What is proposed."""
-        return tuple(item for item in self.items if isinstance(item, PresentationContext))
+        return tuple([item for item in self.items if isinstance(item, PresentationContext)])
 
 
 class AAssociateAC(_Associate):
@@ -146,7 +158,7 @@ class AAssociateAC(_Associate):
     @property
     def presentation_contexts(self) -> tuple[PresentationContextResult, ...]:
         """The answers to what was proposed."""
-        return tuple(item for item in self.items if isinstance(item, PresentationContextResult))
+        return tuple([item for item in self.items if isinstance(item, PresentationContextResult)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +327,10 @@ def encode_pdu(pdu: Pdu) -> bytes:
         raise within(error, pdu_name(pdu.pdu_type)) from None
 
 
+_RELEASES: Mapping[bytes, Pdu] = {encode_pdu(pdu): pdu for pdu in (AReleaseRQ(), AReleaseRP())}
+"""What ends nearly every association, and has the same bytes in nearly all of them."""
+
+
 def read_p_data_tfs(data: bytes, start: int, max_length: int, max_pdvs: int) -> tuple[list[PDataTF], int]:
     """The whole P-DATA-TF PDUs that follow each other from ``start`` on, as far as they can be read; where they end."""
     found: tuple[list[PDataTF], int] = read_p_data(data, start, max_length, max_pdvs, (PDataTF, Pdv))
@@ -330,6 +346,8 @@ def decode_pdu(data: bytes, *, lenient: bool = False, max_pdvs: int = MAX_PDVS) 
         DecodeError: it is none; with ``lenient`` only if there are not even the six bytes of the header.
     """
     data = bytes(data)
+    if len(data) == HEADER_LENGTH + _CONTROL_LENGTH and data in _RELEASES:
+        return _RELEASES[data]
     p_data, end = read_p_data_tfs(data, 0, 0xFFFF_FFFF, max_pdvs)
     if len(p_data) == 1 and end == len(data):
         return p_data[0]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +109,16 @@ def test_user_information_joins_envelopes_and_missing_is_none() -> None:
     assert AAssociateRQ().find(MaximumLength) is None
     assert AAssociateRQ().application_context is None
     assert AAssociateRQ().max_length == 0
+
+
+def test_a_pdu_that_was_looked_at_is_the_same_value() -> None:
+    pdu = AAssociateRQ("A", "B", (UserInformation((MaximumLength(1),)),))
+    fresh, text = replace(pdu), repr(pdu)
+    assert pdu.max_length == 1
+    assert (pdu, hash(pdu), repr(pdu)) == (fresh, hash(fresh), text)
+    for copied in (copy.copy(pdu), copy.deepcopy(pdu), pickle.loads(pickle.dumps(pdu)), replace(pdu)):
+        assert (copied, copied.max_length) == (pdu, 1)
+    assert replace(pdu, items=(UserInformation((MaximumLength(2),)),)).max_length == 2
 
 
 def test_codes_are_enums_when_known() -> None:
