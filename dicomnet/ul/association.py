@@ -16,6 +16,7 @@ it is back in Sta1 it is over.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from dicomnet.codes import AbortReason, AbortSource
 from dicomnet.errors import (
@@ -28,8 +29,9 @@ from dicomnet.ul.counters import Counters
 from dicomnet.ul.events import PDataRequest, Primitive, PrimitiveKind, ProviderAbortIndication, UlEvent
 from dicomnet.ul.machine import Machine, Occasion, Role
 from dicomnet.ul.negotiated import Negotiated
-from dicomnet.ul.negotiation import acceptance_fault, associate_fault, checked
+from dicomnet.ul.negotiation import checked
 from dicomnet.ul.receiving import Receiver
+from dicomnet.ul.recurring import once
 from dicomnet.ul.states import Action, Event, State, Transition
 from dicomnet.ul.timers import OVERDUE, Timeouts, Wait
 from dicomnet.ul.transcript import Transcript
@@ -46,6 +48,9 @@ from dicomnet.wire.pdu import (
 )
 
 __all__ = ["Association", "Role"]
+
+_RELEASE_REQUEST: Final = encode_pdu(AReleaseRQ())
+_RELEASE_RESPONSE: Final = encode_pdu(AReleaseRP())
 
 
 class Association:
@@ -211,7 +216,7 @@ class Association:
             LocalProtocolError: the state does not allow it, or the request is not in order.
         """
         self._require(Event.EVT1, self.role is Role.REQUESTOR)
-        self._request = checked(request, associate_fault(request))
+        self._request = checked(request)
         self._machine.request = request
         self._receiver.announce(request.max_length)
         self._machine.tell("A-ASSOCIATE", PrimitiveKind.REQUEST, request)
@@ -227,8 +232,8 @@ class Association:
         request = self._machine.request
         if request is None:  # not in Sta3
             raise LocalProtocolError("there is no request to accept")
-        output = checked(response, associate_fault(response) or acceptance_fault(request, response))
-        self._machine.negotiated = Negotiated(request, response, is_requestor=False)
+        output = checked(response, request)
+        self._machine.negotiated = once(Negotiated, request, response, False)
         self._receiver.announce(response.max_length)
         self._machine.tell("A-ASSOCIATE", PrimitiveKind.RESPONSE, response)
         self._machine.fire(Event.EVT7, Occasion(now, output=(output,)))
@@ -287,7 +292,7 @@ class Association:
         """
         self._require(Event.EVT11)
         self._machine.tell("A-RELEASE", PrimitiveKind.REQUEST)
-        self._machine.fire(Event.EVT11, Occasion(now, output=(encode_pdu(AReleaseRQ()),)))
+        self._machine.fire(Event.EVT11, Occasion(now, output=(_RELEASE_REQUEST,)))
 
     def release_response(self, now: float) -> None:
         """Agree to the peer's release (Evt14).
@@ -297,7 +302,7 @@ class Association:
         """
         self._require(Event.EVT14)
         self._machine.tell("A-RELEASE", PrimitiveKind.RESPONSE)
-        self._machine.fire(Event.EVT14, Occasion(now, output=(encode_pdu(AReleaseRP()),)))
+        self._machine.fire(Event.EVT14, Occasion(now, output=(_RELEASE_RESPONSE,)))
 
     def abort(self, now: float) -> None:
         """End the association at once (Evt15), in any state; when it is ending or over, nothing happens.

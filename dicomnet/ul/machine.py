@@ -34,6 +34,7 @@ from dicomnet.ul.events import (
 )
 from dicomnet.ul.negotiated import Negotiated
 from dicomnet.ul.negotiation import speaks_version_1
+from dicomnet.ul.recurring import once
 from dicomnet.ul.states import ACTIONS, GUARDS, TRANSITIONS, Action, Effect, Event, State, Transition
 from dicomnet.ul.timers import Timeouts, Timers, Wait
 from dicomnet.ul.transcript import Direction, Step, Transcript
@@ -184,7 +185,7 @@ class Machine:
 
     def _confirm_accept(self, occasion: Occasion) -> None:
         if isinstance(occasion.pdu, AAssociateAC) and self.request is not None:
-            self.negotiated = Negotiated(self.request, occasion.pdu, is_requestor=True)
+            self.negotiated = once(Negotiated, self.request, occasion.pdu, True)
             self.events.append(AssociateConfirmation(True, occasion.pdu))
 
     def _confirm_reject(self, occasion: Occasion) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dicomnet import uids
-from dicomnet.codes import ContextResult, IdentityType, ItemType
+from dicomnet.codes import ContextResult, IdentityType
 from dicomnet.errors import EncodeError, LocalProtocolError
 from dicomnet.ul.negotiated import (
     Negotiated,
@@ -21,6 +21,7 @@ from dicomnet.ul.negotiated import (
     roles_by_class,
     smaller_window,
 )
+from dicomnet.ul.recurring import built, is_private, once
 from dicomnet.wire.audit import Finding, audit, audit_encoded
 from dicomnet.wire.items import (
     AbstractSyntax,
@@ -38,7 +39,7 @@ from dicomnet.wire.items import (
     UserIdentityResponse,
     UserInformation,
 )
-from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF, Pdu, decode_pdu, encode_pdu
+from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF, Pdu, encode_pdu
 
 __all__ = [
     "DEFAULT_MAX_LENGTH",
@@ -48,7 +49,6 @@ __all__ = [
     "associate_fault",
     "build_request",
     "checked",
-    "decode_remembered",
     "pdu_fault",
     "speaks_version_1",
     "user_information",
@@ -65,8 +65,7 @@ _AT_MOST_ONCE: tuple[type[Item], ...] = (
     UserIdentity,
     UserIdentityResponse,
 )
-_PRIVATE = frozenset({ItemType.USER_IDENTITY, ItemType.USER_IDENTITY_RESPONSE})
-_REMEMBERED = 2048  # the longest PDU that is kept, or the verdict on it
+_REMEMBERED = 2048  # the longest PDU on which the verdict is kept
 _MOST_REMEMBERED = 64
 _SMALLEST_P_DATA = 8  # a PDV header and two bytes of fragment: the least that can carry a message (PS3.8 9.3.5)
 
@@ -111,6 +110,10 @@ def build_request(options: RequestOptions) -> AAssociateRQ:
     Raises:
         LocalProtocolError: there are more contexts than odd numbers from 1 to 255.
     """
+    return _build(options) if options.user_identity is not None else built(_build, options)
+
+
+def _build(options: RequestOptions) -> AAssociateRQ:
     taken = {context.context_id for context in options.contexts}
     free = (number for number in range(1, 256, 2) if number not in taken)
     contexts = []
@@ -197,9 +200,9 @@ def pdu_fault(pdu: Pdu, negotiated: Negotiated | None) -> str | None:
     match pdu:
         case AAssociateRQ():
             # Another protocol version may have other rules: AE-6 rejects it without looking further.
-            return associate_fault(pdu) if speaks_version_1(pdu) else None
+            return once(associate_fault, pdu) if speaks_version_1(pdu) else None
         case AAssociateAC():
-            return associate_fault(pdu)
+            return once(associate_fault, pdu)
         case PDataTF():
             accepted: Mapping[int, object] = negotiated.contexts if negotiated else {}
             for pdv in pdu.pdvs:
@@ -269,53 +272,35 @@ def _identity_fault(identity: UserIdentity | None, answer: UserIdentityResponse 
     return None
 
 
-def checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, fault: str | None = None) -> bytes:
-    """The bytes of a PDU of ours, which is in order.
+def checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, request: AAssociateRQ | None = None) -> bytes:
+    """The bytes of a PDU of ours, which is in order; an acceptance also as an answer to ``request``.
 
     Raises:
         LocalProtocolError: it is not; the text names every fault.
     """
-    try:
-        encoded = encode_pdu(pdu)
-    except EncodeError:
-        errors = _errors(audit(pdu))
-    else:
-        # Who asks often, or is asked often by the same peers, says the same again: it need not be looked at each time.
-        # What may hold a password or a ticket is not kept.
-        forgetful = len(encoded) > _REMEMBERED or _is_private(pdu)
-        errors = _errors_in(encoded) if forgetful else _errors_remembered(encoded)
-    if fault is not None:
-        errors = (*errors, fault)
+    encoded, errors = once(_examined, pdu, request)
     if errors:
         raise LocalProtocolError("; ".join(errors))
     return encoded
 
 
-def decode_remembered(data: bytes) -> Pdu:
-    """``decode_pdu``; the same A-ASSOCIATE PDU, which is a value that nobody changes, is made only once.
-
-    What may hold a password or a ticket is not kept.
-
-    Raises:
-        DecodeError: it is no PDU.
-    """
-    pdu = _decoded.get(data)
-    if pdu is None:
-        pdu = decode_pdu(data)
-        if len(data) <= _REMEMBERED and isinstance(pdu, AAssociateRQ | AAssociateAC) and not _is_private(pdu):
-            if len(_decoded) >= _MOST_REMEMBERED:
-                _decoded.clear()
-            _decoded[data] = pdu
-    return pdu
-
-
-_decoded: dict[bytes, Pdu] = {}
-
-
-def _is_private(pdu: Pdu) -> bool:
-    if not isinstance(pdu, AAssociateRQ | AAssociateAC):
-        return False
-    return any(item.item_type in _PRIVATE for item in (*pdu.items, *pdu.user_information))
+def _examined(
+    pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, request: AAssociateRQ | None
+) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes, and all that is wrong."""
+    encoded = b""
+    try:
+        encoded = encode_pdu(pdu)
+    except EncodeError:
+        errors = _errors(audit(pdu))
+    else:
+        # An answer that a policy makes anew each time need not be looked at each time either.
+        forgetful = len(encoded) > _REMEMBERED or is_private(pdu)
+        errors = _errors_in(encoded) if forgetful else _errors_remembered(encoded)
+    fault = None if isinstance(pdu, AAssociateRJ) else associate_fault(pdu)
+    if fault is None and request is not None and isinstance(pdu, AAssociateAC):
+        fault = acceptance_fault(request, pdu)
+    return encoded, errors if fault is None else (*errors, fault)
 
 
 def _errors(findings: Iterable[Finding]) -> tuple[str, ...]:

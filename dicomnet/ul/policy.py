@@ -21,6 +21,7 @@ from dicomnet.ul.negotiated import (
     smaller_window,
 )
 from dicomnet.ul.negotiation import DEFAULT_MAX_LENGTH, user_information
+from dicomnet.ul.recurring import once
 from dicomnet.wire.items import (
     ApplicationContext,
     AsyncOperationsWindow,
@@ -143,7 +144,9 @@ class PlainPolicy:
         if self._is_full(applicant):
             return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)  # local limit exceeded
         if self.identity is None:
-            return self._acceptance(request, None)
+            # What a function answers about extended negotiation may be another answer each time.
+            accept = PlainPolicy._plain_acceptance
+            return accept(request, self) if self.extended is not None else once(accept, request, self)
         user = request.find(UserIdentity)
         answer = self.identity(user, applicant)
         if not answer.accepted:
@@ -151,12 +154,15 @@ class PlainPolicy:
         return self._acceptance(request, _confirmation(user, answer))
 
     def _is_full(self, applicant: Applicant) -> bool:
-        counts = (
-            (self.associations, applicant.associations),
-            (self.per_address, applicant.of_address),
-            (self.per_title, applicant.of_title),
+        return (
+            (self.associations is not None and applicant.associations >= self.associations)
+            or (self.per_address is not None and applicant.of_address >= self.per_address)
+            or (self.per_title is not None and applicant.of_title >= self.per_title)
         )
-        return any(limit is not None and count >= limit for limit, count in counts)
+
+    @staticmethod
+    def _plain_acceptance(request: AAssociateRQ, policy: PlainPolicy) -> AAssociateAC:
+        return policy._acceptance(request, None)
 
     def _acceptance(self, request: AAssociateRQ, identity: UserIdentityResponse | None) -> AAssociateAC:
         supported = self._supported(request)

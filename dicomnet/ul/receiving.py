@@ -13,7 +13,8 @@ from typing import Final
 from dicomnet.codes import AbortReason, PduType
 from dicomnet.errors import Aborted, DecodeError, Fault
 from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, objection
-from dicomnet.ul.negotiation import decode_remembered, pdu_fault
+from dicomnet.ul.negotiation import pdu_fault
+from dicomnet.ul.recurring import decode_remembered
 from dicomnet.ul.states import Action, Event
 from dicomnet.ul.timers import SUPERVISED, Wait
 from dicomnet.ul.transcript import Direction, Transcript

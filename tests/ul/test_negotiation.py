@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from itertools import permutations, product
 from types import SimpleNamespace
 
@@ -22,7 +21,7 @@ from dicomnet.ul import (
     build_request,
 )
 from dicomnet.ul.negotiated import granted_roles
-from dicomnet.ul.negotiation import _errors_remembered, acceptance_fault, associate_fault, checked
+from dicomnet.ul.negotiation import acceptance_fault, associate_fault, checked
 from dicomnet.wire import (
     AAssociateAC,
     AAssociateRQ,
@@ -108,32 +107,22 @@ def test_128_contexts_fit_and_no_more() -> None:
 def test_a_verdict_is_the_same_the_second_time() -> None:
     right = request_of(ProposedContext(PUSH))
     wrong = request_of(ProposedContext("not a UID"))
+    answer = PlainPolicy((SupportedContext(PUSH),)).decide(right, Applicant("here"))
+    astray = request_of(ProposedContext(PUSH, context_id=3))
+    assert isinstance(answer, AAssociateAC)
     for _ in range(2):
         assert checked(right) == encode_pdu(right)
+        assert checked(answer, right) == encode_pdu(answer)
         with pytest.raises(LocalProtocolError, match=r"items\[1\]"):
             checked(wrong)
-        with pytest.raises(LocalProtocolError, match="a fault of its own"):
-            checked(right, "a fault of its own")
+        with pytest.raises(LocalProtocolError, match="presentation context 1 was not proposed"):
+            checked(answer, astray)
 
 
 def test_what_cannot_be_encoded_is_refused_with_all_that_is_wrong() -> None:
     items = request_of(ProposedContext(PUSH)).items
     with pytest.raises(LocalProtocolError, match=r"calling_ae_title.*; .*no presentation context"):
         checked(AAssociateRQ("A", "B" * 17, (items[0], items[-1])))
-
-
-@pytest.mark.parametrize(
-    "item",
-    [UserIdentity(2, 0, b"user", b"secret"), UserIdentity(9, 0, b"x"), UnknownItem(0x58, b"secret"), UnknownItem(0x59)],
-)
-def test_no_credentials_are_kept(item: Item) -> None:
-    before = _errors_remembered.cache_info()
-    for extra in ((item,), (UnknownItem(0x60, bytes(3000)),)):
-        with contextlib.suppress(LocalProtocolError):
-            checked(request_of(ProposedContext(PUSH), extra=extra))
-    assert _errors_remembered.cache_info() == before
-    checked(request_of(ProposedContext(PUSH), ProposedContext(WATCH)))
-    assert _errors_remembered.cache_info() != before
 
 
 # The outcome.
