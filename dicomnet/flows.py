@@ -30,8 +30,8 @@ from dicomnet.dimse.messages import (
     Request,
     Response,
 )
-from dicomnet.dimse.outgoing import SourceReader
-from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
+from dicomnet.dimse.outgoing import FileReader, SourceReader
+from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, IncomingDataSet
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.steps import (
@@ -53,6 +53,7 @@ from dicomnet.steps import (
     SendMessage,
     SendPart,
     Step,
+    TakeTurn,
 )
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ __all__ = [
     "SendMessage",
     "SendPart",
     "Step",
+    "TakeTurn",
     "ask",
     "ask_many",
     "await_pdu",
@@ -119,22 +121,27 @@ def send(message: Message, *, via: str | None = None) -> Flow[int]:
     and nothing was sent.
     """
     source = message.data_set
-    if isinstance(source, os.PathLike):
-        source = yield Call(partial(FileDataSet.of, source))
-        message = replace(message, data_set=source)
-    if isinstance(source, DataSetSource):
+    if isinstance(source, DataSetSource | os.PathLike):
         return (yield from _send_from(message, source, via))
     message_id: int = yield SendMessage(message, via)
     return message_id
 
 
-def _send_from(message: Message, source: DataSetSource, via: str | None) -> Flow[int]:
-    opened: Opened = yield BeginMessage(message, via)
-    reader = SourceReader(source, opened.transfer_syntax, opened.piece)
+def _send_from(message: Message, source: DataSetSource | os.PathLike[str], via: str | None) -> Flow[int]:
+    reader: SourceReader | None = None
+    opened: Opened
     try:
+        if isinstance(source, DataSetSource):
+            opened = yield BeginMessage(message, via)
+            reader = SourceReader(source, opened.transfer_syntax, opened.piece)
+        else:  # one call brings all there is to know of the file and its first part: each has a long way to a thread
+            reader = file = FileReader(source, (yield TakeTurn(message)))
+            message = replace(message, data_set=(yield Call(file.begin)))
+            opened = yield BeginMessage(message, via)
+            file.turn_into(opened.transfer_syntax)
         last, wanted = False, True
         while not last:
-            part, last = yield Call(reader.read)
+            part, last = reader.read() if reader.has_next else (yield Call(reader.read))
             if not wanted:  # the peer has refused the message: any fragment may end it
                 part, last = part[:2], True
             wanted = yield SendPart(part, last)
@@ -142,7 +149,8 @@ def _send_from(message: Message, source: DataSetSource, via: str | None) -> Flow
         yield GiveUp()  # the flow may go on, and others wait for their turn
         raise
     finally:
-        reader.close()
+        if reader is not None:
+            reader.close()
     return opened.message_id
 
 

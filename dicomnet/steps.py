@@ -40,6 +40,7 @@ __all__ = [
     "SendMessage",
     "SendPart",
     "Step",
+    "TakeTurn",
 ]
 
 
@@ -52,6 +53,18 @@ class SendMessage:
 
     message: Message
     abstract_syntax: str | None = None
+
+
+@dataclass(slots=True)
+class TakeTurn:
+    """Wait until a message could leave; resumed with a good number of bytes for a part of its data set.
+
+    For who must read something to begin a message, and should hold none of it while others have their turn.
+    ``message`` is as far as it is known. The turn lasts to the end of the message that the flow begins next
+    (``BeginMessage``), or until it gives up (``GiveUp``).
+    """
+
+    message: Message
 
 
 @dataclass(slots=True)
@@ -183,6 +196,7 @@ class Close:
 
 Step = (
     SendMessage
+    | TakeTurn
     | BeginMessage
     | SendPart
     | GiveUp

@@ -9,18 +9,30 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits, encode
-from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet, SourceStream
+from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet, FileDataSet, SourceStream
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
 from dicomnet.ul import AcceptedContext, Negotiated
 
 if TYPE_CHECKING:
+    import os
+
     from pydicom.dataset import Dataset
 
-__all__ = ["PLAIN", "Opened", "SourceReader", "check_convertible", "choose_context", "encoded", "own_syntax"]
+__all__ = [
+    "PLAIN",
+    "FileReader",
+    "Opened",
+    "SourceReader",
+    "check_convertible",
+    "choose_context",
+    "encoded",
+    "own_syntax",
+]
 
 PLAIN: Final = frozenset(
     (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE),
@@ -143,6 +155,11 @@ class SourceReader:
         self._lock = threading.Lock()  # held while the stream is read
         self._closed = False
 
+    @property
+    def has_next(self) -> bool:
+        """Whether the next piece is here: to read it does not block."""
+        return self._ahead is not None and self._stream is not None and _left(self._stream) is not None
+
     def read(self) -> tuple[bytes | memoryview, bool]:
         """The next piece, and whether it is the last; it is empty only when there are no bytes at all.
 
@@ -171,7 +188,8 @@ class SourceReader:
             self._stream = self._source.open()
             if self._source.transfer_syntax != self._wanted:
                 self._convert()
-        piece, self._ahead = self._fill(self._stream) if self._ahead is None else self._ahead, None
+        piece = self._fill(self._stream) if self._ahead is None else self._ahead
+        self._ahead = None
         left = _left(self._stream)
         if len(piece) < self._piece or left == 0:
             return piece, True
@@ -206,6 +224,36 @@ class SourceReader:
             raise EncodeError(message, code=Fault.LIMIT, path="data set")
         whole = EncodedDataSet(b"".join(parts), self._source.transfer_syntax, limits)
         self._stream = BytesIO(encoded(whole, self._wanted) or b"")
+
+
+class FileReader(SourceReader):
+    """The pieces of a Part 10 file: ``begin``, then ``turn_into`` what is wanted, and read."""
+
+    def __init__(self, path: os.PathLike[str], piece: int) -> None:
+        self._path = Path(path)
+        super().__init__(FileDataSet(self._path, ""), "", piece)
+
+    def begin(self) -> FileDataSet:
+        """Open the file and read as far as the end of the first piece; the data set that it has. Blocks.
+
+        Raises:
+            OSError, DecodeError: as for ``FileDataSet.of``.
+        """
+        with self._lock:
+            self._source = found = FileDataSet.of(self._path)
+            self._wanted = found.transfer_syntax
+            self._stream = found.open()
+            self._ahead = self._fill(self._stream)
+        if self._closed:
+            self.close()
+        return found
+
+    def turn_into(self, transfer_syntax: str) -> None:
+        """Have the pieces in this transfer syntax."""
+        if self._wanted != transfer_syntax and self._stream is not None:
+            self._wanted = transfer_syntax
+            self._stream.close()
+            self._stream = self._ahead = None
 
 
 def _left(stream: BinaryIO) -> int | None:

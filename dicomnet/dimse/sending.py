@@ -125,7 +125,7 @@ class SendingHalf:
         self._begun = _Begun(message, message_id, context, _command(message, message_id, True))
         if isinstance(message, Request):
             self._asked[message_id] = message, context
-        return Opened(message_id, context.transfer_syntax, self._piece())
+        return Opened(message_id, context.transfer_syntax, self.piece)
 
     def send_part(self, data: Buffer, now: float, *, last: bool) -> bool:
         """Queue the next part of the message that has begun; whether the peer still wants the rest.
@@ -178,9 +178,10 @@ class SendingHalf:
         if self._begun is not None:
             raise LocalProtocolError("another message is under way, and messages do not mix (PS3.8 E.1)")
 
-    def _piece(self) -> int:
-        """About 1 MiB in whole fragments (the most of an even length that fits into a PDU for this peer), but no great
-        many of them."""
+    @property
+    def piece(self) -> int:
+        """A good number of bytes for a part: about 1 MiB in whole fragments (the most of an even length that fits into
+        a PDU for this peer), but no great many of them."""
         negotiated = self.association.negotiated
         most = negotiated.peer_max_length if negotiated is not None else 0
         fragment = (min(most or OWN_MAX_LENGTH, OWN_MAX_LENGTH) - 6) & ~1

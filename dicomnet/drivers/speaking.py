@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from dicomnet import steps
 from dicomnet.dimse.exchange import Exchange
@@ -22,6 +22,8 @@ __all__ = ["Speaking"]
 
 _ROOM: Final = 64 * 1024
 """Bytes that may wait to be flushed before who sends more has to wait for that."""
+
+_Beginning: TypeAlias = steps.SendMessage | steps.TakeTurn | steps.BeginMessage
 
 
 class Speaking:
@@ -90,13 +92,13 @@ class Speaking:
             self._exchange.forget(next(iter(self._exchange.abandoned)))
         self._send_waiting(now)
 
-    def _begin_message(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
+    def _begin_message(self, run: Run[Any], step: _Beginning, now: float) -> None:
         if self.over is not None:
             self._require_association()
         if isinstance(step.message, Request) and self._window_full():
             self._windowed.append(run)
             self._wait_until(run, self._response_timeout, now)
-        elif self._speaker is not None:
+        elif self._speaker is not None and self._speaker is not run:
             self._outbox.append(run)
         else:
             self._transmit(run, step, now)
@@ -106,18 +108,22 @@ class Speaking:
         while self._outbox and self._speaker is None:
             run = self._outbox.popleft()
             step = run.waiting
-            if isinstance(step, steps.SendMessage | steps.BeginMessage):
+            if isinstance(step, _Beginning):
                 # A request that was before it in the line may have taken the last place in the window.
                 self._attempt(run, self._begin_message, step, now)
         while self._windowed and self._speaker is None and not self._window_full():
             run = self._windowed.popleft()
             step = run.waiting
-            if isinstance(step, steps.SendMessage | steps.BeginMessage):
+            if isinstance(step, _Beginning):
                 run.deadline = None
                 self._attempt(run, self._transmit, step, now)
 
-    def _transmit(self, run: Run[Any], step: steps.SendMessage | steps.BeginMessage, now: float) -> None:
+    def _transmit(self, run: Run[Any], step: _Beginning, now: float) -> None:
         message = step.message
+        if isinstance(step, steps.TakeTurn):
+            self._speaker = run
+            run.resume(self._exchange.piece)
+            return
         if isinstance(message, Response):
             self._require_whole_request(message)
         if isinstance(step, steps.BeginMessage):

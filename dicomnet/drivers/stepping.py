@@ -34,6 +34,7 @@ _TOLD_OF_THE_END: Final = frozenset(
         steps.ReadPart,
         steps.SendMessage,
         steps.SendPart,
+        steps.TakeTurn,
     }
 )
 
@@ -351,6 +352,7 @@ def _make(function: Callable[[], T]) -> T:
 
 _BEGIN: Final[Mapping[type, Callable[[Stepper, Run[Any], Any, float], None]]] = {
     steps.SendMessage: Stepper._begin_message,
+    steps.TakeTurn: Stepper._begin_message,
     steps.BeginMessage: Stepper._begin_message,
     steps.SendPart: Stepper._send_part,
     steps.GiveUp: Stepper._give_up,

@@ -136,6 +136,7 @@ FORMS = [
     "view",
     "other syntax",
     "path",
+    "other path",
     "file",
     "stream",
     "pieces",
@@ -155,6 +156,7 @@ def payload(form: str, size: int, tmp_path: Path) -> tuple[Any, str, bytes]:
         "view": (EncodedDataSet(memoryview(plain), EXPLICIT), EXPLICIT, plain),
         "other syntax": (EncodedDataSet(implicit, IMPLICIT), EXPLICIT, plain),
         "path": (part10(plain, EXPLICIT, tmp_path / "a"), EXPLICIT, plain),
+        "other path": (part10(implicit, IMPLICIT, tmp_path / "d"), EXPLICIT, plain),
         "file": (FileDataSet.of(part10(plain, EXPLICIT, tmp_path / "b")), EXPLICIT, plain),
         "stream": (StreamedDataSet(io.BytesIO(plain), EXPLICIT), EXPLICIT, plain),
         "pieces": (StreamedDataSet([plain[:7], b"", plain[7:]], EXPLICIT), EXPLICIT, plain),
@@ -180,13 +182,14 @@ def test_every_payload_arrives(world: World, form: str, way: str, tmp_path: Path
     assert link.session.counters.sent["CStoreRequest"] == len(kept.stored)
 
 
-def test_a_large_data_set_passes_in_parts(world: World) -> None:
+def test_a_large_data_set_passes_in_parts(world: World, tmp_path: Path) -> None:
     data = dataset.encode(image(size_for(world)), EXPLICIT)
     kept = Store()
     with connect(world, streaming(kept.parts)) as link:
         assert link.run(storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))).status == 0
         assert link.run(storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))).status == 0
-    assert kept.stored == [(EXPLICIT, data)] * 2
+        assert link.run(storing(part10(data, EXPLICIT, tmp_path / "a"))).status == 0
+    assert kept.stored == [(EXPLICIT, data)] * 3
 
 
 def test_an_empty_source_is_no_data_set(world: World) -> None:
@@ -211,8 +214,9 @@ def test_an_empty_source_is_no_data_set(world: World) -> None:
         (StreamedDataSet([bytes(8)], "1.2.840.10008.1.2.4.90"), EncodeError),
         (StreamedDataSet([b"no data set"], IMPLICIT), DecodeError),
         (Path("/nowhere/at all"), OSError),
+        (Path(__file__), DecodeError),
     ],
-    ids=["encapsulated", "encapsulated stream", "nothing to convert", "no such file"],
+    ids=["encapsulated", "encapsulated stream", "nothing to convert", "no such file", "no Part 10 file"],
 )
 def test_what_cannot_be_sent_is_refused_before_anything_is(world: World, data_set: Any, error: type[Exception]) -> None:
     with connect(world, Store().whole) as link:

@@ -258,6 +258,70 @@ def test_two_data_sets_in_parts_go_one_after_the_other() -> None:
     assert sizes == [3_000_000, 2_000_002, 4]
 
 
+def test_who_has_the_turn_has_it_alone_to_the_end_of_its_message() -> None:
+    """In the order they asked for it; another one that has it already is not read at the same time."""
+    under_way, done = [], []
+
+    def creates(number: int) -> Flow[int]:
+        request = NCreateRequest(sop_class=uids.UPS_PUSH)
+        piece = yield flows.TakeTurn(request)
+        assert 1_000_000 < piece <= 1 << 20
+        under_way.append(number)
+        yield from flows.pause(5.0)
+        assert under_way == [number]
+        if number == 1:
+            under_way.clear()
+            yield flows.GiveUp()
+            return 1
+        begun = yield flows.BeginMessage(request)
+        yield flows.SendPart(bytes(8), last=False)
+        under_way.clear()
+        yield flows.SendPart(bytes(8), last=True)
+        done.append(number)
+        return (yield from flows.await_reply(begun.message_id)).status
+
+    link = joined((0, 0), peer_handler=handle_by_type({NCreateRequest: answer}))
+    runs = [link.session.start(creates(number)) for number in range(4)]
+    echo = link.session.start(flows.c_echo())
+    link.wire.run_until(lambda: all(run.done for run in (*runs, echo)))
+    assert [run.result() for run in runs] == [0, 1, 0, 0]
+    assert done == [0, 2, 3]
+    assert link.peer.session.counters.received == {"NCreateRequest": 3, "CEchoRequest": 1}
+    link.release()
+
+
+def test_a_turn_for_a_request_is_a_place_in_the_window() -> None:
+    def takes(message: Any) -> Flow[float]:
+        yield flows.TakeTurn(message)
+        return link.wire.now
+
+    link = joined(peer_handler=handle_by_type({NGetRequest: Slow()}))
+    asked = link.session.start(get("2.25.7"))
+    link.wire.settle()
+    turn = link.session.start(takes(GET))
+    other = link.session.start(takes(reply(CEchoRequest(message_id=1))))
+    link.wire.settle()
+    assert other.done
+    assert not turn.done
+    link.wire.run_until(lambda: turn.done)
+    assert asked.done
+    link.release()
+
+
+def test_who_waits_for_the_turn_is_told_of_the_end() -> None:
+    def takes() -> Flow[None]:
+        yield flows.TakeTurn(GET)
+        yield from flows.pause(50.0)
+
+    link = joined((0, 0))
+    runs = [link.session.start(takes()) for _ in range(2)]
+    link.wire.settle()
+    link.abort()
+    for run in runs:
+        with pytest.raises(Aborted):
+            run.result()
+
+
 def test_a_flow_that_is_cancelled_amid_a_message_takes_the_association_with_it() -> None:
     link = joined(peer_handler=handle_by_type({NCreateRequest: streaming(answer)}))
 
@@ -274,10 +338,11 @@ def test_a_flow_that_is_cancelled_amid_a_message_takes_the_association_with_it()
     assert isinstance(link.peer.session.error, Aborted)
 
 
+@pytest.mark.parametrize("step", [flows.BeginMessage, flows.TakeTurn])
 @pytest.mark.parametrize("how", ["returns", "fails", "is cancelled"])
-def test_a_message_of_which_nothing_is_out_is_taken_back(how: str) -> None:
+def test_a_message_of_which_nothing_is_out_is_taken_back(how: str, step: Any) -> None:
     def begins() -> Flow[None]:
-        yield flows.BeginMessage(NCreateRequest(sop_class=uids.UPS_PUSH))
+        yield step(NCreateRequest(sop_class=uids.UPS_PUSH))
         if how == "fails":
             raise ZeroDivisionError
         if how == "is cancelled":
