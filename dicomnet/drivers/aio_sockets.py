@@ -51,11 +51,26 @@ async def _connect_to(address: _Address, sources: Iterable[_Address] | None) -> 
         prepare(sock)
         if sources is not None:
             _bind_to_one(sock, [source[4] for source in sources if source[0] == family])
-        await asyncio.get_running_loop().sock_connect(sock, peer)
+        await _connected(sock, peer)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _connected(sock: socket.socket, peer: Any) -> None:
+    """Connect, in no turn of the loop where none is needed: within one machine, who asks again is told how it went."""
+    state = sock.connect_ex(peer)
+    if state == errno.EINPROGRESS:
+        state = sock.connect_ex(peer)
+    if state in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, peer)
+        except OSError as error:
+            if error.errno != errno.EISCONN:  # as some systems say when it went through a moment ago
+                raise
+    elif state not in (0, errno.EISCONN):
+        raise OSError(state, f"connecting to {peer} failed")
 
 
 def _bind_to_one(sock: socket.socket, sources: list[Any]) -> None:

@@ -48,7 +48,8 @@ class Listener:
             Aborted, ConnectionLost, RemoteProtocolError, TimedOut: the peer failed to become an association.
         """
         try:
-            self._socket.settimeout(seconds)
+            if self._socket.gettimeout() != seconds:
+                self._socket.settimeout(seconds)
             sock, address = self._socket.accept()
         except TimeoutError as error:
             raise TimedOut("nobody connected", wait="accept") from error

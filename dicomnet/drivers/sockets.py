@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -143,6 +142,7 @@ def reason_of(error: Exception) -> str:
 def prepare(sock: socket.socket) -> None:
     """Non-blocking, and small messages at once: DIMSE is request and response, where Nagle only delays."""
     sock.setblocking(False)
-    if sock.family in (socket.AF_INET, socket.AF_INET6):
-        with contextlib.suppress(OSError):  # the peer may have reset the connection already
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:  # a socket of another family has no such thing, or the peer has reset the connection already
+        return

@@ -63,7 +63,8 @@ class Receiver:
     def announce(self, max_length: int) -> None:
         """From now on take P-DATA-TF up to what the peer is told."""
         limits = self._buffer.limits
-        self._buffer.limits = PduLimits(limits.associate, max_length, limits.unlimited_cap, limits.max_pdvs)
+        if limits.p_data != max_length:
+            self._buffer.limits = PduLimits(limits.associate, max_length, limits.unlimited_cap, limits.max_pdvs)
 
     def receive(self, data: Buffer, now: float) -> None:
         """Bytes of the peer."""

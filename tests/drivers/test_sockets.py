@@ -236,6 +236,36 @@ def test_each_address_of_a_name_is_tried(script: SimpleNamespace) -> None:
     asyncio.run(main())
 
 
+class _Hesitant(socket.socket):
+    """A socket whose connection is under way for longer than it takes to ask, as to another machine."""
+
+    def connect_ex(self, address: Any) -> int:
+        return errno.EINPROGRESS
+
+
+class _LateWord(socket.socket):
+    """A socket that was connected between two questions."""
+
+    def connect_ex(self, address: Any) -> int:
+        while super().connect_ex(address) not in (errno.EISCONN, errno.ECONNREFUSED):
+            pass
+        return errno.EALREADY
+
+
+@pytest.mark.parametrize("kind", [_Hesitant, _LateWord])
+def test_a_connection_that_is_not_there_at_once(
+    script: SimpleNamespace, kind: type[socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with await serve("127.0.0.1", 0, script.POLICY) as server:
+            monkeypatch.setattr(socket, "socket", kind)
+            async with await aio.connect(Endpoint("SCP", "127.0.0.1", server.port), script.OPTIONS) as link:
+                assert (await link.run(flows.c_echo())).status == 0
+            monkeypatch.undo()
+
+    asyncio.run(main())
+
+
 # The server's door.
 
 
