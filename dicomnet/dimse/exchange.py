@@ -92,7 +92,7 @@ class Exchange(SendingHalf):
         """Messages by class."""
         self.stray_responses = 0
         """Responses to requests we never sent, that were answered already or abandoned: counted and dropped."""
-        self._intake = Intake(self.limits, self._offer)
+        self._intake = Intake(self.limits)
         self._streamed_id: int | None = None  # of the request whose data set is, or was last, passed on
         self._broken = False  # the peer broke a rule: nothing of it is read any more
         self._events: deque[Received] = deque()
@@ -184,7 +184,7 @@ class Exchange(SendingHalf):
 
     def _receive(self, pdv: Pdv, now: float) -> None:
         try:
-            whole = self._intake.add(pdv, now)
+            whole = self._intake.add(pdv, now, self._offer)
         except TooLong as excess:
             self._refuse_data_set(excess, now)
             return

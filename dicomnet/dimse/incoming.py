@@ -30,6 +30,9 @@ _PROGRESS: Final = 16 * 1024
 Whole = tuple[CommandSet, int, bytes | None]
 """A message: its command set, the context it came on, the bytes of its data set if it has one."""
 
+Offer = Callable[[CommandSet, int, float], IncomingDataSet | None]
+"""Where the data set behind a command goes: into the IncomingDataSet it returns, or for None into memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageLimits:
@@ -57,17 +60,13 @@ class TooLong(Exception):
 
 
 class Intake:
-    """One message after the other. ``offer`` is asked, for each command that announces a data set, where that goes:
-    into the IncomingDataSet it returns, or for None into memory."""
+    """One message after the other."""
 
-    def __init__(
-        self, limits: MessageLimits, offer: Callable[[CommandSet, int, float], IncomingDataSet | None]
-    ) -> None:
+    def __init__(self, limits: MessageLimits) -> None:
         self.deadline: float | None = None
         self.unread = 0
         """Bytes held for all data sets that are read while they arrive."""
         self._limits = limits
-        self._offer = offer
         self._assembler = self._new_assembler()
         self._command: CommandSet | None = None  # one whose data set is still to come, into memory
         self._context_id = 0  # of the message that has begun
@@ -89,8 +88,9 @@ class Intake:
         if self.deadline is not None and self._limits.seconds is not None:
             self.deadline = now + self._limits.seconds
 
-    def add(self, pdv: Pdv, now: float) -> Whole | None:
-        """Take the next fragment; what it completes is returned.
+    def add(self, pdv: Pdv, now: float, offer: Offer) -> Whole | None:
+        """Take the next fragment; what it completes is returned. ``offer`` is asked where the data set goes that a
+        command announces.
 
         Raises:
             DecodeError: it belongs to no message, or is too much.
@@ -102,7 +102,7 @@ class Intake:
         control = pdv.control & (_COMMAND | _LAST)
         if self._command is None and not self._assembler.in_progress:
             if control == _COMMAND | _LAST and len(pdv.payload) <= self._limits.command:
-                return self._begin(bytes(pdv.payload), pdv.context_id, now)
+                return self._begin(bytes(pdv.payload), pdv.context_id, now, offer)
             if not control & _COMMAND:
                 self._refuse_stray_data(pdv)
                 return None
@@ -110,7 +110,7 @@ class Intake:
             what = "a command" if control & _COMMAND else f"context {pdv.context_id}"
             raise DecodeError(f"{what} arrives while a data set is due on context {self._context_id}", code=Fault.ORDER)
         self._start(now)
-        return self._assemble(pdv, now)
+        return self._assemble(pdv, now, offer)
 
     def take(self, data_set: IncomingDataSet) -> list[bytes | memoryview]:
         """What has arrived of a data set and was not taken yet."""
@@ -137,7 +137,7 @@ class Intake:
             raise DecodeError("a data set arrives that no command announced", code=Fault.ORDER, clause="PS3.8 E.2")
         _log.debug("ignored an empty data fragment that no command announced")
 
-    def _assemble(self, pdv: Pdv, now: float) -> Whole | None:
+    def _assemble(self, pdv: Pdv, now: float, offer: Offer) -> Whole | None:
         try:
             whole = self._assembler.add(pdv)
         except DecodeError as error:
@@ -147,12 +147,12 @@ class Intake:
         if whole is None:
             return None
         if whole.is_command:
-            return self._begin(whole.payload, whole.context_id, now)
+            return self._begin(whole.payload, whole.context_id, now, offer)
         command, self._command = self._command or {}, None
         self.deadline = None
         return command, self._context_id, whole.payload
 
-    def _begin(self, raw: bytes, context_id: int, now: float) -> Whole | None:
+    def _begin(self, raw: bytes, context_id: int, now: float, offer: Offer) -> Whole | None:
         """A command set is whole; without a data set the message is."""
         command = decode_command(raw)
         announced = command.get(_TYPE)
@@ -163,7 +163,7 @@ class Intake:
             raise DecodeError("the message has no Command Data Set Type", code=Fault.MISSING, path="(0000,0800)")
         self._context_id = context_id
         self._start(now)
-        self._incoming = self._offer(command, context_id, now)
+        self._incoming = offer(command, context_id, now)
         self._progress = _PROGRESS
         if self._incoming is None:
             self._command = command

@@ -103,7 +103,7 @@ class Session:
         self._lost: DicomNetError | None = None  # why the transport failed, if it said so
         self._desk = Desk(handler or handle_by_type({}), self.exchange, self.id)
         self._policy = policy
-        self._flows = Stepper(association, self.exchange, self._cut_short, response_timeout=response_timeout)
+        self._flows = Stepper(association, self.exchange, response_timeout=response_timeout)
         self._release_due = False  # the peer wants to release
         self._release_wanted = False  # our user does
         if record_pdus:
@@ -182,6 +182,8 @@ class Session:
     def cancel(self, run: Run[Any]) -> None:
         """End a flow from outside; answers still to come for it are dropped, and the peer is asked to stop."""
         self._flows.cancel(run)
+        if self._flows.cut_short is not None:
+            self._abort_cut_short(self._flows.now)
 
     def take(self, run: Run[Any]) -> Any:
         """The next delivered item of a stream; makes room for another."""
@@ -261,12 +263,19 @@ class Session:
         if self._desk.waiting:
             self._serve_next()
         while flows.ready:
-            for run, error in flows.step(now):
+            done = flows.step(now)
+            if flows.cut_short is not None:  # before anything else can be sent
+                self._abort_cut_short(now)
+            for run, error in done:
                 self._desk.end(run, error, now, over=self.ended)
             if self._desk.waiting:
                 self._serve_next()
         if self._release_wanted or self._release_due or self.association.is_over:
             self._settle(now)
+
+    def _abort_cut_short(self, now: float) -> None:
+        error, self._flows.cut_short = self._flows.cut_short, None
+        self.abort(now, error)
 
     def _settle(self, now: float) -> None:
         """What is left to do when every flow waits: notice the end, or bring it about."""
@@ -357,6 +366,7 @@ class Session:
                 what = "association" if self.peer is not None else "connection"
                 _log.info("%s %d with %s ended: %s", what, self.id, self.address, error)
         self._desk.clear()
+        self.exchange.streams = None  # which would keep all of this alive until the next garbage collection
         self._flows.end(self._why_ended())
 
     def _why_ended(self) -> DicomNetError:
@@ -364,10 +374,6 @@ class Session:
         if self._released_by_peer:
             return AssociationError("the peer released the association")
         return self.error or LocalProtocolError("the association was released")
-
-    def _cut_short(self, now: float) -> None:
-        """A flow has ended amid a message of ours, of which the peer cannot make sense."""
-        self.abort(now, Aborted("a flow ended amid a message that it was sending", source=0, reason=0))
 
     def _serve_next(self) -> None:
         while self.peer is not None and (request := self._desk.next()) is not None:

@@ -16,7 +16,7 @@ from dicomnet.dimse.messages import Request, Response
 from dicomnet.dimse.status import StatusClass
 from dicomnet.drivers.alarms import Alarms
 from dicomnet.drivers.runs import Run
-from dicomnet.errors import DicomNetError, LocalProtocolError
+from dicomnet.errors import Aborted, DicomNetError, LocalProtocolError
 
 __all__ = ["Speaking"]
 
@@ -27,20 +27,20 @@ _Beginning: TypeAlias = steps.SendMessage | steps.TakeTurn | steps.BeginMessage
 
 
 class Speaking:
-    """What a stepper does with the steps that send; ``Stepper`` tells what the arguments are."""
+    """What a stepper does with the steps that send."""
 
     def __init__(
         self,
         exchange: Exchange,
-        abort: Callable[[float], None],
         response_timeout: float | None,
     ) -> None:
         self.window = 1
         """How many requests of ours may be outstanding at once; 0 is any number (PS3.7 D.3.3.3)."""
         self.over: DicomNetError | None = None
         """Why no message can pass any more; None as long as they can."""
+        self.cut_short: DicomNetError | None = None
+        """Set when a flow has ended amid a message of ours, of which the peer cannot make sense: abort, with this."""
         self._exchange = exchange
-        self._abort = abort
         self._response_timeout = response_timeout
         self._alarms = Alarms()
         # Where flows wait that send, each in one of them.
@@ -168,4 +168,5 @@ class Speaking:
         if self._speaker is run:
             self._speaker = None
             if not self._exchange.give_up(now):
-                self._abort(now)
+                text = "a flow ended amid a message that it was sending"
+                self.over = self.cut_short = Aborted(text, source=0, reason=0)

@@ -40,28 +40,25 @@ _TOLD_OF_THE_END: Final = frozenset(
 
 
 class Stepper(Speaking):
-    """The flows in progress on one association, and the responses that none of them has taken yet.
-
-    ``abort`` ends the association: a flow has ended amid a message of ours.
-    """
+    """The flows in progress on one association, and the responses that none of them has taken yet."""
 
     def __init__(
         self,
         association: Association,
         exchange: Exchange,
-        abort: Callable[[float], None],
         *,
         response_timeout: float | None = None,
     ) -> None:
-        super().__init__(exchange, abort, response_timeout)
+        super().__init__(exchange, response_timeout)
         self.keep_pdus = False
         """Whether flows may ask for PDUs."""
+        self.now = 0.0
+        """When it was last looked for waits that have run out."""
         self.ready: deque[Run[Any]] = deque()
         """The flows that can go on without new input."""
         self.replies = Mailbox()
         """The responses that no flow has taken yet."""
         self._association = association
-        self._now = 0.0
         self._runs: dict[Run[Any], None] = {}
         # Where flows wait that do not send, each in one of them.
         self._awaiting: dict[int, Run[Any]] = {}  # for a response
@@ -109,7 +106,7 @@ class Stepper(Speaking):
         try:
             run.flow.close()
         finally:
-            self._leave(run, self._now)
+            self._leave(run, self.now)
             run.finish(None, LocalProtocolError("the flow was cancelled"))
 
     def take(self, run: Run[Any]) -> Any:
@@ -179,7 +176,7 @@ class Stepper(Speaking):
         may still be at work on it, and a peer that never answers does not block the others. One that was abandoned
         keeps its place until the final response, or until the peer has said nothing for the response timeout.
         """
-        self._now = now
+        self.now = now
         if self._exchange.abandoned:
             self._reclaim_places(now)
         for run in self._alarms.due(now):
@@ -241,7 +238,7 @@ class Stepper(Speaking):
         return ended
 
     def _finish(self, run: Run[Any], value: Any, error: BaseException | None) -> None:
-        self._leave(run, self._now)
+        self._leave(run, self.now)
         run.finish(value, error)
 
     def _leave(self, run: Run[Any], now: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +29,8 @@ from dicomnet.drivers.session import Session
 from dicomnet.errors import Aborted, AssociationError, ConnectionLost, LocalProtocolError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
-from dicomnet.ul import Association, Role, State
+from dicomnet.ul import Association, Direction, Role, State, Transcript
+from dicomnet.wire import AAbort, AAssociateRQ, PDataTF, decode_pdu
 
 EVENT = NEventReportRequest(sop_class=uids.UPS_PUSH, instance="2.25.1", event_type=1)
 FIND = CFindRequest(sop_class=uids.UPS_PULL, data_set=EncodedDataSet(b"\x40\0\x60\xa1\0\0\0\0", uids.IMPLICIT_VR_LE))
@@ -257,6 +260,46 @@ def test_an_acceptor_whose_peer_vanishes_says_so(script: SimpleNamespace) -> Non
     late.advance(10.0)
     assert isinstance(late.error, TimedOut)
     assert late.error.wait == "artim"
+
+
+def test_nothing_follows_a_message_that_was_cut_but_the_abort(script: SimpleNamespace) -> None:
+    """Neither what other flows have to say, nor the answer for a handler that failed to give one."""
+
+    def dies(request: Request, peer: Peer) -> Flow[None]:
+        yield flows.BeginMessage(reply(request))
+        yield flows.SendPart(bytes(8), last=False)
+        yield from flows.pause(2.0)
+        raise ValueError
+
+    def speaks_next() -> Flow[None]:
+        yield from flows.pause(1.0)
+        yield from flows.c_echo()
+
+    transcript = Transcript()
+    link = joined(script, transcript=transcript, handler=handle_by_type({NEventReportRequest: dies}))
+    other = link.session.start(speaks_next())
+    with pytest.raises(Aborted):
+        link.peer.run(flows.ask(EVENT, expect=NEventReportResponse))
+    sent = [decode_pdu(entry.data) for entry in transcript.octets if entry.direction is Direction.SENT]
+    assert [type(pdu) for pdu in sent] == [AAssociateRQ, PDataTF, AAbort]
+    assert not sent[1].pdvs[-1].is_last
+    assert other.done
+
+
+def test_a_session_that_is_over_needs_no_garbage_collector(script: SimpleNamespace) -> None:
+    association = Association(Role.ACCEPTOR)
+    session = Session(association, address="peer", policy=script.POLICY, handler=handle_by_type({}))
+    session.transport_connected(0.0)
+    session.receive_eof(1.0)
+    session.advance(1.0)
+    assert session.ended
+    gone = weakref.ref(session)
+    gc.disable()
+    try:
+        del session, association
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_endpoints_print_as_they_are_written() -> None:
