@@ -151,7 +151,7 @@ class SourceReader:
         self._wanted = transfer_syntax
         self._piece = piece
         self._stream: BinaryIO | None = None
-        self._ahead: bytes | None = None  # read to see whether there is more
+        self._ahead: bytes | None = None  # the next piece, to see whether there is one
         self._lock = threading.Lock()  # held while the stream is read
         self._closed = False
 
@@ -188,14 +188,15 @@ class SourceReader:
             self._stream = self._source.open()
             if self._source.transfer_syntax != self._wanted:
                 self._convert()
-        piece = self._fill(self._stream) if self._ahead is None else self._ahead
-        self._ahead = None
-        left = _left(self._stream)
-        if len(piece) < self._piece or left == 0:
-            return piece, True
-        if left is None:
+        if self._ahead is None:
+            piece = self._fill(self._stream)
+        else:
+            piece, self._ahead = self._ahead, None
+            if (left := _left(self._stream)) is not None:
+                return piece, left == 0
+        if len(piece) == self._piece and _left(self._stream) != 0:
             self._ahead = self._fill(self._stream)
-        return piece, self._ahead == b""
+        return piece, not self._ahead
 
     def _fill(self, stream: BinaryIO) -> bytes:
         """As much as makes a piece: sources, ours and others', may give less at a time than they are asked for."""

@@ -35,11 +35,12 @@ _TURN = 4 * 1024 * 1024
 """Bytes to hand out before others get their turn, however fast the peer reads."""
 _SMALL_CHUNK = 64 * 1024
 _LARGE_CHUNK = 1024 * 1024
-"""What one read asks for. Memory for the larger comes from the system at each call, which costs more than a message;
+"""What one read asks for. Memory for the larger may come from the system at each call, which costs more than a message;
 but of a large object every PDU that lies in two reads has to be joined, so there should be few of these."""
-bytes(_LARGE_CHUNK)  # glibc keeps freed memory of this size for the next read only once it has seen some
+bytes(4 * _LARGE_CHUNK)  # glibc keeps what is freed of large objects for the next only once it has seen as much freed
 _LITTLE = 8 * 1024
-"""What the next read asks for when the last one gave others too long to wait."""
+"""What the next read asks for when the last one gave others too long to wait; one that brought less is of no large
+object."""
 _RECORD = 16 * 1024
 """The most plain text one TLS record holds (RFC 8446 5.1)."""
 _SEALED = 128 * 1024
@@ -135,7 +136,7 @@ class Transport(ABC):
             return b""
         if len(data) == self._size:
             self._size = min(4 * self._size, _LARGE_CHUNK)
-        elif len(data) < _SMALL_CHUNK:
+        elif len(data) < _LITTLE:
             self._size = _SMALL_CHUNK
         return data
 

@@ -119,7 +119,7 @@ def test_a_file_that_grows_while_it_is_read_is_what_it_was(path: Path) -> None:
     reader.close()
 
 
-def test_no_more_is_read_of_a_file_than_a_piece_at_a_time(path: Path) -> None:
+def test_of_a_file_two_pieces_are_read_at_a_time(path: Path) -> None:
     class Counted(FileDataSet):
         __slots__ = ()
 
@@ -131,9 +131,15 @@ def test_no_more_is_read_of_a_file_than_a_piece_at_a_time(path: Path) -> None:
     opened: list[BinaryIO] = []
     source = Counted.of(path)
     size = path.stat().st_size - source.offset
-    reader = SourceReader(source, source.transfer_syntax, size // 2)
-    reader.read()
-    assert cast(SourceStream, opened[0]).left == size - size // 2
+    reader = SourceReader(source, source.transfer_syntax, 10)
+    seen = []
+    last = False
+    while not last:
+        piece, last = reader.read()
+        seen.append((len(piece), reader.has_next, size - (cast(SourceStream, opened[0]).left or 0)))
+    full = [(10, number % 2 == 0, 20 * (number // 2 + 1)) for number in range(size // 10)]
+    assert seen[: len(full) - 1] == full[:-1]
+    assert sum(length for length, _, _ in seen) == size
     reader.close()
 
 
