@@ -26,12 +26,13 @@ from dicomnet.dimse.messages import (
     CCancelRequest,
     CEchoRequest,
     CEchoResponse,
+    CStoreRequest,
     Message,
     Request,
     Response,
 )
 from dicomnet.dimse.outgoing import FileReader, SourceReader
-from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, IncomingDataSet
+from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.steps import (
@@ -118,10 +119,10 @@ def send(message: Message, *, via: str | None = None) -> Flow[int]:
 
     A data set that is a source, or a path to a Part 10 file, is read while it is sent. Where the context has another
     transfer syntax, it is converted in memory (its limits hold); with encapsulated pixel data that is an EncodeError,
-    and nothing was sent.
+    and nothing was sent. A C-STORE-RQ whose class or instance is empty has that of the file at its path.
     """
     source = message.data_set
-    if isinstance(source, DataSetSource | os.PathLike):
+    if source is not None and isinstance(source, DataSetSource | os.PathLike):
         return (yield from _send_from(message, source, via))
     message_id: int = yield SendMessage(message, via)
     return message_id
@@ -136,7 +137,7 @@ def _send_from(message: Message, source: DataSetSource | os.PathLike[str], via: 
             reader = SourceReader(source, opened.transfer_syntax, opened.piece)
         else:  # one call brings all there is to know of the file and its first part: each has a long way to a thread
             reader = file = FileReader(source, (yield TakeTurn(message)))
-            message = replace(message, data_set=(yield Call(file.begin)))
+            message = _of_file(message, (yield Call(file.begin)))
             opened = yield BeginMessage(message, via)
             file.turn_into(opened.transfer_syntax)
         last, wanted = False, True
@@ -152,6 +153,15 @@ def _send_from(message: Message, source: DataSetSource | os.PathLike[str], via: 
         if reader is not None:
             reader.close()
     return opened.message_id
+
+
+def _of_file(message: Message, file: FileDataSet) -> Message:
+    if not isinstance(message, CStoreRequest):
+        return replace(message, data_set=file)
+    sop_class, instance = message.sop_class or file.sop_class, message.instance or file.sop_instance
+    if not sop_class or not instance:
+        raise LocalProtocolError("C-STORE needs a SOP class and a SOP instance UID, and the file does not tell them")
+    return replace(message, data_set=file, sop_class=sop_class, instance=instance)
 
 
 def await_reply(message_id: int, *, timeout: float | None = None) -> Flow[Response]:

@@ -42,7 +42,7 @@ from dicomnet.dimse.messages import (
     NSetResponse,
     Response,
 )
-from dicomnet.dimse.payloads import DataSet, FileDataSet, identity
+from dicomnet.dimse.payloads import DataSet, identity
 from dicomnet.errors import LocalProtocolError
 from dicomnet.flows import Flow, c_echo
 
@@ -83,18 +83,17 @@ def c_store(
         LocalProtocolError: nobody told the class or the instance.
         DecodeError, OSError: the file cannot be read.
     """
-    if isinstance(data_set, os.PathLike):
-        data_set = yield from flows.call(partial(FileDataSet.of, data_set))
-    if sop_class is None or instance is None:
-        found = yield from flows.call(partial(identity, data_set))
-        sop_class, instance = sop_class or found[0], instance or found[1]
-    if not sop_class or not instance:
-        raise LocalProtocolError(
-            "C-STORE needs a SOP class and a SOP instance UID, and the data set does not tell them"
-        )
+    if not isinstance(data_set, os.PathLike):  # or it is told when the file is opened, in the call that reads it
+        if sop_class is None or instance is None:
+            found = yield from flows.call(partial(identity, data_set))
+            sop_class, instance = sop_class or found[0], instance or found[1]
+        if not sop_class or not instance:
+            raise LocalProtocolError(
+                "C-STORE needs a SOP class and a SOP instance UID, and the data set does not tell them"
+            )
     request = CStoreRequest(
-        sop_class=sop_class,
-        instance=instance,
+        sop_class=sop_class or "",
+        instance=instance or "",
         priority=priority,
         move_originator=move_originator,
         move_originator_message_id=move_originator_message_id,

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from dicomnet import dataset, flows, scu, uids
 from dicomnet.dataset.files import part10
+from dicomnet.dataset.part10 import header
 from dicomnet.dimse import messages as m
 from dicomnet.dimse.conversion import reply, response_type
 from dicomnet.dimse.payloads import EncodedDataSet, FileDataSet, StreamedDataSet
@@ -143,21 +144,45 @@ def test_an_instance_in_any_form_is_stored(form: str, tmp_path: Path) -> None:
     )
 
 
-def test_what_is_given_wins_over_the_data_set() -> None:
-    peers = Peers()
-    peers.link.run(scu.c_store(sample(), sop_class=OTHER, instance="1.9"))
-    (asked,) = peers.asked
-    assert isinstance(asked, m.CStoreRequest)
-    assert (asked.sop_class, asked.instance) == (OTHER, "1.9")
+def test_what_is_given_wins_over_the_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(part10(sample(), uids.EXPLICIT_VR_LE))
+    for data_set in (sample(), path):
+        peers = Peers()
+        peers.link.run(scu.c_store(data_set, sop_class=OTHER, instance="1.9"))
+        (asked,) = peers.asked
+        assert isinstance(asked, m.CStoreRequest)
+        assert (asked.sop_class, asked.instance) == (OTHER, "1.9")
 
 
-@pytest.mark.parametrize("data_set", [None, Dataset(), StreamedDataSet([b"x"], uids.IMPLICIT_VR_LE)])
-def test_an_instance_must_be_known(data_set: Any) -> None:
+@pytest.mark.parametrize("data_set", [None, Dataset(), StreamedDataSet([b"x"], uids.IMPLICIT_VR_LE), Path("nameless")])
+def test_an_instance_must_be_known(data_set: Any, tmp_path: Path) -> None:
+    if isinstance(data_set, Path):
+        data_set = tmp_path / data_set
+        data_set.write_bytes(header("", "", uids.IMPLICIT_VR_LE) + b"data")
     peers = Peers()
     with pytest.raises(LocalProtocolError):
         peers.link.run(scu.c_store(data_set))
     assert peers.asked == []
     peers.link.release()
+
+
+def test_a_file_takes_one_call(tmp_path: Path) -> None:
+    def counted(flow: Flow[Any]) -> Flow[Any]:
+        outcome = None
+        while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as stop:
+                return stop.value
+            calls.append(isinstance(step, flows.Call))
+            outcome = yield step
+
+    path = tmp_path / "a.dcm"
+    path.write_bytes(part10(sample(), uids.IMPLICIT_VR_LE))
+    calls: list[bool] = []
+    assert Peers().link.run(counted(scu.c_store(path))).status == 0
+    assert sum(calls) == 1
 
 
 def test_a_file_that_is_none_leaves_the_association_alone(tmp_path: Path) -> None:
