@@ -8,6 +8,7 @@ from typing import TypeVar
 __all__ = [
     "AbortReason",
     "AbortSource",
+    "CommandElement",
     "CommandField",
     "ContextResult",
     "IdentityType",
@@ -142,6 +143,35 @@ class CommandField(IntEnum):
     N_DELETE_RQ = 0x0150
     N_DELETE_RSP = 0x8150
     C_CANCEL_RQ = 0x0FFF
+
+
+class CommandElement(IntEnum):
+    """Element numbers of group 0000 (PS3.7 E.1)."""
+
+    COMMAND_GROUP_LENGTH = 0x0000
+    AFFECTED_SOP_CLASS_UID = 0x0002
+    REQUESTED_SOP_CLASS_UID = 0x0003
+    COMMAND_FIELD = 0x0100
+    MESSAGE_ID = 0x0110
+    MESSAGE_ID_BEING_RESPONDED_TO = 0x0120
+    MOVE_DESTINATION = 0x0600
+    PRIORITY = 0x0700
+    COMMAND_DATA_SET_TYPE = 0x0800
+    STATUS = 0x0900
+    OFFENDING_ELEMENT = 0x0901
+    ERROR_COMMENT = 0x0902
+    ERROR_ID = 0x0903
+    AFFECTED_SOP_INSTANCE_UID = 0x1000
+    REQUESTED_SOP_INSTANCE_UID = 0x1001
+    EVENT_TYPE_ID = 0x1002
+    ATTRIBUTE_IDENTIFIER_LIST = 0x1005
+    ACTION_TYPE_ID = 0x1008
+    NUMBER_OF_REMAINING_SUBOPERATIONS = 0x1020
+    NUMBER_OF_COMPLETED_SUBOPERATIONS = 0x1021
+    NUMBER_OF_FAILED_SUBOPERATIONS = 0x1022
+    NUMBER_OF_WARNING_SUBOPERATIONS = 0x1023
+    MOVE_ORIGINATOR_APPLICATION_ENTITY_TITLE = 0x1030
+    MOVE_ORIGINATOR_MESSAGE_ID = 0x1031
 
 
 def known(kind: type[_E], value: int) -> _E | int:

@@ -1,165 +1,22 @@
 """Command sets (PS3.7 6.3.1): group 0000 in Implicit VR Little Endian, as a mapping from tag to value.
 
-Knows the elements of PS3.7 E.1 and how each is written; which message needs which element is the business of
-``messages``. What is tolerated on receipt is decided here, once:
-
-==============================================  ===========================================================
-group length wrong or absent                    tolerated: the end of the fragments is the end of the set
-elements out of order                           tolerated
-unknown or retired elements of group 0000       kept as bytes, ignored by the messages
-text or UID with trailing NUL or space, or odd  tolerated, padding removed
-an element repeated                             DecodeError (DUPLICATE): which one counts is anybody's guess
-a length that the VR cannot have                DecodeError (BAD_LENGTH)
-another group, or cut short                     DecodeError
-==============================================  ===========================================================
+Which message needs which element is the business of ``messages``; how each is written and what is tolerated on receipt,
+that of the kernel (``dicomnet.kernel._python_command``).
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping
-from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from dicomnet.errors import DecodeError, EncodeError, Fault
+from dicomnet.codes import CommandElement
+from dicomnet.kernel._python_command import CommandSet, CommandValue
+
+if TYPE_CHECKING:
+    from dicomnet.kernel._python_command import decode_command, encode_command
+else:
+    from dicomnet.kernel import decode_command, encode_command
 
 __all__ = ["NO_DATA_SET", "CommandElement", "CommandSet", "CommandValue", "decode_command", "encode_command"]
 
-CommandValue = int | str | tuple[int, ...] | bytes
-CommandSet = dict[int, CommandValue]
-
 NO_DATA_SET = 0x0101
 """(0000,0800) when no data set follows; every other value announces one."""
-
-
-class CommandElement(IntEnum):
-    """Element numbers of group 0000 (PS3.7 E.1)."""
-
-    COMMAND_GROUP_LENGTH = 0x0000
-    AFFECTED_SOP_CLASS_UID = 0x0002
-    REQUESTED_SOP_CLASS_UID = 0x0003
-    COMMAND_FIELD = 0x0100
-    MESSAGE_ID = 0x0110
-    MESSAGE_ID_BEING_RESPONDED_TO = 0x0120
-    MOVE_DESTINATION = 0x0600
-    PRIORITY = 0x0700
-    COMMAND_DATA_SET_TYPE = 0x0800
-    STATUS = 0x0900
-    OFFENDING_ELEMENT = 0x0901
-    ERROR_COMMENT = 0x0902
-    ERROR_ID = 0x0903
-    AFFECTED_SOP_INSTANCE_UID = 0x1000
-    REQUESTED_SOP_INSTANCE_UID = 0x1001
-    EVENT_TYPE_ID = 0x1002
-    ATTRIBUTE_IDENTIFIER_LIST = 0x1005
-    ACTION_TYPE_ID = 0x1008
-    NUMBER_OF_REMAINING_SUBOPERATIONS = 0x1020
-    NUMBER_OF_COMPLETED_SUBOPERATIONS = 0x1021
-    NUMBER_OF_FAILED_SUBOPERATIONS = 0x1022
-    NUMBER_OF_WARNING_SUBOPERATIONS = 0x1023
-    MOVE_ORIGINATOR_APPLICATION_ENTITY_TITLE = 0x1030
-    MOVE_ORIGINATOR_MESSAGE_ID = 0x1031
-
-
-_TEXT: Mapping[int, bytes] = {
-    CommandElement.AFFECTED_SOP_CLASS_UID: b"\0",
-    CommandElement.REQUESTED_SOP_CLASS_UID: b"\0",
-    CommandElement.AFFECTED_SOP_INSTANCE_UID: b"\0",
-    CommandElement.REQUESTED_SOP_INSTANCE_UID: b"\0",
-    CommandElement.MOVE_DESTINATION: b" ",
-    CommandElement.MOVE_ORIGINATOR_APPLICATION_ENTITY_TITLE: b" ",
-    CommandElement.ERROR_COMMENT: b" ",
-}
-"""Text elements with their padding (UI: NUL, AE and LO: space)."""
-
-_TAGS = (CommandElement.OFFENDING_ELEMENT, CommandElement.ATTRIBUTE_IDENTIFIER_LIST)
-
-_HEADER = struct.Struct("<HHI")
-_NUMBER = struct.Struct("<HHIH")
-
-
-def encode_command(values: Mapping[int, CommandValue], *, group_length: int | None = None) -> bytes:
-    """The bytes of a command set; ``bytes`` values go out as they are, a given ``group_length`` verbatim.
-
-    Raises:
-        EncodeError: a value does not fit its element.
-    """
-    body = b"".join([_encode_element(element, values[element]) for element in sorted(values) if element != 0])
-    length = len(body) if group_length is None else group_length
-    if not 0 <= length <= 0xFFFF_FFFF:
-        raise EncodeError(f"{length} does not fit", code=Fault.BAD_VALUE, path=_name(0))
-    return _HEADER.pack(0, 0, 4) + length.to_bytes(4, "little") + body
-
-
-def _encode_element(element: int, value: CommandValue) -> bytes:
-    try:
-        if isinstance(value, int):
-            return _NUMBER.pack(0, element, 2, value)
-        encoded = _encode_value(element, value)
-        return _HEADER.pack(0, element, len(encoded)) + encoded
-    except (struct.error, UnicodeEncodeError, TypeError) as error:
-        raise EncodeError(f"{value!r} does not fit", code=Fault.BAD_VALUE, path=_name(element)) from error
-
-
-def _encode_value(element: int, value: str | tuple[int, ...] | bytes) -> bytes:
-    if isinstance(value, str):
-        encoded = value.encode("latin-1")
-        return encoded + _TEXT.get(element, b" ") if len(encoded) % 2 else encoded
-    if isinstance(value, bytes):
-        return value
-    if not isinstance(value, tuple):
-        raise TypeError(type(value).__name__)
-    return b"".join([struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in value])
-
-
-def decode_command(data: bytes) -> CommandSet:
-    """The elements of a command set; the table above says what is tolerated.
-
-    Raises:
-        DecodeError: the bytes are not a command set.
-    """
-    values: CommandSet = {}
-    offset, size = 0, len(data)
-    while offset < size:
-        start = offset + 8
-        if start > size:
-            raise _fault("the command set ends inside an element header", Fault.TRUNCATED, offset)
-        group, element, length = _HEADER.unpack_from(data, offset)
-        if group != 0:
-            raise _fault(f"({group:04X},{element:04X}) is not of group 0000", Fault.BAD_VALUE, offset)
-        if length > size - start:
-            message = f"length {length} reaches past the end of the command set"
-            raise _fault(message, Fault.TRUNCATED, offset, element)
-        if element in values:
-            raise _fault("the element is repeated", Fault.DUPLICATE, offset, element)
-        end = start + length
-        if length == 2 and element in _NUMBERS:
-            values[element] = data[start] | data[start + 1] << 8
-        elif element in _TEXT:
-            values[element] = data[start:end].decode("latin-1").rstrip("\0 ")
-        else:
-            values[element] = _decode_value(element, data[start:end], offset)
-        offset = end
-    values.pop(0, None)  # the group length
-    return values
-
-
-def _decode_value(element: int, raw: bytes, offset: int) -> CommandValue:
-    if element in _TAGS:
-        if len(raw) % 4:
-            raise _fault(f"length {len(raw)} is not a multiple of 4", Fault.BAD_LENGTH, offset, element)
-        return tuple(group << 16 | number for group, number in struct.iter_unpack("<HH", raw))
-    if element == CommandElement.COMMAND_GROUP_LENGTH or element not in _NUMBERS:
-        return raw
-    raise _fault(f"length {len(raw)} where 2 is due", Fault.BAD_LENGTH, offset, element)
-
-
-_NUMBERS = frozenset(CommandElement) - frozenset(_TEXT) - frozenset(_TAGS) - {CommandElement.COMMAND_GROUP_LENGTH}
-
-
-def _name(element: int) -> str:
-    return f"(0000,{element:04X})"
-
-
-def _fault(message: str, code: Fault, offset: int, element: int | None = None) -> DecodeError:
-    path = "" if element is None else _name(element)
-    return DecodeError(message, code=code, offset=offset, path=path, clause="PS3.7 6.3.1")

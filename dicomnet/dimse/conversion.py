@@ -7,8 +7,8 @@ its ``missing`` elements, one that cannot is a DecodeError, and so is a response
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeAlias
 
 from dicomnet.codes import CommandField, known
 from dicomnet.dimse import status as statuses
@@ -47,6 +47,7 @@ from dicomnet.dimse.messages import (
 )
 from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.errors import DecodeError, Fault
+from dicomnet.kernel import make_frozen
 
 __all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command"]
 
@@ -79,16 +80,52 @@ _KINDS: Mapping[int, type[Message]] = {
     )
 }
 
-_LAYOUT: dict[type[Message], tuple[tuple[str, CommandElement, bool], ...]] = {
-    kind: tuple(
-        (item.name, item.metadata["element"], item.metadata["conditional"])
-        for item in fields(kind)
-        if "element" in item.metadata
-    )
-    for kind in (*_KINDS.values(), OtherRequest, OtherResponse)
-}
-"""For each class: attribute, the element that carries it, whether it may be absent."""
+_COMMAND_FIELD: Final = int(CommandElement.COMMAND_FIELD)
+_DATA_SET_TYPE: Final = int(CommandElement.COMMAND_DATA_SET_TYPE)
+_MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
+_RESPONSE: Final = 0x8000
 
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a class and its command sets go together."""
+
+    code: int
+    """The command field; 0 when it is not that of the class."""
+    names: tuple[str, ...]
+    """Of all fields: ``context_id`` and ``data_set``, which no element carries, and then those of ``elements``."""
+    elements: tuple[int, ...]
+    carried: tuple[tuple[str, int], ...]
+    """Each of ``elements`` with the name of its field."""
+    mandatory: tuple[CommandElement, ...]
+    """What a received request must have, or it is an OtherRequest."""
+    taken_for: tuple[tuple[int, int], ...]
+    """What is due, and what is taken in its place."""
+
+
+_TAKEN_FOR = (
+    (int(CommandElement.REQUESTED_SOP_CLASS_UID), int(CommandElement.AFFECTED_SOP_CLASS_UID)),
+    (int(CommandElement.REQUESTED_SOP_INSTANCE_UID), int(CommandElement.AFFECTED_SOP_INSTANCE_UID)),
+)
+"""In requests on an instance: CC.2.7.2 itself mixes the affected and the requested ones up for N-GET."""
+
+
+def _layout(kind: type[Message]) -> _Layout:
+    items = [item for item in fields(kind) if "element" in item.metadata]
+    carried = tuple((item.name, int(item.metadata["element"])) for item in items)
+    return _Layout(
+        code=getattr(kind, "command_field", 0),
+        names=("context_id", "data_set", *(name for name, _ in carried)),
+        elements=tuple(element for _, element in carried),
+        carried=carried,
+        mandatory=tuple(item.metadata["element"] for item in items if not item.metadata["conditional"])
+        if issubclass(kind, Request)
+        else (),
+        taken_for=_TAKEN_FOR if issubclass(kind, InstanceRequest) else (),
+    )
+
+
+_LAYOUTS: Mapping[type[Message], _Layout] = {kind: _layout(kind) for kind in (*_KINDS.values(), OtherResponse)}
 
 _RESPONSES: dict[type[Request], type[Response]] = {
     CEchoRequest: CEchoResponse,
@@ -104,12 +141,15 @@ _RESPONSES: dict[type[Request], type[Response]] = {
     NDeleteRequest: NDeleteResponse,
 }
 
-_COPIED: dict[type[Response], tuple[str, ...]] = {
-    kind: tuple(name for name, _, _ in _LAYOUT[kind] if name in ("sop_class", "instance", "event_type", "action_type"))
-    for kind in (*_RESPONSES.values(), OtherResponse)
+_COPIED: Mapping[type[Request], tuple[str, ...]] = {
+    request: tuple(
+        name
+        for name in ("sop_class", "instance", "event_type", "action_type")
+        if name in _LAYOUTS[request].names and name in _LAYOUTS[response].names
+    )
+    for request, response in _RESPONSES.items()
 }
-"""For each response: the fields it repeats of its request."""
-
+"""For each request: the fields that its response repeats."""
 
 Arriving: TypeAlias = EncodedDataSet | IncomingDataSet | None
 """What a received message may carry."""
@@ -125,34 +165,43 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
 
     ``values`` are further fields of the response and win over what is copied.
     """
-    kind = response_type(request)
-    copied: dict[str, Any] = {
-        name: value for name in _COPIED[kind] if (value := getattr(request, name, None)) is not None
-    }
     if isinstance(request, OtherRequest):
-        copied["answers"] = command_code(request)
-    copied.update(values)
-    return kind(responding_to=request.message_id or 0, context_id=request.context_id, status=status, **copied)
+        values.setdefault("answers", command_code(request))
+    for name in _COPIED.get(type(request), ()):
+        values.setdefault(name, getattr(request, name))
+    return response_type(request)(
+        responding_to=request.message_id or 0, context_id=request.context_id, status=status, **values
+    )
 
 
 def command_code(message: Message) -> int:
     """The Command Field of a message, also of those that have no class of their own."""
     if isinstance(message, OtherRequest):
-        code = message.command.get(CommandElement.COMMAND_FIELD)
+        code = message.command.get(_COMMAND_FIELD)
         return code if isinstance(code, int) else 0
-    return message.answers | 0x8000 if isinstance(message, OtherResponse) else message.command_field
+    return message.answers | _RESPONSE if isinstance(message, OtherResponse) else message.command_field
 
 
 def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
     """The command set of a message, group length aside."""
+    data_set_type = 0x0001 if has_data_set else NO_DATA_SET
     if isinstance(message, OtherRequest):
-        return {**message.command, CommandElement.COMMAND_DATA_SET_TYPE: 0x0001 if has_data_set else NO_DATA_SET}
-    command: CommandSet = {
-        element: value for name, element, _ in _LAYOUT[type(message)] if (value := getattr(message, name)) is not None
-    }
-    command[CommandElement.COMMAND_FIELD] = command_code(message)
-    command[CommandElement.COMMAND_DATA_SET_TYPE] = 0x0001 if has_data_set else NO_DATA_SET
+        return {**message.command, _DATA_SET_TYPE: data_set_type}
+    layout = _LAYOUTS[type(message)]
+    command: CommandSet = {_COMMAND_FIELD: layout.code or command_code(message), _DATA_SET_TYPE: data_set_type}
+    for name, element in layout.carried:
+        value = getattr(message, name)
+        if value is not None:
+            command[element] = value
     return command
+
+
+_VITAL: Mapping[str, tuple[CommandElement, ...]] = {
+    "request": (CommandElement.MESSAGE_ID,),
+    "response": (CommandElement.MESSAGE_ID_BEING_RESPONDED_TO, CommandElement.STATUS),
+    "cancel": (CommandElement.MESSAGE_ID_BEING_RESPONDED_TO,),
+}
+"""What ends the association when it is missing: nobody could answer such a request, or say what a response answers."""
 
 
 def from_command(command: CommandSet, *, context_id: int, data_set: Arriving) -> Message:
@@ -161,64 +210,49 @@ def from_command(command: CommandSet, *, context_id: int, data_set: Arriving) ->
     Raises:
         DecodeError: there is no command field, or a message that nobody could answer.
     """
-    code = command.get(CommandElement.COMMAND_FIELD)
+    code = command.get(_COMMAND_FIELD)
     if not isinstance(code, int):
-        raise _missing("the message has no Command Field", CommandElement.COMMAND_FIELD)
+        raise _missing("message", CommandElement.COMMAND_FIELD)
     kind = _KINDS.get(code)
-    if code & 0x8000:
-        return _response(kind or OtherResponse, command, code, context_id, data_set)
+    what = "response" if code & _RESPONSE else "cancel" if kind is CCancelRequest else "request"
+    for element in _VITAL[what]:
+        if not isinstance(command.get(element), int):
+            raise _missing(what, element)
+    if kind is None:
+        return _other(command, code, context_id, data_set)
     if kind is CCancelRequest:
-        return CCancelRequest(context_id=context_id, responding_to=_number(command, "cancel", _RESPONDING_TO))
-    return _request(kind, command, context_id, data_set)
+        data_set = None  # it has none: what came behind it is dropped
+    layout = _LAYOUTS[kind]
+    for due, used in layout.taken_for:
+        if due not in command and used in command:
+            command = {**command, due: command[used]}
+    for element in layout.mandatory:
+        if element not in command:
+            return _other(command, code, context_id, data_set, layout.mandatory)
+    values = (context_id, data_set, *map(command.get, layout.elements))
+    message: Message = make_frozen(kind, layout.names, values)
+    return message
 
 
-_RESPONDING_TO = CommandElement.MESSAGE_ID_BEING_RESPONDED_TO
+def _other(
+    command: CommandSet, code: int, context_id: int, data_set: Arriving, mandatory: tuple[CommandElement, ...] = ()
+) -> Message:
+    if code & _RESPONSE:
+        layout = _LAYOUTS[OtherResponse]
+        values: dict[str, Any] = dict(zip(layout.names[2:], map(command.get, layout.elements), strict=True))
+        return OtherResponse(context_id=context_id, data_set=data_set, answers=code & 0x7FFF, **values)
+    message_id: Any = command[_MESSAGE_ID]
+    missing = tuple(element for element in mandatory if element not in command)
+    return OtherRequest(
+        context_id=context_id, message_id=message_id, command=command, missing=missing, data_set=data_set
+    )
 
 
-def _request(kind: type[Message] | None, command: CommandSet, context_id: int, data_set: Arriving) -> Message:
-    # A request without a message id cannot be answered, so it ends the association.
-    message_id = _number(command, "request", CommandElement.MESSAGE_ID)
-    command = _tolerant(command, kind)
-    layout = _LAYOUT[kind] if kind else ()
-    missing = tuple(element for _, element, optional in layout if not optional and element not in command)
-    if kind is None or missing:
-        return OtherRequest(
-            context_id=context_id, message_id=message_id, command=command, missing=missing, data_set=data_set
-        )
-    values: dict[str, Any] = {name: command[element] for name, element, _ in layout if element in command}
-    return kind(context_id=context_id, data_set=data_set, **values)
-
-
-def _tolerant(command: CommandSet, kind: type[Message] | None) -> CommandSet:
-    """Affected class and instance taken where the requested ones are due: CC.2.7.2 itself mixes them up for N-GET."""
-    if kind is None or not issubclass(kind, InstanceRequest):
-        return command
-    swapped = {
-        CommandElement.REQUESTED_SOP_CLASS_UID: CommandElement.AFFECTED_SOP_CLASS_UID,
-        CommandElement.REQUESTED_SOP_INSTANCE_UID: CommandElement.AFFECTED_SOP_INSTANCE_UID,
-    }
-    found: CommandSet = {due: command[used] for due, used in swapped.items() if due not in command and used in command}
-    return {**command, **found}
-
-
-def _response(kind: type[Message], command: CommandSet, code: int, context_id: int, data_set: Arriving) -> Message:
-    for element in (_RESPONDING_TO, CommandElement.STATUS):
-        _number(command, "response", element)
-    values: dict[str, Any] = {name: command[element] for name, element, _ in _LAYOUT[kind] if element in command}
-    if kind is OtherResponse:
-        values["answers"] = code & 0x7FFF
-    return kind(context_id=context_id, data_set=data_set, **values)
-
-
-def _number(command: CommandSet, what: str, element: CommandElement) -> int:
-    value = command.get(element)
-    if not isinstance(value, int):
-        raise _missing(f"the {what} has no {element.name.replace('_', ' ').title()}", element)
-    return value
-
-
-def _missing(message: str, element: CommandElement) -> DecodeError:
-    return DecodeError(message, code=Fault.MISSING, path=f"(0000,{element:04X})", clause="PS3.7 E.1")
+def _missing(what: str, element: CommandElement) -> DecodeError:
+    name = element.name.replace("_", " ").title()
+    return DecodeError(
+        f"the {what} has no {name}", code=Fault.MISSING, path=f"(0000,{element:04X})", clause="PS3.7 E.1"
+    )
 
 
 def command_name(code: int) -> str:

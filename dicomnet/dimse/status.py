@@ -154,17 +154,22 @@ class StatusClass(StrEnum):
     PENDING = "pending"
 
 
+_CLASSES: Mapping[int, StatusClass] = {
+    SUCCESS: StatusClass.SUCCESS,
+    0x0001: StatusClass.WARNING,
+    ATTRIBUTE_LIST_ERROR: StatusClass.WARNING,
+    ATTRIBUTE_VALUE_OUT_OF_RANGE: StatusClass.WARNING,
+    CANCEL: StatusClass.CANCEL,
+    PENDING: StatusClass.PENDING,
+    PENDING_WITH_WARNING: StatusClass.PENDING,
+}
+
+
 def status_class(status: int) -> StatusClass:
     """The class by the number alone; what no table names is a failure."""
-    if status == SUCCESS:
-        return StatusClass.SUCCESS
-    if status in (0x0001, ATTRIBUTE_LIST_ERROR, ATTRIBUTE_VALUE_OUT_OF_RANGE) or status >> 12 == 0xB:
-        return StatusClass.WARNING
-    if status == CANCEL:
-        return StatusClass.CANCEL
-    if status in (PENDING, PENDING_WITH_WARNING):
-        return StatusClass.PENDING
-    return StatusClass.FAILURE
+    if status in _CLASSES:
+        return _CLASSES[status]
+    return StatusClass.WARNING if status >> 12 == 0xB else StatusClass.FAILURE
 
 
 def describe(status: int, service: Mapping[int, str] | None = None) -> str:

@@ -15,8 +15,11 @@ from types import ModuleType
 __all__ = [
     "KERNEL",
     "REASON",
+    "decode_command",
     "decode_dataset",
+    "encode_command",
     "encode_dataset",
+    "make_frozen",
     "pack_p_data_tf",
     "read_contexts",
     "read_p_data",
@@ -53,5 +56,8 @@ scan_pdvs = _body.scan_pdvs
 read_p_data = _body.read_p_data
 read_contexts = _body.read_contexts
 write_contexts = _body.write_contexts
+encode_command = _body.encode_command
+decode_command = _body.decode_command
+make_frozen = _body.make_frozen
 encode_dataset = _body.encode_dataset
 decode_dataset = _body.decode_dataset

@@ -1,5 +1,8 @@
 """The fast body of the kernel; the modules of the reference body say what the functions do and raise."""
 
+from dicomnet.kernel._python_command import decode_command as decode_command
+from dicomnet.kernel._python_command import encode_command as encode_command
+from dicomnet.kernel._python_command import make_frozen as make_frozen
 from dicomnet.kernel._python_dataset import decode_dataset as decode_dataset
 from dicomnet.kernel._python_dataset import encode_dataset as encode_dataset
 from dicomnet.kernel._python_items import read_contexts as read_contexts

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dicomnet.kernel._python_command import decode_command, encode_command, make_frozen
 from dicomnet.kernel._python_dataset import decode_dataset, encode_dataset
 from dicomnet.kernel._python_items import read_contexts, read_p_data, write_contexts
 from dicomnet.kernel._python_pdv import pack_p_data_tf, scan_pdvs
 
 __all__ = [
+    "decode_command",
     "decode_dataset",
+    "encode_command",
     "encode_dataset",
+    "make_frozen",
     "pack_p_data_tf",
     "read_contexts",
     "read_p_data",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
+from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
@@ -196,6 +198,19 @@ def test_each_message_survives_the_wire(kind: type[Message], values: Mapping[str
     assert message.context_id == 1
 
 
+@pytest.mark.parametrize(("kind", "values", "command"), MESSAGES, ids=IDS)
+def test_a_received_message_is_like_one_of_our_own(
+    kind: type[Message], values: Mapping[str, Any], command: CommandSet
+) -> None:
+    data_set = None if kind is CCancelRequest else EncodedDataSet(b"data", "1.2.840.10008.1.2")
+    message, own = received(command, data_set), kind(**values, context_id=1, data_set=data_set)
+    assert [getattr(message, item.name) for item in fields(kind)] == [getattr(own, item.name) for item in fields(kind)]
+    assert hash(message) == hash(own)
+    assert pickle.loads(pickle.dumps(message)) == replace(message, context_id=None) == own
+    with pytest.raises(FrozenInstanceError):
+        message.context_id = 2  # type: ignore[misc]
+
+
 def test_unknown_elements_do_not_disturb() -> None:
     assert received({0x0002: CLASS, 0x0100: 0x0030, 0x0110: 1, 0x0001: b"\1\0\0\0", 0x5110: b"x"}) == CEchoRequest(
         message_id=1, sop_class=CLASS
@@ -229,12 +244,21 @@ def test_a_response_without_id_or_status_is_refused(code: int, element: int) -> 
     with pytest.raises(DecodeError) as caught:
         received(command)
     assert (caught.value.code, caught.value.path) == (Fault.MISSING, f"(0000,{element:04X})")
+    what = "cancel" if code == 0x0FFF else "response"
+    name = "Status" if element == 0x0900 else "Message Id Being Responded To"
+    assert caught.value.message == f"the {what} has no {name}"
+
+
+def test_a_cancel_has_no_data_set() -> None:
+    message = received({0x0100: 0x0FFF, 0x0120: 2}, EncodedDataSet(b"data", "1.2.840.10008.1.2"))
+    assert message == CCancelRequest(responding_to=2)
 
 
 def test_a_message_without_command_field_is_refused() -> None:
     with pytest.raises(DecodeError) as caught:
         received({0x0110: 1})
     assert caught.value.path == "(0000,0100)"
+    assert caught.value.message == "the message has no Command Field"
 
 
 @pytest.mark.parametrize("kind", [NGetRequest, NSetRequest, NActionRequest, NDeleteRequest])
@@ -279,6 +303,11 @@ def test_values_given_to_a_reply_win() -> None:
     assert isinstance(answer, NCreateResponse)
     assert answer.instance == UID
     assert to_command(answer, has_data_set=False)[CommandElement.ATTRIBUTE_IDENTIFIER_LIST] == TAGS
+
+
+def test_nothing_given_to_a_reply_wins_too() -> None:
+    answer = reply(NSetRequest(message_id=1, sop_class=CLASS, instance=UID), sop_class=None)
+    assert answer == NSetResponse(responding_to=1, instance=UID)
 
 
 def test_counts_ride_on_a_reply() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,20 @@ from dicomnet.errors import StatusError
 )
 def test_every_status_has_a_class(kind: StatusClass, codes: list[int]) -> None:
     assert {status_class(code) for code in codes} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(-1, "failure"), (0x10000, "failure"), (0x1B000, "failure"), (1 << 70, "failure"), (True, "warning")],
+)
+def test_what_is_no_status_has_a_class(code: int, kind: str) -> None:
+    assert status_class(code) == kind
+
+
+@pytest.mark.parametrize("code", [None, "0000", 2.5, [0]])
+def test_what_is_no_number_has_none(code: Any) -> None:
+    with pytest.raises(TypeError):
+        status_class(code)
 
 
 def test_the_general_names_agree_with_their_class() -> None:

@@ -16,7 +16,7 @@ from dicomnet.testing.datasets import datasets, workitems
 from dicomnet.testing.pdus import mutated
 from fuzz.kernel import hostile, operations, soup
 from fuzz.kernel.outcomes import BODIES, ENCODINGS, described, outcome
-from fuzz.targets import kernel_decode, kernel_encode, kernel_pdv
+from fuzz.targets import kernel_command, kernel_decode, kernel_encode, kernel_pdv
 
 pytestmark = pytest.mark.usefixtures("cython")
 
@@ -345,6 +345,12 @@ def test_odd_values_under_every_vr(vr: str) -> None:
 @given(kernel_pdv.inputs())
 def test_framing(data: bytes) -> None:
     kernel_pdv.examine(data)
+
+
+@settings(max_examples=300)
+@given(kernel_command.inputs())
+def test_command_sets(data: bytes) -> None:
+    kernel_command.examine(data)
 
 
 # --- the comparison itself -------------------------------------------------------------------------------------------
