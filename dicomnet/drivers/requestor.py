@@ -36,10 +36,10 @@ def requesting_session(
     Raises:
         LocalProtocolError: the request breaks a rule.
     """
-    limits = limits or MessageLimits()
     if options.async_window is not None:
         invoked, performed = options.async_window
-        options = replace(options, async_window=(invoked, smaller_window(performed, limits.requests)))
+        most = (limits or MessageLimits()).requests
+        options = replace(options, async_window=(invoked, smaller_window(performed, most)))
     association = Association(
         Role.REQUESTOR,
         limits=PduLimits(p_data=options.max_length),

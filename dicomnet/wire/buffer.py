@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from dicomnet.codes import PduType
 from dicomnet.errors import DecodeError, Fault
@@ -19,6 +20,8 @@ __all__ = ["PduLimits", "ReceiveBuffer"]
 
 _HEADER = struct.Struct(">BxI")
 _P_DATA_TF = int(PduType.P_DATA_TF)
+_ASSOCIATE = frozenset({PduType.A_ASSOCIATE_RQ, PduType.A_ASSOCIATE_AC})
+_TYPES = frozenset(PduType)
 _CONTROL_LENGTH = 4
 _COMPACT_AT = 1 << 16
 _KEPT_FROM = 1 << 12  # shorter chunks are copied together: many of them would weigh more than their bytes
@@ -37,11 +40,14 @@ class PduLimits:
     max_pdvs: int = MAX_PDVS
 
 
+_DEFAULT_LIMITS: Final = PduLimits()
+
+
 class ReceiveBuffer:
     """Collects what the transport delivers. Feed it, then take PDUs until there is none: ``next_pdu() is None``."""
 
     def __init__(self, limits: PduLimits | None = None) -> None:
-        self.limits = limits or PduLimits()
+        self.limits = limits or _DEFAULT_LIMITS
         self._chunks: deque[bytes | bytearray] = deque()  # none is empty, and of the first _start bytes have been taken
         self._start = 0
         self._left = 0  # bytes in all chunks that have not been taken
@@ -154,9 +160,9 @@ class ReceiveBuffer:
     def _check_header(self, pdu_type: int, length: int) -> None:
         if pdu_type == _P_DATA_TF:
             limit = self._p_data_limit()
-        elif pdu_type in (PduType.A_ASSOCIATE_RQ, PduType.A_ASSOCIATE_AC):
+        elif pdu_type in _ASSOCIATE:
             limit = self.limits.associate
-        elif pdu_type not in PduType.__members__.values():
+        elif pdu_type not in _TYPES:
             raise DecodeError(
                 f"no PDU has the type 0x{pdu_type:02X}",
                 code=Fault.UNKNOWN_TYPE,
