@@ -1,6 +1,8 @@
 """For all tests: what may be missing on a machine is told in one way, and Hypothesis judges by examples, never by time.
 
 A peer that is not here (the real data sets, DCMTK) is a visible skip, and a failure under DICOMNET_REQUIRE_PEERS=1.
+Who runs the tests with each body of the kernel in turn need not run all of them twice: what is marked ``once`` shows
+the same with either, because it runs both or has to do with neither. DICOMNET_SKIP_ONCE=1 leaves it out.
 """
 
 from __future__ import annotations
@@ -15,6 +17,15 @@ from hypothesis import settings
 
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("DICOMNET_SKIP_ONCE") != "1":
+        return
+    skip = pytest.mark.skip(reason="DICOMNET_SKIP_ONCE=1: shows the same with either body, and runs with the other one")
+    for item in items:
+        if item.get_closest_marker("once"):
+            item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ import pytest
 
 import dicomnet
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[1]
 HEAVY = frozenset({"pydicom", "lxml", "sqlalchemy", "cryptography", "ssl", "asyncio"})
 

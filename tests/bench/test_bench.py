@@ -11,7 +11,6 @@ from typing import NoReturn
 
 import pytest
 
-from dicomnet import KERNEL
 from fuzz.kernel.bodies import all_bodies
 from tests.bench import dcmtk
 from tests.bench.candidates import COLUMNS
@@ -23,7 +22,7 @@ from tests.bench.timing import Row, at_least, at_most, interleaved, lines, media
 
 ROOT = Path(__file__).parents[2]
 
-once = pytest.mark.skipif(KERNEL == "python", reason="the network benchmark is shown to run with the fast body, once")
+pytestmark = pytest.mark.once
 
 
 def run(module: str, *words: str) -> str:
@@ -54,7 +53,6 @@ def test_the_codec_table_is_complete(missing: Callable[[str], NoReturn]) -> None
     assert re.search(r"^DCMTK 3\.", tables[0], re.MULTILINE)
 
 
-@once
 @pytest.mark.parametrize("table", ["exchanges", "stores"])
 def test_the_net_tables_are_complete(table: str, missing: Callable[[str], NoReturn]) -> None:
     head, printed, _ = run("tests.bench.net", "--only", table).split("\n\n")
@@ -74,7 +72,6 @@ def test_the_net_tables_are_complete(table: str, missing: Callable[[str], NoRetu
         missing("DCMTK or its headers are not here (dcmtk, libdcmtk-dev, g++)")
 
 
-@once
 def test_idle_associations_are_counted() -> None:
     printed = run("tests.bench.net", "--only", "idle").split("\n\n")[1]
     pattern = r"""20 idle associations in one asyncio server
@@ -84,7 +81,6 @@ def test_idle_associations_are_counted() -> None:
     assert re.fullmatch(pattern, printed)
 
 
-@once
 def test_the_memory_of_a_stream_is_told_of_both_sides() -> None:
     printed = run("tests.bench.net", "--only", "stream").split("\n\n")[1]
     sides = re.findall(r"    unjudged  (\w+ \w+): [0-9.]+ MiB in all, [0-9.]+ MiB more than before", printed)

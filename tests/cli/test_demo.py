@@ -13,6 +13,8 @@ from ups.cli.demo_script import Step, Workflow, workflows
 from ups.cli.main import main
 from ups.cli.processes import run, start
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.timeout(420)
 def test_the_demo_shows_three_workflows_and_ends_0() -> None:

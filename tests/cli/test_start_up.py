@@ -16,6 +16,8 @@ from ups.cli.console import Console, OutputFailed
 from ups.cli.main import guarded, main
 from ups.cli.processes import start
 
+pytestmark = pytest.mark.once
+
 HEAVY = ("pydicom", "lxml", "sqlalchemy", "cryptography", "ssl", "asyncio")
 ROOT = Path(main_module.__file__).resolve().parents[2]
 

@@ -20,6 +20,8 @@ from ups.cli.main import main
 from ups.cli.processes import Server, StuckError
 from ups.cli.words import UsageError
 
+pytestmark = pytest.mark.once
+
 
 def parsed(*words: str) -> server_parser.ServerLine:
     line = server_parser.parse(server_parser.build_parser(), words)

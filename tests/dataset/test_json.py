@@ -33,6 +33,7 @@ def refused(data: str | bytes, code: Fault, limits: DataSetLimits | None = None)
     return str(caught.value)
 
 
+@pytest.mark.once
 @settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
 @given(dataset=datasets())
 def test_what_is_written_reads_back_to_the_same_text(dataset: Dataset) -> None:
@@ -50,6 +51,7 @@ def _without_character_set(content: object) -> object:
     return content
 
 
+@pytest.mark.once
 @settings(max_examples=40, deadline=None, suppress_health_check=QUIET)
 @given(dataset=workitems())
 def test_workitems_survive(dataset: Dataset) -> None:
@@ -58,6 +60,7 @@ def test_workitems_survive(dataset: Dataset) -> None:
     assert again == dataset
 
 
+@pytest.mark.once
 @settings(max_examples=40, deadline=None, suppress_health_check=QUIET)
 @given(dataset=workitems())
 def test_pydicom_reads_what_is_written(dataset: Dataset) -> None:

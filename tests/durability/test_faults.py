@@ -28,6 +28,8 @@ from ..interop.parrot import Message, Wire
 from ..interop.processes import PATIENCE, Ended, UpsScp, run, without_override
 from ..interop.workitems import dataset, save_json, to_state, uid, workitem
 
+pytestmark = pytest.mark.once
+
 CONTEXTS = [(1, uids.UPS_PUSH), (3, uids.UPS_PULL), (5, uids.UPS_WATCH), (7, uids.VERIFICATION)]
 SYNTAX = uids.IMPLICIT_VR_LE
 CREATED = (0x0000, 0xB300)

@@ -32,6 +32,8 @@ from ups.scp.store_sql import open_store
 from ..interop.processes import PATIENCE, UpsScp
 from ..interop.workitems import performed, progress, uid, workitem
 
+pytestmark = pytest.mark.once
+
 ROUNDS = 25
 EVERYONE, SPECIFIC, TOGGLED = "EVERYONE", "SPECIFIC", "TOGGLED"
 _CLASSES = (uids.UPS_PUSH, uids.UPS_PULL, uids.UPS_WATCH)

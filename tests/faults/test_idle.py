@@ -11,7 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import pytest
+
 from tests.faults.idle import needed
+
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
 COUNT = 5000

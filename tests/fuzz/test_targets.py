@@ -60,6 +60,7 @@ def test_without_a_name_the_targets_are_listed(capsys: pytest.CaptureFixture[str
     assert [line.split()[0] for line in lines] == list(TARGETS)
 
 
+@pytest.mark.once
 def test_a_run_without_a_find_exits_with_0() -> None:
     command = [sys.executable, "-m", "fuzz", "states", "--time", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
@@ -192,6 +193,7 @@ def guided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], 
     return put
 
 
+@pytest.mark.once
 def test_guided_runs_are_counted(guided: Callable[[bool], None], tmp_path: Path) -> None:
     guided(False)
     report = run_guided("pdu", seconds=5.0, inputs=tmp_path / "inputs")
@@ -202,6 +204,7 @@ def test_guided_runs_are_counted(guided: Callable[[bool], None], tmp_path: Path)
     assert {path.name for path in (tmp_path / "inputs").iterdir()} == before
 
 
+@pytest.mark.once
 def test_what_kills_the_child_is_found(guided: Callable[[bool], None], tmp_path: Path) -> None:
     guided(True)
     arguments = ["states", "--engine", "atheris", "--time", "5", "--corpus", str(tmp_path / "corpus")]
@@ -210,6 +213,7 @@ def test_what_kills_the_child_is_found(guided: Callable[[bool], None], tmp_path:
     assert found.read_bytes() == b"died"
 
 
+@pytest.mark.once
 def test_a_child_that_never_began_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "atheris.py").write_text("raise SystemExit(3)")
     monkeypatch.syspath_prepend(tmp_path)

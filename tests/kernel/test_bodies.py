@@ -15,7 +15,10 @@ from fuzz.kernel import bodies
 ROOT = Path(__file__).parents[2]
 INSTALLED = not Path(dicomnet.kernel.__file__).with_name("_cython.pyx").exists()
 
-pytestmark = pytest.mark.skipif(INSTALLED, reason="an installed package has no sources to compare with")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(INSTALLED, reason="an installed package has no sources to compare with"),
+]
 
 FUZZ = """
 import sys

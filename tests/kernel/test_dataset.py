@@ -19,6 +19,8 @@ from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.testing.datasets import datasets, workitems
 from dicomnet.testing.pdus import mutated
 
+pytestmark = pytest.mark.once
+
 ENCODINGS = [(True, True), (False, True), (False, False)]
 MANY = 200_000
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -18,7 +18,7 @@ from fuzz.kernel import hostile, operations, soup
 from fuzz.kernel.outcomes import BODIES, ENCODINGS, described, outcome
 from fuzz.targets import kernel_command, kernel_decode, kernel_encode, kernel_pdv
 
-pytestmark = pytest.mark.usefixtures("cython")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("cython")]
 
 ITEM, ITEM_END, END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF

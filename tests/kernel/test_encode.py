@@ -24,6 +24,8 @@ from dicomnet.kernel import _python_encode
 
 from .writing import TAG, content, dataset_of, element, fails
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def alone(kernel: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:

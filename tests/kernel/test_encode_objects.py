@@ -18,6 +18,8 @@ from dicomnet.errors import EncodeError, Fault
 from .leaks import assert_no_leak
 from .writing import ENCODINGS, TAG, content, dataset_of, element, fails
 
+pytestmark = pytest.mark.once
+
 
 class Hook:
     """A value that does something when it is printed, measured or asked for its number."""

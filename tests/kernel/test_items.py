@@ -30,6 +30,8 @@ from dicomnet.wire import (
 
 from .leaks import assert_no_leak
 
+pytestmark = pytest.mark.once
+
 KINDS = (PresentationContext, AbstractSyntax, TransferSyntax)
 CONTEXT = PresentationContext.of(3, "1.2.840", ["1.2", "1.3"])
 CONTEXT_BYTES = bytes.fromhex("20 00 001d 03000000") + b"\x30\0\0\x071.2.840\x40\0\0\x031.2\x40\0\0\x031.3"

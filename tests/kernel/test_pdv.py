@@ -15,6 +15,8 @@ from dicomnet.kernel import _python
 
 from .leaks import assert_no_leak
 
+pytestmark = pytest.mark.once
+
 
 def test_pack_one_fragment(kernel: ModuleType) -> None:
     buffers = kernel.pack_p_data_tf(5, 1, b"abcd", 16384)

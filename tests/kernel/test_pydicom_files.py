@@ -32,7 +32,7 @@ from fuzz.kernel.outcomes import ENCODINGS, described, difference, outcome
 DATA = Path(pydicom.__file__).parent / "data"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom warns about many of its files
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # pydicom warns about many of its files
 
 
 @cache

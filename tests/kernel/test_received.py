@@ -24,6 +24,8 @@ from pydicom.valuerep import DSfloat, PersonName
 
 from dicomnet.kernel import _python
 
+pytestmark = pytest.mark.once
+
 
 def sample() -> Dataset:
     """Something of everything that reading treats in a way of its own."""

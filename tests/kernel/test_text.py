@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dicomnet.kernel._text import DEFAULT, encodings_for
+
+pytestmark = pytest.mark.once
 
 
 def test_the_first_64_terms_count() -> None:

@@ -14,6 +14,8 @@ from types import ModuleType
 import pytest
 from pydicom.dataset import Dataset
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 THREADS = 8
 
