@@ -25,6 +25,9 @@ UNDEFINED = 0xFFFFFFFF
 EXPLICIT = (False, True)
 READ_EVERYTHING = [operations.OPERATIONS.index(one) for one in (operations._iterate, operations._text)]
 PLAIN_VRS = sorted({vr for _, vr in hostile.TAGS if len(vr) == 2 and vr != "SQ"})
+CONTENTS = {content for contents in hostile.CONTENTS.values() for content in contents}
+VALUES = sorted({cut for one in CONTENTS for cut in (one, one + b" " * (len(one) % 2), one[:-1])})
+"""All of them whatever the VR is, each in an even and an odd length."""
 
 
 def compare(data: bytes, encoding: tuple[bool, bool] = EXPLICIT, depth: int = 64, count: int = 200_000) -> None:
@@ -224,13 +227,10 @@ def test_fragments(encoding: tuple[bool, bool]) -> None:
 def test_values_of_every_vr_right_and_wrong(vr: str, encoding: tuple[bool, bool]) -> None:
     """Under a public tag of the VR and a private one, in an even and an odd length, with a warning or without."""
     tags = [tag for tag, known in hostile.TAGS if known == vr and tag >> 16 not in (0, 2) and tag & 0xFFFF][:3]
-    for contents in hostile.CONTENTS.values():
-        for content in contents:
-            for tag in (*tags, 0x00091001):
-                for value in {content, content + b" " * (len(content) % 2), content[:-1]}:
-                    kernel_decode.compare_decoded(
-                        leaf(tag, vr, value, encoding), *encoding, 64, 1000, b"", deep=True, way=len(value)
-                    )
+    for tag in (*tags, 0x00091001):
+        for value in VALUES:
+            data = leaf(tag, vr, value, encoding)
+            kernel_decode.compare_decoded(data, *encoding, 64, 1000, b"", deep=True, way=len(value))
 
 
 @settings(max_examples=300)
