@@ -1,10 +1,12 @@
 """Hypothesis strategies for data sets (PS3.5 6.2): every VR, several values, nesting, character sets, and workitems.
 
 Everything drawn here can be encoded in every transfer syntax and in XML and JSON; what cannot is for ``mutated`` bytes.
+What is drawn from again and again is made once: Hypothesis would look into each new strategy for a third of its time.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -84,6 +86,7 @@ def person_names(extra: str = "") -> st.SearchStrategy[str]:
     return st.lists(groups, min_size=1, max_size=3).map(lambda found: "=".join(found).rstrip("="))
 
 
+@cache
 def _one(vr: str, extra: str) -> st.SearchStrategy[Any]:
     if vr in _INTEGERS:
         return st.integers(*_INTEGERS[vr])
@@ -104,6 +107,11 @@ def _one(vr: str, extra: str) -> st.SearchStrategy[Any]:
 
 def values(vr: str, extra: str = "") -> st.SearchStrategy[Any]:
     """The value of an element: none, one, or (where the VR allows it) several."""
+    return _values(vr, extra)
+
+
+@cache
+def _values(vr: str, extra: str) -> st.SearchStrategy[Any]:
     one = _one(vr, extra)
     if vr in _SINGLE:
         return st.none() | one
@@ -117,7 +125,12 @@ def elements(draw: st.DrawFn, extra: str = "", vrs: tuple[str, ...] = VRS) -> Da
     """An element of any VR under a tag that no dictionary has, so that explicit VR encodings keep the VR as drawn."""
     vr = draw(st.sampled_from(vrs))
     tag = 0x00120000 | draw(st.integers(0xA000, 0xAFFF))
-    return _element(tag, vr, draw(values(vr, extra)))
+    return _element(tag, vr, draw(_values(vr, extra)))
+
+
+@cache
+def _several(extra: str, vrs: tuple[str, ...]) -> st.SearchStrategy[list[DataElement]]:
+    return st.lists(elements(extra, vrs), max_size=6)
 
 
 def _element(tag: int, vr: str, value: Any) -> DataElement:
@@ -142,11 +155,11 @@ def datasets(
         else:
             declared = character_set or ""
     extra = CHARACTER_SETS[declared or ""]
-    for element in draw(st.lists(elements(extra, vrs), max_size=6)):
+    for element in draw(_several(extra, vrs)):
         dataset.add(element)
     if max_depth > 0:
-        items = st.lists(datasets(max_depth=max_depth - 1, vrs=vrs, character_set=declared or ""), max_size=2)
-        for tag in draw(st.sets(st.sampled_from([0x00404018, 0x00404021, 0x00741216, 0x0040A730]), max_size=2)):
+        items = _items(max_depth - 1, vrs, declared or "")
+        for tag in draw(_SEQUENCES):
             sequence = Sequence(draw(items))
             undefined = draw(st.booleans())
             for item in sequence:
@@ -155,22 +168,31 @@ def datasets(
     return dataset
 
 
+_SEQUENCES = st.sets(st.sampled_from([0x00404018, 0x00404021, 0x00741216, 0x0040A730]), max_size=2)
+
+
+@cache
+def _items(max_depth: int, vrs: tuple[str, ...], character_set: str) -> st.SearchStrategy[list[Dataset]]:
+    return st.lists(datasets(max_depth=max_depth, vrs=vrs, character_set=character_set), max_size=2)
+
+
 @st.composite
-def _codes(draw: st.DrawFn) -> Dataset:
+def _code(draw: st.DrawFn) -> Dataset:
     code = Dataset()
-    code.add(_element(0x00080100, "SH", draw(texts("SH").filter(bool))))
+    code.add(_element(0x00080100, "SH", draw(_SHORT)))
     code.add(_element(0x00080102, "SH", draw(st.sampled_from(["DCM", "99TEST", "SCT"]))))
-    code.add(_element(0x00080104, "LO", draw(texts("LO").filter(bool))))
+    code.add(_element(0x00080104, "LO", draw(_LONG)))
     return code
 
 
-@st.composite
-def workitems(draw: st.DrawFn) -> Dataset:
-    """A UPS such as an N-CREATE request carries (PS3.4 CC.2.5.1.3): standard attributes, so any encoding keeps it."""
-    character_set = draw(st.sampled_from([name for name in CHARACTER_SETS if name]))
-    extra = CHARACTER_SETS[character_set]
-    dataset = Dataset()
-    plain: list[tuple[int, str, st.SearchStrategy[Any]]] = [
+_SHORT, _LONG = texts("SH").filter(bool), texts("LO").filter(bool)
+_CODES = st.lists(_code(), max_size=2)
+
+
+@cache
+def _attributes(extra: str) -> list[tuple[int, str, st.SearchStrategy[Any]]]:
+    """What a workitem has beside sequences: tag, VR, values."""
+    return [
         (0x00100010, "PN", person_names(extra)),
         (0x00100020, "LO", texts("LO", extra)),
         (0x00100030, "DA", st.just("") | _one("DA", "")),
@@ -183,10 +205,16 @@ def workitems(draw: st.DrawFn) -> Dataset:
         (0x00741202, "LO", texts("LO", extra)),
         (0x00741204, "LO", texts("LO", extra)),
     ]
+
+
+@st.composite
+def workitems(draw: st.DrawFn) -> Dataset:
+    """A UPS such as an N-CREATE request carries (PS3.4 CC.2.5.1.3): standard attributes, so any encoding keeps it."""
+    character_set = draw(st.sampled_from([name for name in CHARACTER_SETS if name]))
+    dataset = Dataset()
     dataset.add(_element(0x00080005, "CS", character_set))
-    for tag, vr, strategy in plain:
+    for tag, vr, strategy in _attributes(CHARACTER_SETS[character_set]):
         dataset.add(_element(tag, vr, draw(strategy)))
     for tag in (0x00321064, 0x00404018, 0x00404025, 0x00404034):
-        codes = draw(st.lists(_codes(), max_size=2))
-        dataset.add(DataElement(BaseTag(tag), "SQ", Sequence(codes)))
+        dataset.add(DataElement(BaseTag(tag), "SQ", Sequence(draw(_CODES))))
     return dataset
