@@ -14,6 +14,7 @@ from hypothesis.strategies import SearchStrategy
 
 from dicomnet.codes import CommandField
 from dicomnet.dimse.command import NO_DATA_SET, CommandElement, CommandSet, CommandValue, encode_command
+from dicomnet.testing._reused import reused
 from dicomnet.testing.pdus import mutated, uids
 
 __all__ = ["command_sets", "hostile_command_sets", "tags"]
@@ -35,15 +36,18 @@ _TITLES = frozenset(
 _LISTS = frozenset({CommandElement.OFFENDING_ELEMENT, CommandElement.ATTRIBUTE_IDENTIFIER_LIST})
 
 
+@reused
 def tags() -> SearchStrategy[tuple[int, ...]]:
     """Attribute tags, as an AT element holds them."""
     return st.lists(st.integers(0, 0xFFFF_FFFF), max_size=4).map(tuple)
 
 
+@reused
 def command_sets() -> SearchStrategy[CommandSet]:
     """Command sets with any elements of group 0000, known and retired, the command field and data set type included."""
     known = [element for element in CommandElement if element != CommandElement.COMMAND_GROUP_LENGTH]
-    unknown = st.integers(1, 0xFFFF).filter(lambda number: number not in set(CommandElement))
+    numbers = frozenset(CommandElement)
+    unknown = st.integers(1, 0xFFFF).filter(lambda number: number not in numbers)
     pairs = st.one_of(
         st.sampled_from(known).flatmap(lambda element: st.tuples(st.just(int(element)), _values(element))),
         st.tuples(unknown, st.binary(max_size=12)),
@@ -54,6 +58,7 @@ def command_sets() -> SearchStrategy[CommandSet]:
     return st.tuples(rest, first).map(lambda both: {**both[0], **both[1]})
 
 
+@reused
 @st.composite
 def hostile_command_sets(draw: st.DrawFn) -> bytes:
     """Bytes that are nearly a command set."""
@@ -65,6 +70,7 @@ def hostile_command_sets(draw: st.DrawFn) -> bytes:
     return b"".join(draw(st.lists(_raw_elements(), max_size=6)))
 
 
+@reused
 def _values(element: CommandElement) -> SearchStrategy[CommandValue]:
     if element in _UIDS:
         return uids()
@@ -73,6 +79,7 @@ def _values(element: CommandElement) -> SearchStrategy[CommandValue]:
     return tags() if element in _LISTS else _U16
 
 
+@reused
 @st.composite
 def _raw_elements(draw: st.DrawFn) -> bytes:
     value = draw(st.binary(max_size=10))

@@ -1,12 +1,10 @@
 """Hypothesis strategies for data sets (PS3.5 6.2): every VR, several values, nesting, character sets, and workitems.
 
 Everything drawn here can be encoded in every transfer syntax and in XML and JSON; what cannot is for ``mutated`` bytes.
-What is drawn from again and again is made once: Hypothesis would look into each new strategy for a third of its time.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -15,6 +13,8 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
+
+from dicomnet.testing._reused import reused
 
 __all__ = [
     "CHARACTER_SETS",
@@ -68,17 +68,20 @@ _PRINTED = {
 }
 
 
+@reused
 def uid_values() -> st.SearchStrategy[str]:
     """UIDs by PS3.5 9.1."""
     return st.from_regex(r"\A[12]\.(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){0,4}\Z")
 
 
+@reused
 def texts(vr: str, extra: str = "") -> st.SearchStrategy[str]:
     """One value of a text VR from ASCII and ``extra``; spaces at its ends would be lost as padding (PS3.5 6.2)."""
     alphabet = (_LINES if vr in ("LT", "ST", "UT") else _ASCII) + extra
     return st.text(alphabet, max_size=_LONGEST[vr]).map(lambda text: text.strip(" "))
 
 
+@reused
 def person_names(extra: str = "") -> st.SearchStrategy[str]:
     """One value of PN, up to three groups of up to five components."""
     parts = st.text("".join(set(_ASCII) - set("^= ")) + extra.replace(" ", ""), max_size=8)
@@ -86,7 +89,7 @@ def person_names(extra: str = "") -> st.SearchStrategy[str]:
     return st.lists(groups, min_size=1, max_size=3).map(lambda found: "=".join(found).rstrip("="))
 
 
-@cache
+@reused
 def _one(vr: str, extra: str) -> st.SearchStrategy[Any]:
     if vr in _INTEGERS:
         return st.integers(*_INTEGERS[vr])
@@ -105,13 +108,9 @@ def _one(vr: str, extra: str) -> st.SearchStrategy[Any]:
     return st.from_regex(rf"\A{_PRINTED[vr]}\Z")
 
 
+@reused
 def values(vr: str, extra: str = "") -> st.SearchStrategy[Any]:
     """The value of an element: none, one, or (where the VR allows it) several."""
-    return _values(vr, extra)
-
-
-@cache
-def _values(vr: str, extra: str) -> st.SearchStrategy[Any]:
     one = _one(vr, extra)
     if vr in _SINGLE:
         return st.none() | one
@@ -125,10 +124,10 @@ def elements(draw: st.DrawFn, extra: str = "", vrs: tuple[str, ...] = VRS) -> Da
     """An element of any VR under a tag that no dictionary has, so that explicit VR encodings keep the VR as drawn."""
     vr = draw(st.sampled_from(vrs))
     tag = 0x00120000 | draw(st.integers(0xA000, 0xAFFF))
-    return _element(tag, vr, draw(_values(vr, extra)))
+    return _element(tag, vr, draw(values(vr, extra)))
 
 
-@cache
+@reused
 def _several(extra: str, vrs: tuple[str, ...]) -> st.SearchStrategy[list[DataElement]]:
     return st.lists(elements(extra, vrs), max_size=6)
 
@@ -171,7 +170,7 @@ def datasets(
 _SEQUENCES = st.sets(st.sampled_from([0x00404018, 0x00404021, 0x00741216, 0x0040A730]), max_size=2)
 
 
-@cache
+@reused
 def _items(max_depth: int, vrs: tuple[str, ...], character_set: str) -> st.SearchStrategy[list[Dataset]]:
     return st.lists(datasets(max_depth=max_depth, vrs=vrs, character_set=character_set), max_size=2)
 
@@ -189,7 +188,7 @@ _SHORT, _LONG = texts("SH").filter(bool), texts("LO").filter(bool)
 _CODES = st.lists(_code(), max_size=2)
 
 
-@cache
+@reused
 def _attributes(extra: str) -> list[tuple[int, str, st.SearchStrategy[Any]]]:
     """What a workitem has beside sequences: tag, VR, values."""
     return [

@@ -9,6 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 from dicomnet import uids as known_uids
 from dicomnet.dimse import messages as m
+from dicomnet.testing._reused import reused
 from dicomnet.testing.command_sets import tags
 from dicomnet.testing.pdus import uids
 
@@ -20,6 +21,7 @@ _TITLES = st.text(string.ascii_uppercase + string.digits + "_-", min_size=1, max
 _STATUSES = st.sampled_from([0x0000, 0x0107, 0x0110, 0xB301, 0xC307, 0xFE00, 0xFF00, 0xFF01]) | _U16
 
 
+@reused
 def data_sets() -> SearchStrategy[m.EncodedDataSet | None]:
     """No data set, or one patient name in Implicit VR Little Endian."""
     names = st.integers(0, 30).map(lambda length: b"A" * (2 * length))
@@ -27,6 +29,7 @@ def data_sets() -> SearchStrategy[m.EncodedDataSet | None]:
     return st.none() | encoded.map(lambda data: m.EncodedDataSet(data, known_uids.IMPLICIT_VR_LE))
 
 
+@reused
 def requests() -> SearchStrategy[m.Request]:
     """Requests of every class, C-CANCEL aside."""
     common = {"message_id": _U16, "data_set": data_sets()}
@@ -52,6 +55,7 @@ def requests() -> SearchStrategy[m.Request]:
     )
 
 
+@reused
 def responses() -> SearchStrategy[m.Response]:
     """Responses of every class, with any status and the fields that may come with it."""
     comment = st.none() | st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=64)
@@ -79,6 +83,7 @@ def responses() -> SearchStrategy[m.Response]:
     )
 
 
+@reused
 def messages() -> SearchStrategy[m.Message]:
     """Messages of every class."""
     return st.one_of(requests(), responses(), st.builds(m.CCancelRequest, responding_to=_U16))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from dicomnet.codes import AbortReason, AbortSource, ContextResult, IdentityType, ItemType, PduType, RejectResult
+from dicomnet.testing._reused import reused
 from dicomnet.uids import APPLICATION_CONTEXT
 from dicomnet.wire import (
     AAbort,
@@ -75,52 +76,61 @@ _U32 = st.integers(0, 0xFFFF_FFFF)
 _LATIN_1 = st.text(st.characters(max_codepoint=0xFF), max_size=70)
 
 
+@reused
 def uids() -> SearchStrategy[str]:
     """UIDs by PS3.5 9.1, short and long."""
     parts = st.lists(st.integers(0, 10**13), min_size=1, max_size=4)
     return parts.map(lambda numbers: ".".join(map(str, [1, 2, *numbers])))
 
 
+@reused
 def ae_titles() -> SearchStrategy[str]:
     """AE titles of 1 to 16 characters, some with spaces inside."""
     letters = string.ascii_letters + string.digits + "_-. "
     return st.text(letters, min_size=1, max_size=16).map(lambda text: text.strip(" ") or "X")
 
 
+@reused
 def context_ids() -> SearchStrategy[int]:
     """Odd numbers from 1 to 255."""
     return st.integers(0, 127).map(lambda number: 2 * number + 1)
 
 
+@reused
 def presentation_contexts(context_id: int | None = None) -> SearchStrategy[PresentationContext]:
     """Proposed presentation contexts, with this id or with any."""
     syntaxes = st.lists(uids(), min_size=1, max_size=4, unique=True)
     return st.builds(PresentationContext.of, _this_or(context_id), uids(), syntaxes)
 
 
+@reused
 def presentation_context_results(context_id: int | None = None) -> SearchStrategy[PresentationContextResult]:
     """Answered presentation contexts, with this id or with any."""
     results = st.sampled_from(ContextResult)
     return st.builds(PresentationContextResult.of, _this_or(context_id), results, uids())
 
 
+@reused
 def role_selections() -> SearchStrategy[RoleSelection]:
     """SCP/SCU role selections."""
     role = st.integers(0, 1)
     return st.builds(RoleSelection, uids(), role, role)
 
 
+@reused
 def extended_negotiations() -> SearchStrategy[ExtendedNegotiation]:
     """SOP class extended negotiations."""
     return st.builds(ExtendedNegotiation, uids(), st.binary(max_size=8))
 
 
+@reused
 def common_extended_negotiations() -> SearchStrategy[CommonExtendedNegotiation]:
     """SOP class common extended negotiations."""
     related = st.lists(uids(), max_size=3).map(tuple)
     return st.builds(CommonExtendedNegotiation, uids(), uids(), related)
 
 
+@reused
 def user_identities() -> SearchStrategy[UserIdentity]:
     """User identities of every type; only type 2 has a secondary field."""
     primary = st.binary(min_size=1, max_size=20)
@@ -132,13 +142,13 @@ def user_identities() -> SearchStrategy[UserIdentity]:
     )
 
 
+@reused
 @st.composite
 def associate_requests(draw: st.DrawFn) -> AAssociateRQ:
     """A-ASSOCIATE-RQ PDUs."""
-    ids = draw(st.lists(context_ids(), min_size=1, max_size=5, unique=True))
-    user_items = _user_items(draw)
-    keyed = st.lists(common_extended_negotiations(), max_size=2, unique_by=lambda item: item.sop_class)
-    user_items += draw(keyed)
+    ids = draw(_IDS)
+    user_items = draw(_user_items())
+    user_items += draw(_COMMON_EXTENDED)
     user_items += draw(st.lists(user_identities(), max_size=1))
     items: tuple[Item, ...] = (
         ApplicationContext(APPLICATION_CONTEXT),
@@ -148,12 +158,13 @@ def associate_requests(draw: st.DrawFn) -> AAssociateRQ:
     return AAssociateRQ(draw(ae_titles()), draw(ae_titles()), items)
 
 
+@reused
 @st.composite
 def associate_accepts(draw: st.DrawFn) -> AAssociateAC:
     """A-ASSOCIATE-AC PDUs, the answer to no request in particular."""
-    ids = draw(st.lists(context_ids(), min_size=1, max_size=5, unique=True))
-    user_items = _user_items(draw)
-    user_items += draw(st.lists(st.builds(UserIdentityResponse, st.binary(max_size=20)), max_size=1))
+    ids = draw(_IDS)
+    user_items = draw(_user_items())
+    user_items += draw(_IDENTITY_RESPONSE)
     items: tuple[Item, ...] = (
         ApplicationContext(APPLICATION_CONTEXT),
         *(draw(presentation_context_results(number)) for number in ids),
@@ -162,18 +173,21 @@ def associate_accepts(draw: st.DrawFn) -> AAssociateAC:
     return AAssociateAC(draw(ae_titles()), draw(ae_titles()), items)
 
 
+@reused
 def associate_rejects() -> SearchStrategy[AAssociateRJ]:
     """A-ASSOCIATE-RJ PDUs with the reasons that are laid down."""
     reasons = st.sampled_from([(1, 1), (1, 2), (1, 3), (1, 7), (2, 1), (2, 2), (3, 1), (3, 2)])
     return st.builds(lambda result, why: AAssociateRJ(result, *why), st.sampled_from(RejectResult), reasons)
 
 
+@reused
 def pdvs() -> SearchStrategy[Pdv]:
     """PDVs of an even, non-empty fragment."""
     payloads = st.binary(min_size=1, max_size=30).map(lambda half: half + half)
     return st.builds(Pdv, context_ids(), payloads, st.integers(0, 3))
 
 
+@reused
 def p_data_tfs() -> SearchStrategy[PDataTF]:
     """P-DATA-TF PDUs of one PDV, or of a command and the beginning of its data set."""
 
@@ -184,12 +198,14 @@ def p_data_tfs() -> SearchStrategy[PDataTF]:
     return st.one_of(pdvs().map(lambda pdv: PDataTF((pdv,))), st.builds(pair, pdvs(), pdvs()))
 
 
+@reused
 def aborts() -> SearchStrategy[AAbort]:
     """A-ABORT PDUs of users and of providers."""
     by_provider = st.builds(AAbort, st.just(AbortSource.SERVICE_PROVIDER), st.sampled_from(AbortReason))
     return st.one_of(st.just(AAbort(AbortSource.SERVICE_USER)), by_provider)
 
 
+@reused
 def pdus() -> SearchStrategy[Pdu]:
     """PDUs of every type."""
     return st.one_of(
@@ -202,6 +218,7 @@ def pdus() -> SearchStrategy[Pdu]:
     )
 
 
+@reused
 def wrong_items() -> SearchStrategy[Item]:
     """Items with any content, some with a length that lies, nested to no purpose."""
     common = {"reserved": _U8, "length": st.none() | _U16}
@@ -231,6 +248,7 @@ def wrong_items() -> SearchStrategy[Item]:
     return st.recursive(leaves, lambda inner: _wrong_envelopes(inner, common), max_leaves=6)
 
 
+@reused
 def wrong_pdus() -> SearchStrategy[Pdu]:
     """PDUs of every type with any content; each can be encoded."""
     length = st.none() | _U32
@@ -250,6 +268,7 @@ def wrong_pdus() -> SearchStrategy[Pdu]:
     )
 
 
+@reused
 @st.composite
 def raw_pdus(draw: st.DrawFn) -> bytes:
     """A true header in front of random bytes."""
@@ -283,23 +302,29 @@ def chunkings(data: bytes) -> SearchStrategy[list[bytes]]:
     return pieces | st.just([data[i : i + 1] for i in range(len(data))])
 
 
+@reused
 def _this_or(context_id: int | None) -> SearchStrategy[int]:
     return context_ids() if context_id is None else st.just(context_id)
 
 
-def _user_items(draw: st.DrawFn) -> list[Item]:
+_IDS = st.lists(context_ids(), min_size=1, max_size=5, unique=True)
+_COMMON_EXTENDED = st.lists(common_extended_negotiations(), max_size=2, unique_by=lambda item: item.sop_class)
+_IDENTITY_RESPONSE = st.lists(st.builds(UserIdentityResponse, st.binary(max_size=20)), max_size=1)
+
+
+@reused
+def _user_items() -> SearchStrategy[list[Item]]:
+    """What requests and accepts have of user information."""
+    length = st.builds(MaximumLength, st.just(0) | st.integers(8, 0xFFFF_FFFF))
     window = st.builds(AsyncOperationsWindow, _U16, _U16)
     name = st.text(string.ascii_uppercase + string.digits + "_", min_size=1, max_size=16)
     roles = st.lists(role_selections(), max_size=3, unique_by=lambda item: item.sop_class)
     extended = st.lists(extended_negotiations(), max_size=2, unique_by=lambda item: item.sop_class)
-    return [
-        MaximumLength(draw(st.just(0) | st.integers(8, 0xFFFF_FFFF))),
-        ImplementationClassUid(draw(uids())),
-        *draw(st.lists(window, max_size=1)),
-        *draw(roles),
-        *draw(st.lists(st.builds(ImplementationVersionName, name), max_size=1)),
-        *draw(extended),
-    ]
+    parts = st.tuples(
+        *(st.tuples(length), st.tuples(st.builds(ImplementationClassUid, uids())), st.lists(window, max_size=1)),
+        *(roles, st.lists(st.builds(ImplementationVersionName, name), max_size=1), extended),
+    )
+    return parts.map(lambda found: [item for part in found for item in part])
 
 
 def _wrong_envelopes(

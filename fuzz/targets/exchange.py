@@ -21,6 +21,7 @@ from fuzz.targets._associations import accepted
 __all__ = ["examine", "inputs", "target"]
 
 _LIMITS = MessageLimits(command=400, data_set=DataSetLimits(60), requests=4)
+_OTHER_COMMANDS = command_sets().map(encode_command) | hostile_command_sets()
 
 
 @st.composite
@@ -46,7 +47,7 @@ def _streams(draw: st.DrawFn) -> bytes:
 def _message_pdvs(draw: st.DrawFn) -> list[Pdv]:
     message = draw(messages())
     right = encode_command(to_command(message, has_data_set=message.data_set is not None))
-    command = draw(st.just(right) | command_sets().map(encode_command) | hostile_command_sets())
+    command = draw(st.just(right) | _OTHER_COMMANDS)
     context = draw(st.sampled_from([1, 1, 3, 5]))
     data_set = message.data_set
     data = (
