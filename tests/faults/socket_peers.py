@@ -9,8 +9,9 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dicomnet.drivers.common import Waits
 from dicomnet.drivers.session import Session
 from dicomnet.errors import TimedOut
 from tests.faults.faults import BEAT, FLOOD, WAITS, Cause, Outcome, bytes_of, expected, outcome, waves
@@ -57,6 +58,16 @@ def cells(scripts: tuple[Script, ...]) -> list[Cell]:
 REQUESTOR_CELLS = cells(REQUESTOR)
 ACCEPTOR_CELLS = cells(tuple(script for script in ACCEPTOR if not script.end))
 RELEASING_CELLS = cells(tuple(script for script in ACCEPTOR if script.end))
+
+
+def outwaits(cell: Cell) -> bool:
+    """Whether one of our waits has to run out."""
+    return cell.due.error is TimedOut or cell.due.after > 0
+
+
+def unhurried(waits: Waits) -> Waits:
+    """For cells where none has to: none does, however late a busy machine lets the peer act."""
+    return replace(waits, **{name: PATIENCE for name in WAITS if name not in ("close", "message")})
 
 
 def check(error: BaseException | None, took: float, cell: Cell) -> None:

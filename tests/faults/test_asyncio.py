@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,8 +31,10 @@ from tests.faults.socket_peers import (
     check,
     dial,
     open_fds,
+    outwaits,
     sessions,
     side_by_side,
+    unhurried,
 )
 
 
@@ -63,11 +66,12 @@ async def faced(cell: Cell, pairs: Pairs, kind: type[Player] = Player, **more: A
     player = asyncio.ensure_future(kind(theirs, cell).play())
     loop = asyncio.get_running_loop()
     began, error, link = loop.time(), None, None
+    patience = more.pop("waits", waits(SCALE))
     try:
         link = await aio.connect(
             Endpoint("SCP", "127.0.0.1", 104),
             OPTIONS,
-            waits=more.pop("waits", waits(SCALE)),
+            waits=patience if outwaits(cell) else unhurried(patience),
             limits=limits(SCALE),
             handler=cell.script.handler,
             open_socket=lambda endpoint, seconds: ours,
@@ -164,7 +168,7 @@ async def echoing(port: int, over: asyncio.Event, **more: Any) -> int:
 
 def test_every_fault_of_a_requestor(run: Any) -> None:
     hasty = waits(SCALE)
-    patient = Waits(**{**{name: getattr(hasty, name) for name in Waits.__slots__}, "request": PATIENCE})
+    patient = replace(hasty, request=PATIENCE)
 
     async def serve_all(chosen: list[Cell], waits: Waits) -> None:
         async with await listening(waits) as server:
@@ -189,7 +193,9 @@ def test_every_fault_of_a_requestor(run: Any) -> None:
         opening = [cell for cell in ACCEPTOR_CELLS if cell.script.after(cell.steps) is While.OPENING]
         await serve_all(opening, hasty)
         # who has been accepted has kept to ARTIM's time, however busy this machine is
-        await serve_all([cell for cell in ACCEPTOR_CELLS if cell not in opening], patient)
+        accepted = [cell for cell in ACCEPTOR_CELLS if cell not in opening]
+        await serve_all([cell for cell in accepted if outwaits(cell)], patient)
+        await serve_all([cell for cell in accepted if not outwaits(cell)], unhurried(hasty))
 
     run(main())
 

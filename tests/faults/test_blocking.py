@@ -33,7 +33,9 @@ from tests.faults.socket_peers import (
     check,
     dial,
     open_fds,
+    outwaits,
     sessions,
+    unhurried,
 )
 
 
@@ -96,7 +98,7 @@ def test_every_fault_of_an_acceptor(peers: Peers) -> None:
             link = blocking.connect(
                 Endpoint("SCP", "127.0.0.1", 104),
                 OPTIONS,
-                waits=waits(SCALE),
+                waits=waits(SCALE) if outwaits(cell) else unhurried(waits(SCALE)),
                 limits=limits(SCALE),
                 handler=cell.script.handler,
                 open_socket=lambda endpoint, seconds: ours,
@@ -134,6 +136,7 @@ def test_every_fault_of_a_requestor(peers: Peers) -> None:
 
     def meet(cell: Cell) -> None:
         patience = waits(SCALE) if cell.due.wait == "artim" else replace(waits(SCALE), request=PATIENCE)
+        patience = patience if outwaits(cell) else unhurried(patience)
         limit = PduLimits(p_data=PDU)
         with listen(
             "127.0.0.1", 0, POLICY, handler=handler, waits=patience, pdu_limits=limit, message_limits=limits(SCALE)
