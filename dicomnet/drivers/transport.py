@@ -203,7 +203,7 @@ class PlainTransport(Transport):
 class TlsTransport(Transport):
     """A socket under TLS. OpenSSL sees buffers in memory only, so that one read may bring many records."""
 
-    __slots__ = ("_established", "_held", "_incoming", "_outgoing", "_sealed", "_tls")
+    __slots__ = ("_certificate", "_established", "_held", "_incoming", "_outgoing", "_sealed", "_tls")
 
     def __init__(
         self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool, server_name: str | None = None
@@ -222,6 +222,7 @@ class TlsTransport(Transport):
         )
         self._sealed: deque[bytes | memoryview] = deque()
         self._established = False
+        self._certificate: Mapping[str, object] | None = None
         self._held = False  # what waits can go out only when something has come in
 
     @property
@@ -232,7 +233,7 @@ class TlsTransport(Transport):
     @property
     def certificate(self) -> Mapping[str, object] | None:
         """The peer's certificate as ``getpeercert`` gives it."""
-        return (self._tls.getpeercert() or {}) if self._established else None
+        return self._certificate
 
     @property
     def version(self) -> str:
@@ -293,14 +294,18 @@ class TlsTransport(Transport):
         self._sealed.clear()
         super().close()
 
+    def _shake_hands(self) -> None:
+        if not self._established and not self.over:
+            self._tls.do_handshake()
+            self._established = True
+            self._certificate = self._tls.getpeercert() or {}  # now: OpenSSL forgets it when what follows is no record
+
     def _open(self, found: list[bytes]) -> None:
         """Read all that can be read of what has been fed."""
         import ssl
 
         try:
-            if not self._established and not self.over:
-                self._tls.do_handshake()
-                self._established = True
+            self._shake_hands()
             while not self.over:
                 data = self._tls.read(_RECORD)
                 if data:
@@ -318,9 +323,7 @@ class TlsTransport(Transport):
 
         self._held = False
         try:
-            if not self._established and not self.over:
-                self._tls.do_handshake()
-                self._established = True
+            self._shake_hands()
             while self._queue and not self.over and self._outgoing.pending < _SEALED:
                 piece = _next_record(self._queue)
                 self._tls.write(piece)

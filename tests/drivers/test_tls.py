@@ -380,6 +380,28 @@ def test_what_a_client_says_with_its_last_handshake_message_is_heard(pki: Pki, s
         assert answer[0] == 2
 
 
+def test_who_the_peer_was_is_known_although_garbage_follows_its_last_handshake_message(pki: Pki) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    far = TlsTransport(ours, pki.server(), server_side=True)
+    tls = pki.client()
+    tls.check_hostname = False
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    peer = tls.wrap_bio(incoming, outgoing)
+    with theirs, contextlib.closing(far):
+        with pytest.raises(ssl.SSLWantReadError):
+            peer.do_handshake()
+        theirs.sendall(outgoing.read())
+        assert far.recv() is None
+        incoming.write(theirs.recv(65536))
+        peer.do_handshake()
+        theirs.sendall(outgoing.read() + b"no record at all")
+        assert far.recv() == b""
+        assert far.established
+        assert far.fault is not None
+        assert far.certificate
+
+
 def test_small_parts_share_records_and_large_ones_are_not_copied(pki: Pki) -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
