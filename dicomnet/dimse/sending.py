@@ -36,6 +36,7 @@ _log = logging.getLogger("dicomnet.dimse")
 _MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
 _PIECE: Final = 1024 * 1024
 _FRAGMENTS: Final = 1024
+_PENDING: Final = StatusClass.PENDING
 _CANCELLABLE: Final = (CFindRequest, CGetRequest, CMoveRequest)
 
 
@@ -188,7 +189,7 @@ class SendingHalf:
         return fragment * min(max(1, _PIECE // fragment), _FRAGMENTS)
 
     def _note_sent(self, message: Message, message_id: int, context: AcceptedContext) -> None:
-        if isinstance(message, Response) and message.status_class is not StatusClass.PENDING:
+        if isinstance(message, Response) and message.status_class is not _PENDING:
             self._answered(message_id)
             self._cancelled.discard(message_id)
         kind = type(message)

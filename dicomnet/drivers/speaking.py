@@ -20,6 +20,7 @@ from dicomnet.errors import Aborted, DicomNetError, LocalProtocolError
 
 __all__ = ["Speaking"]
 
+_PROMISING: Final = frozenset({StatusClass.SUCCESS, StatusClass.WARNING})
 _ROOM: Final = 64 * 1024
 """Bytes that may wait to be flushed before who sends more has to wait for that."""
 
@@ -139,8 +140,7 @@ class Speaking:
 
     def _require_whole_request(self, response: Response) -> None:
         """A failure may come early, success never: what was promised might still be cut (PS3.7 9.1.1.1.9)."""
-        final = StatusClass.SUCCESS, StatusClass.WARNING
-        if self._exchange.still_arrives(response.responding_to) and response.status_class in final:
+        if self._exchange.still_arrives(response.responding_to) and response.status_class in _PROMISING:
             raise LocalProtocolError("success before the whole data set is here: read it, or flows.skip it")
 
     def _send_part(self, run: Run[Any], step: steps.SendPart, now: float) -> None:

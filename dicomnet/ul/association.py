@@ -49,6 +49,10 @@ from dicomnet.wire.pdu import (
 
 __all__ = ["Association", "Role"]
 
+# Members that every message takes, looked up once: to Python 3.11 that is a call.
+_IDLE: Final = Wait.IDLE
+_P_DATA: Final = Event.EVT9
+
 _RELEASE_REQUEST: Final = encode_pdu(AReleaseRQ())
 _RELEASE_RESPONSE: Final = encode_pdu(AReleaseRP())
 
@@ -269,7 +273,7 @@ class Association:
             LocalProtocolError: the state does not allow it, the context is not accepted, or both parts are None.
         """
         machine = self._machine
-        cell = self._require(Event.EVT9)
+        cell = self._require(_P_DATA)
         negotiated = machine.negotiated
         if negotiated is None or context_id not in negotiated.contexts:
             raise LocalProtocolError(f"presentation context {context_id} is not accepted")
@@ -279,10 +283,10 @@ class Association:
         output = fragment_message(context_id, command, data, limit, one_pdv_per_pdu=one_pdv_per_pdu, last=last)
         if machine.on_primitive is not None:
             machine.tell("P-DATA", PrimitiveKind.REQUEST, PDataRequest(context_id, command, data, last))
-        machine.timers.restart(Wait.IDLE, now)
+        machine.timers.restart(_IDLE, now)
         # They go out in pairs of headers and payload, but for two PDVs in one PDU: there the second's are shorter.
         pdus = 1 if len(output) == 4 and len(output[2]) < len(output[0]) else len(output) // 2
-        machine.perform(cell, Event.EVT9, Occasion(now, output=output, pdus=pdus))
+        machine.perform(cell, _P_DATA, Occasion(now, output=output, pdus=pdus))
 
     def release_request(self, now: float) -> None:
         """Ask for release (Evt11); ReleaseConfirmation follows.

@@ -45,6 +45,11 @@ _PDU_EVENTS: Final[Mapping[type[Pdu], Event]] = MappingProxyType(
         AAbort: Event.EVT16,
     }
 )
+# Members that every PDU takes, looked up once: to Python 3.11 that is a call.
+_IDLE: Final = Wait.IDLE
+_PDU: Final = Wait.PDU
+_REQUESTED: Final = Event.EVT6
+
 _ASSOCIATE: Final = (int(PduType.A_ASSOCIATE_RQ), int(PduType.A_ASSOCIATE_AC))
 _TRUSTING: Final = frozenset({Action.AE_3, Action.AE_6, Action.DT_2, Action.AR_6})  # hand a PDU on for what it says
 _PROTESTING: Final = frozenset({Action.AA_1, Action.AA_7, Action.AA_8})  # the PDU should not have come
@@ -73,13 +78,13 @@ class Receiver:
             return
         machine = self._machine
         machine.counters.octets_in += len(data)
-        machine.timers.restart(Wait.IDLE, now)
+        machine.timers.restart(_IDLE, now)
         self._buffer.feed(data)
         complete = self._receive_pdus(now)
-        if self._deaf or not self._buffer.pending or Wait.PDU not in SUPERVISED[machine.state]:
-            machine.timers.stop(Wait.PDU)
-        elif complete or not machine.timers.is_running(Wait.PDU):
-            machine.timers.start(Wait.PDU, now)
+        if self._deaf or not self._buffer.pending or _PDU not in SUPERVISED[machine.state]:
+            machine.timers.stop(_PDU)
+        elif complete or not machine.timers.is_running(_PDU):
+            machine.timers.start(_PDU, now)
 
     def end(self, now: float) -> None:
         """No more will come: what no PDU was made of is noted."""
@@ -139,7 +144,7 @@ class Receiver:
             machine.perform(cell, event, Occasion(now, pdu, source=pdu.source, reason=pdu.reason, error=error))
         else:
             # A request brings along the rejection that AE-6 sends if it does not like the version.
-            output = (VERSION_REJECTION,) if event is Event.EVT6 else ()
+            output = (VERSION_REJECTION,) if event is _REQUESTED else ()
             machine.perform(cell, event, Occasion(now, pdu, output))
 
     def _invalid(self, message: str, reason: AbortReason, now: float, cause: Exception | None = None) -> None:
