@@ -61,7 +61,7 @@ class TakeTurn:
 
     For who must read something to begin a message, and should hold none of it while others have their turn.
     ``message`` is as far as it is known. The turn lasts to the end of the message that the flow begins next
-    (``BeginMessage``), or until it gives up (``GiveUp``).
+    (``BeginMessage``), or until it gives up (``GiveUp``); until then this flow sends no other.
     """
 
     message: Message

@@ -78,6 +78,11 @@ class Desk:
         request = self._serving.pop(run, None)
         if request is None:  # some other flow
             return
+        self._end(request, error, now, over=over)
+        if error is not None:  # whose frames, which nobody will look at, would keep all of this alive
+            error.with_traceback(None)
+
+    def _end(self, request: Request, error: BaseException | None, now: float, *, over: bool) -> None:
         self.refuse(request)  # what it has not read of its data set, nobody will
         if error is not None and over:
             _log.debug("association %d: a request was not answered: %s", self._id, error)

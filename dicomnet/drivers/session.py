@@ -181,9 +181,11 @@ class Session:
 
     def cancel(self, run: Run[Any]) -> None:
         """End a flow from outside; answers still to come for it are dropped, and the peer is asked to stop."""
-        self._flows.cancel(run)
-        if self._flows.cut_short is not None:
-            self._abort_cut_short(self._flows.now)
+        try:
+            self._flows.cancel(run)
+        finally:  # whatever the flow's own clean-up raises
+            if self._flows.cut_short is not None:
+                self._abort_cut_short(self._flows.now)
 
     def take(self, run: Run[Any]) -> Any:
         """The next delivered item of a stream; makes room for another."""
@@ -252,6 +254,8 @@ class Session:
         flows = self._flows
         if self.congested:
             self.exchange.postpone(now)
+        if flows.cut_short is not None:  # by a flow that threw the whole program out of the last step
+            self._abort_cut_short(now)
         self._take_events(now)  # before the deadlines: what is here is not late
         deadline = self.exchange.next_deadline()
         if deadline is not None and now >= deadline:

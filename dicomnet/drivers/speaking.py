@@ -94,9 +94,10 @@ class Speaking:
         self._send_waiting(now)
 
     def _begin_message(self, run: Run[Any], step: _Beginning, now: float) -> None:
-        if self.over is not None:
-            self._require_association()
-        if isinstance(step.message, Request) and self._window_full():
+        self._require_association()
+        if self._speaker is run and not isinstance(step, steps.BeginMessage):  # it would wait for itself
+            raise LocalProtocolError("this flow has its turn for a message: begin it, end it or give it up")
+        if isinstance(step.message, Request) and self._window_full() and self._speaker is not run:
             self._windowed.append(run)
             self._wait_until(run, self._response_timeout, now)
         elif self._speaker is not None and self._speaker is not run:
@@ -106,6 +107,8 @@ class Speaking:
 
     def _send_waiting(self, now: float) -> None:
         """Send what waited for a message to be out, or for an answer to come; in the order it was asked for."""
+        if self.over is not None:  # who waits is about to be told
+            return
         while self._outbox and self._speaker is None:
             run = self._outbox.popleft()
             step = run.waiting

@@ -283,6 +283,7 @@ class Association:
         output = fragment_message(context_id, command, data, limit, one_pdv_per_pdu=one_pdv_per_pdu, last=last)
         if machine.on_primitive is not None:
             machine.tell("P-DATA", PrimitiveKind.REQUEST, PDataRequest(context_id, command, data, last))
+            cell = self._require(_P_DATA)  # whatever that did
         machine.timers.restart(_IDLE, now)
         # They go out in pairs of headers and payload, but for two PDVs in one PDU: there the second's are shorter.
         pdus = 1 if len(output) == 4 and len(output[2]) < len(output[0]) else len(output) // 2

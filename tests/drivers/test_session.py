@@ -16,19 +16,22 @@ from dicomnet.dimse.messages import (
     CFindRequest,
     CFindResponse,
     EncodedDataSet,
+    Message,
     NEventReportRequest,
     NEventReportResponse,
     NGetRequest,
     NGetResponse,
     Request,
 )
+from dicomnet.dimse.status import PROCESSING_FAILURE
 from dicomnet.drivers import memory
 from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.runs import Mailbox, Run
 from dicomnet.drivers.session import Session
 from dicomnet.errors import Aborted, AssociationError, ConnectionLost, LocalProtocolError, TimedOut
 from dicomnet.flows import Flow
-from dicomnet.handlers import Peer, handle_by_type
+from dicomnet.handlers import Handler, Peer, handle_by_type, streaming
 from dicomnet.ul import Association, Direction, Role, State, Transcript
 from dicomnet.wire import AAbort, AAssociateRQ, PDataTF, decode_pdu
 
@@ -262,14 +265,18 @@ def test_an_acceptor_whose_peer_vanishes_says_so(script: SimpleNamespace) -> Non
     assert late.error.wait == "artim"
 
 
-def test_nothing_follows_a_message_that_was_cut_but_the_abort(script: SimpleNamespace) -> None:
+@pytest.mark.parametrize("waits_for", ["its turn", "a place in the window"])
+def test_nothing_follows_a_message_that_was_cut_but_the_abort(script: SimpleNamespace, waits_for: str) -> None:
     """Neither what other flows have to say, nor the answer for a handler that failed to give one."""
 
-    def dies(request: Request, peer: Peer) -> Flow[None]:
-        yield flows.BeginMessage(reply(request))
+    def cut(message: Message) -> Flow[None]:
+        yield flows.BeginMessage(message)
         yield flows.SendPart(bytes(8), last=False)
         yield from flows.pause(2.0)
-        raise ValueError
+        raise ZeroDivisionError
+
+    def dies(request: Request, peer: Peer) -> Flow[None]:
+        yield from cut(reply(request))
 
     def speaks_next() -> Flow[None]:
         yield from flows.pause(1.0)
@@ -278,26 +285,95 @@ def test_nothing_follows_a_message_that_was_cut_but_the_abort(script: SimpleName
     transcript = Transcript()
     link = joined(script, transcript=transcript, handler=handle_by_type({NEventReportRequest: dies}))
     other = link.session.start(speaks_next())
-    with pytest.raises(Aborted):
-        link.peer.run(flows.ask(EVENT, expect=NEventReportResponse))
+    if waits_for == "its turn":
+        with pytest.raises(Aborted):
+            link.peer.run(flows.ask(EVENT, expect=NEventReportResponse))
+    else:
+        with pytest.raises(ZeroDivisionError):
+            link.run(cut(FIND))
+        link.abort()
     sent = [decode_pdu(entry.data) for entry in transcript.octets if entry.direction is Direction.SENT]
     assert [type(pdu) for pdu in sent] == [AAssociateRQ, PDataTF, AAbort]
     assert not sent[1].pdvs[-1].is_last
-    assert other.done
+    with pytest.raises(Aborted):
+        other.result()
 
 
-def test_a_session_that_is_over_needs_no_garbage_collector(script: SimpleNamespace) -> None:
-    association = Association(Role.ACCEPTOR)
-    session = Session(association, address="peer", policy=script.POLICY, handler=handle_by_type({}))
-    session.transport_connected(0.0)
-    session.receive_eof(1.0)
-    session.advance(1.0)
-    assert session.ended
-    gone = weakref.ref(session)
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_message_that_is_cut_ends_the_association_whatever_the_flow_raises(
+    script: SimpleNamespace, error: type[BaseException]
+) -> None:
+    def messy() -> Flow[None]:
+        try:
+            yield flows.BeginMessage(FIND)
+            yield flows.SendPart(bytes(8), last=False)
+            yield from flows.pause(2.0 if error is KeyboardInterrupt else 50.0)
+        finally:
+            raise error
+
+    link = joined(script)
+    run = link.session.start(messy())
+    link.wire.settle()
+    with pytest.raises(error):
+        if error is KeyboardInterrupt:
+            link.listen(5.0)
+        else:
+            link.session.cancel(run)
+    link.wire.settle()
+    assert isinstance(link.session.error, Aborted)
+    assert isinstance(link.peer.session.error, Aborted)
+
+
+def test_a_hook_that_aborts_is_not_followed_by_data(script: SimpleNamespace) -> None:
+    link = joined(script)
+    association = link.session.association
+    association.on_primitive = lambda happened: association.abort(0.0) if happened.name == "P-DATA" else None
+    with pytest.raises(LocalProtocolError):
+        link.run(flows.c_echo())
+    assert association.state is State.STA13
+
+
+def test_a_handler_that_fails_before_there_is_a_flow_is_answered_for(script: SimpleNamespace) -> None:
+    def refuses(request: Request, peer: Peer) -> Flow[None]:
+        raise ValueError
+
+    link = joined(script, handler=refuses)
+    assert link.peer.run(flows.ask(EVENT, expect=NEventReportResponse)).status == PROCESSING_FAILURE
+
+
+def settle(ours: Session, theirs: Session) -> None:
+    for _ in range(10):
+        for here, there in ((ours, theirs), (theirs, ours)):
+            here.advance(1.0)
+            there.receive_data(b"".join(here.data_to_send()), 1.0)
+            here.flushed()
+
+
+def fails(request: Request, peer: Peer) -> Flow[None]:
+    yield from flows.cancelled(request.message_id or 0)
+    raise ValueError
+
+
+@pytest.mark.parametrize(
+    "handler", [handle_by_type({}), handle_by_type({NEventReportRequest: streaming(fails)}), fails]
+)
+def test_a_session_that_is_over_needs_no_garbage_collector(script: SimpleNamespace, handler: Handler) -> None:
+    ours = requesting_session(Endpoint("SCP", "", 0), script.OPTIONS, Waits(), 0.0, handler=handler)
+    theirs = Session(Association(Role.ACCEPTOR), address="peer", policy=script.POLICY)
+    for session in (ours, theirs):
+        session.transport_connected(0.0)
+
+    settle(ours, theirs)
+    answer = theirs.start(flows.ask(EVENT, expect=NEventReportResponse))
+    settle(ours, theirs)
+    assert answer.done
+    ours.receive_eof(2.0)
+    ours.advance(2.0)
+    gone = [weakref.ref(part) for part in (ours, ours.exchange, ours.association)]
     gc.disable()
     try:
-        del session, association
-        assert gone() is None
+        del ours, session
+        assert [part() for part in gone] == [None, None, None]
     finally:
         gc.enable()
 

@@ -357,6 +357,19 @@ def test_a_message_of_which_nothing_is_out_is_taken_back(how: str, step: Any) ->
     link.release()
 
 
+@pytest.mark.parametrize("step", [flows.SendMessage(GET), flows.TakeTurn(GET)])
+@pytest.mark.parametrize("first", [flows.TakeTurn(GET), flows.BeginMessage(GET)])
+def test_who_has_the_turn_does_not_wait_for_itself(first: Any, step: Any) -> None:
+    def wrong() -> Flow[None]:
+        yield first
+        yield step
+
+    link = joined()
+    with pytest.raises(LocalProtocolError, match="its turn"):
+        link.run(wrong())
+    assert link.run(flows.c_echo()).status == 0
+
+
 def test_a_release_waits_for_the_message_under_way() -> None:
     def halting() -> Flow[None]:
         yield flows.BeginMessage(NCreateRequest(sop_class=uids.UPS_PUSH))

@@ -130,6 +130,14 @@ def test_a_pdu_that_has_begun(state: State, ul: SimpleNamespace) -> None:
     assert overdue(association, 33.0, ul).error.wait == "pdu"
 
 
+def test_bytes_that_drip_in_do_not_put_off_the_end_of_a_pdu(ul: SimpleNamespace) -> None:
+    association = ul.reach(State.STA6, timeouts=Timeouts(idle=300.0, pdu=32.0))
+    for index in range(4):  # each of them is a sign of life, and the later of the two deadlines moves
+        association.receive_data(ul.PEER_BYTES[Event.EVT10][index : index + 1], 1.0 + index)
+        assert association.next_deadline() == 33.0
+    assert overdue(association, 33.0, ul).error.wait == "pdu"
+
+
 def test_a_pdu_completed_in_time_is_forgotten_and_the_next_counts_anew(ul: SimpleNamespace) -> None:
     association = ul.reach(State.STA6, timeouts=Timeouts(idle=None, pdu=32.0))
     pdu = ul.PEER_BYTES[Event.EVT10]
