@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import weakref
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -314,11 +315,9 @@ def test_a_message_that_is_cut_ends_the_association_whatever_the_flow_raises(
     link = joined(script)
     run = link.session.start(messy())
     link.wire.settle()
+    end = partial(link.listen, 5.0) if error is KeyboardInterrupt else partial(link.session.cancel, run)
     with pytest.raises(error):
-        if error is KeyboardInterrupt:
-            link.listen(5.0)
-        else:
-            link.session.cancel(run)
+        end()
     link.wire.settle()
     assert isinstance(link.session.error, Aborted)
     assert isinstance(link.peer.session.error, Aborted)
