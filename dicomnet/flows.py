@@ -26,13 +26,12 @@ from dicomnet.dimse.messages import (
     CCancelRequest,
     CEchoRequest,
     CEchoResponse,
-    CStoreRequest,
     Message,
     Request,
     Response,
 )
-from dicomnet.dimse.outgoing import FileReader, SourceReader
-from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, FileDataSet, IncomingDataSet
+from dicomnet.dimse.outgoing import SourceReader
+from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, IncomingDataSet
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.steps import (
@@ -114,21 +113,29 @@ Flow = Generator[Step, Any, T]
 # Messages.
 
 
-def send(message: Message, *, via: str | None = None) -> Flow[int]:
+def send(
+    message: Message, *, via: str | None = None, complete: Callable[[DataSetSource], Message] | None = None
+) -> Flow[int]:
     """Send a message and return its message id; raises what ``Exchange.send`` raises.
 
     A data set that is a source, or a path to a Part 10 file, is read while it is sent. Where the context has another
     transfer syntax, it is converted in memory (its limits hold); with encapsulated pixel data that is an EncodeError,
-    and nothing was sent. A C-STORE-RQ whose class or instance is empty has that of the file at its path.
+    and nothing was sent. ``complete`` is for who knows all of the message only from the file at its path: it is called
+    with that once it is open, and returns what is sent in the place of ``message``.
     """
     source = message.data_set
     if source is not None and isinstance(source, DataSetSource | os.PathLike):
-        return (yield from _send_from(message, source, via))
+        return (yield from _send_from(message, source, via, complete))
     message_id: int = yield SendMessage(message, via)
     return message_id
 
 
-def _send_from(message: Message, source: DataSetSource | os.PathLike[str], via: str | None) -> Flow[int]:
+def _send_from(
+    message: Message,
+    source: DataSetSource | os.PathLike[str],
+    via: str | None,
+    complete: Callable[[DataSetSource], Message] | None,
+) -> Flow[int]:
     reader: SourceReader | None = None
     opened: Opened
     try:
@@ -136,10 +143,11 @@ def _send_from(message: Message, source: DataSetSource | os.PathLike[str], via: 
             opened = yield BeginMessage(message, via)
             reader = SourceReader(source, opened.transfer_syntax, opened.piece)
         else:  # one call brings all there is to know of the file and its first part: each has a long way to a thread
-            reader = file = FileReader(source, (yield TakeTurn(message)))
-            message = _of_file(message, (yield Call(file.begin)))
+            reader = SourceReader(source, None, (yield TakeTurn(message)))
+            file: DataSetSource = yield Call(reader.begin)
+            message = complete(file) if complete is not None else replace(message, data_set=file)
             opened = yield BeginMessage(message, via)
-            file.turn_into(opened.transfer_syntax)
+            reader.turn_into(opened.transfer_syntax)
         last, wanted = False, True
         while not last:
             part, last = reader.read() if reader.has_next else (yield Call(reader.read))
@@ -155,28 +163,28 @@ def _send_from(message: Message, source: DataSetSource | os.PathLike[str], via: 
     return opened.message_id
 
 
-def _of_file(message: Message, file: FileDataSet) -> Message:
-    if not isinstance(message, CStoreRequest):
-        return replace(message, data_set=file)
-    sop_class, instance = message.sop_class or file.sop_class, message.instance or file.sop_instance
-    if not sop_class or not instance:
-        raise LocalProtocolError("C-STORE needs a SOP class and a SOP instance UID, and the file does not tell them")
-    return replace(message, data_set=file, sop_class=sop_class, instance=instance)
-
-
 def await_reply(message_id: int, *, timeout: float | None = None) -> Flow[Response]:
     """The next response to a request that was sent; raises TimedOut when none comes in time."""
     response: Response = yield AwaitReply(message_id, timeout)
     return response
 
 
-def ask(request: Request, *, expect: type[R], via: str | None = None, timeout: float | None = None) -> Flow[R]:
+def ask(
+    request: Request,
+    *,
+    expect: type[R],
+    via: str | None = None,
+    timeout: float | None = None,
+    complete: Callable[[DataSetSource], Request] | None = None,
+) -> Flow[R]:
     """Send a request and return its one response, which must be of class ``expect`` and final.
+
+    ``complete`` is that of ``send``.
 
     Raises:
         RemoteProtocolError: the response is another one, or pending: ``ask_many`` is for those who may be answered so.
     """
-    message_id = yield from send(request, via=via)
+    message_id = yield from send(request, via=via, complete=complete)
     response = _expected(expect, (yield AwaitReply(message_id, timeout)))
     if response.status_class is StatusClass.PENDING:
         raise RemoteProtocolError(f"a {command_name(command_code(response))} is pending where the final one was due")

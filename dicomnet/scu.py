@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -77,29 +78,40 @@ def c_store(
 ) -> Flow[CStoreResponse]:
     """Have the peer store an instance (PS3.4 Annex B). Class and instance UID are the data set's own unless given.
 
-    A stream does not tell them, and a file only in its file meta information.
+    A stream does not tell them, and a file only in its file meta information. What is given goes out as it is, be it
+    empty.
 
     Raises:
         LocalProtocolError: nobody told the class or the instance.
         DecodeError, OSError: the file cannot be read.
     """
-    if not isinstance(data_set, os.PathLike):  # or it is told when the file is opened, in the call that reads it
-        if sop_class is None or instance is None:
-            found = yield from flows.call(partial(identity, data_set))
-            sop_class, instance = sop_class or found[0], instance or found[1]
-        if not sop_class or not instance:
-            raise LocalProtocolError(
-                "C-STORE needs a SOP class and a SOP instance UID, and the data set does not tell them"
-            )
     request = CStoreRequest(
-        sop_class=sop_class or "",
-        instance=instance or "",
+        sop_class="" if sop_class is None else sop_class,  # or what ``complete`` finds
+        instance="" if instance is None else instance,
         priority=priority,
         move_originator=move_originator,
         move_originator_message_id=move_originator_message_id,
         data_set=data_set,
     )
-    return (yield from flows.ask(request, expect=CStoreResponse, via=via, timeout=timeout))
+
+    def complete(source: DataSet) -> CStoreRequest:
+        own_class, own_instance = identity(source)
+        if (sop_class is None and not own_class) or (instance is None and not own_instance):
+            text = "C-STORE needs a SOP class and a SOP instance UID, and the data set does not tell them"
+            raise LocalProtocolError(text)
+        return replace(
+            request,
+            sop_class=own_class if sop_class is None else sop_class,
+            instance=own_instance if instance is None else instance,
+            data_set=source,
+        )
+
+    ask = partial(flows.ask, expect=CStoreResponse, via=via, timeout=timeout)
+    if sop_class is not None and instance is not None:
+        return (yield from ask(request))
+    if isinstance(data_set, os.PathLike):  # it tells them once it is open, in the call that reads its first part
+        return (yield from ask(request, complete=complete))
+    return (yield from ask((yield from flows.call(partial(complete, data_set)))))
 
 
 def c_find(

@@ -7,10 +7,10 @@ before a byte of the message is sent.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, cast
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits, encode
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PLAIN",
-    "FileReader",
     "Opened",
     "SourceReader",
     "check_convertible",
@@ -38,6 +37,8 @@ PLAIN: Final = frozenset(
     (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE),
 )
 """The transfer syntaxes that differ in how elements are written only: each can be made of each other."""
+
+_T = TypeVar("_T")
 
 _PIXEL_DATA: Final = 0x7FE0_0010
 
@@ -144,9 +145,12 @@ def _check_pixel_data(data_set: Dataset, wanted: str) -> None:
 
 
 class SourceReader:
-    """The pieces of a source, in the transfer syntax that is wanted. ``read`` blocks, and may run in another thread."""
+    """The pieces of a source, or of the Part 10 file at a path, in the transfer syntax that is wanted.
 
-    def __init__(self, source: DataSetSource, transfer_syntax: str, piece: int) -> None:
+    None wants its own. ``begin`` and ``read`` block, and may run in another thread.
+    """
+
+    def __init__(self, source: DataSetSource | os.PathLike[str], transfer_syntax: str | None, piece: int) -> None:
         self._source = source
         self._wanted = transfer_syntax
         self._piece = piece
@@ -157,8 +161,26 @@ class SourceReader:
 
     @property
     def has_next(self) -> bool:
-        """Whether the next piece is here: to read it does not block."""
+        """Whether the next piece is here, and whether it is the last is known: to read it does not block."""
         return self._ahead is not None and self._stream is not None and _left(self._stream) is not None
+
+    def begin(self) -> DataSetSource:
+        """Open the source and read its first piece; the source, for a path the data set of the file there.
+
+        Not needed before ``read``: for who has to know what is at a path before its data set is sent.
+
+        Raises:
+            OSError, DecodeError: as for ``FileDataSet.of``, and as ``read`` does.
+        """
+        return self._alone(self._begin)
+
+    def turn_into(self, transfer_syntax: str) -> None:
+        """Have the pieces in this transfer syntax; none of them was taken yet."""
+        if self._wanted != transfer_syntax:
+            self._wanted = transfer_syntax
+            if self._stream is not None:
+                self._stream.close()
+                self._stream = self._ahead = None
 
     def read(self) -> tuple[bytes | memoryview, bool]:
         """The next piece, and whether it is the last; it is empty only when there are no bytes at all.
@@ -167,11 +189,7 @@ class SourceReader:
             OSError: the source cannot be read.
             EncodeError, DecodeError: it has to be converted, and cannot be.
         """
-        with self._lock:
-            piece = self._read()
-        if self._closed:
-            self.close()
-        return piece
+        return self._alone(self._read)
 
     def close(self) -> None:
         """Close the stream, or leave it to the thread that is reading: who closes must not wait for it."""
@@ -183,20 +201,43 @@ class SourceReader:
             finally:
                 self._lock.release()
 
+    def _alone(self, work: Callable[[], _T]) -> _T:
+        """What ``work`` returns; whoever closes meanwhile leaves it to this thread."""
+        try:
+            with self._lock:
+                return work()
+        finally:
+            if self._closed:
+                self.close()
+
+    def _begin(self) -> DataSetSource:
+        source, stream = self._open()
+        self._ahead = self._fill(stream)
+        return source
+
     def _read(self) -> tuple[bytes | memoryview, bool]:
-        if self._stream is None:
-            self._stream = self._source.open()
-            if self._source.transfer_syntax != self._wanted:
-                self._convert()
+        stream = self._stream if self._stream is not None else self._open()[1]
         if self._ahead is None:
-            piece = self._fill(self._stream)
+            piece = self._fill(stream)
         else:
             piece, self._ahead = self._ahead, None
-            if (left := _left(self._stream)) is not None:
+            if (left := _left(stream)) is not None:
                 return piece, left == 0
-        if len(piece) == self._piece and _left(self._stream) != 0:
-            self._ahead = self._fill(self._stream)
+        if len(piece) == self._piece and _left(stream) != 0:
+            self._ahead = self._fill(stream)
         return piece, not self._ahead
+
+    def _open(self) -> tuple[DataSetSource, BinaryIO]:
+        """The source and its stream; what is to be converted is, all of it."""
+        source = self._source
+        if not isinstance(source, DataSetSource):
+            self._source = source = FileDataSet.of(source)
+        self._stream = stream = source.open()
+        if self._wanted is None:
+            self._wanted = source.transfer_syntax
+        elif self._wanted != source.transfer_syntax:
+            self._stream = stream = self._converted(stream, source.transfer_syntax, self._wanted)
+        return source, stream
 
     def _fill(self, stream: BinaryIO) -> bytes:
         """As much as makes a piece: sources, ours and others', may give less at a time than they are asked for."""
@@ -209,52 +250,20 @@ class SourceReader:
             size += len(more)
         return b"".join(parts) if len(parts) > 1 else data
 
-    def _convert(self) -> None:
-        """Put the converted data set in the place of the stream; the default limits hold for it."""
-        if self._stream is None:
-            return
-        check_convertible(self._source.transfer_syntax, self._wanted)
+    def _converted(self, stream: BinaryIO, own: str, wanted: str) -> BinaryIO:
+        """The converted data set in the place of the stream; the default limits hold for it."""
+        check_convertible(own, wanted)
         limits = DataSetLimits()
         parts, size = [], 0
-        with self._stream as stream:
+        with stream:
             while size <= limits.max_bytes and (data := _read(stream, self._piece)):
                 parts.append(data)
                 size += len(data)
         if size > limits.max_bytes:
-            message = f"a data set of more than {limits.max_bytes} bytes is not converted to {self._wanted}"
+            message = f"a data set of more than {limits.max_bytes} bytes is not converted to {wanted}"
             raise EncodeError(message, code=Fault.LIMIT, path="data set")
-        whole = EncodedDataSet(b"".join(parts), self._source.transfer_syntax, limits)
-        self._stream = BytesIO(encoded(whole, self._wanted) or b"")
-
-
-class FileReader(SourceReader):
-    """The pieces of a Part 10 file: ``begin``, then ``turn_into`` what is wanted, and read."""
-
-    def __init__(self, path: os.PathLike[str], piece: int) -> None:
-        self._path = Path(path)
-        super().__init__(FileDataSet(self._path, ""), "", piece)
-
-    def begin(self) -> FileDataSet:
-        """Open the file and read as far as the end of the first piece; the data set that it has. Blocks.
-
-        Raises:
-            OSError, DecodeError: as for ``FileDataSet.of``.
-        """
-        with self._lock:
-            self._source = found = FileDataSet.of(self._path)
-            self._wanted = found.transfer_syntax
-            self._stream = found.open()
-            self._ahead = self._fill(self._stream)
-        if self._closed:
-            self.close()
-        return found
-
-    def turn_into(self, transfer_syntax: str) -> None:
-        """Have the pieces in this transfer syntax."""
-        if self._wanted != transfer_syntax and self._stream is not None:
-            self._wanted = transfer_syntax
-            self._stream.close()
-            self._stream = self._ahead = None
+        whole = EncodedDataSet(b"".join(parts), own, limits)
+        return BytesIO(encoded(whole, wanted) or b"")
 
 
 def _left(stream: BinaryIO) -> int | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -141,6 +143,50 @@ def test_of_a_file_two_pieces_are_read_at_a_time(path: Path) -> None:
     assert seen[: len(full) - 1] == full[:-1]
     assert sum(length for length, _, _ in seen) == size
     reader.close()
+
+
+def test_a_file_is_known_by_its_path_with_its_first_piece(path: Path) -> None:
+    whole = dataset.encode(sample(), uids.EXPLICIT_VR_LE)
+    for wanted in (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE):
+        reader = SourceReader(path, None, 10)
+        assert reader.begin() == FileDataSet.of(path)
+        assert reader.has_next
+        reader.turn_into(wanted)
+        assert reader.has_next is (wanted == uids.EXPLICIT_VR_LE)
+        found, last = b"", False
+        while not last:
+            piece, last = reader.read()
+            found += piece
+        reader.close()
+        assert found == dataset.encode(dataset.decode(whole, uids.EXPLICIT_VR_LE), wanted)
+    with pytest.raises(FileNotFoundError):
+        SourceReader(path.with_name("none"), None, 10).begin()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("act", [SourceReader.begin, SourceReader.read])
+def test_who_closes_while_a_file_is_opened_has_it_closed(
+    path: Path, act: Callable[[SourceReader], object], cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a flow is cancelled while a thread is at the file; also when that fails."""
+    open_it = FileDataSet.open
+
+    def closing(source: FileDataSet) -> BinaryIO:
+        stream = open_it(source)
+        opened.append(stream)
+        reader.close()  # as from another thread, in the middle of this
+        assert not stream.closed
+        if cut:
+            with path.open("r+b") as other:
+                other.truncate(source.offset)
+        return stream
+
+    opened: list[BinaryIO] = []
+    monkeypatch.setattr(FileDataSet, "open", closing)
+    reader = SourceReader(path, None, 10)
+    with pytest.raises(DecodeError) if cut else contextlib.nullcontext():
+        act(reader)
+    assert [stream.closed for stream in opened] == [True]
 
 
 def test_the_file_is_closed_with_the_stream(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -155,6 +156,38 @@ def test_what_is_given_wins_over_the_data_set(tmp_path: Path) -> None:
         assert (asked.sop_class, asked.instance) == (OTHER, "1.9")
 
 
+@pytest.mark.parametrize("given", [{"sop_class": ""}, {"instance": ""}, {"sop_class": "", "instance": ""}])
+@pytest.mark.parametrize("form", ["data set", "path", "request"])
+def test_an_empty_uid_is_sent_when_it_is_given(form: str, given: dict[str, str], tmp_path: Path) -> None:
+    """Wrong, and on purpose: nothing is put in its place."""
+    path = tmp_path / "a.dcm"
+    path.write_bytes(part10(sample(), uids.EXPLICIT_VR_LE))
+    expected = {"sop_class": CAPTURE, "instance": "2.25.77"} | given
+    peers = Peers()
+    if form == "request":
+        request = m.CStoreRequest(**expected, data_set=path)
+        response = peers.link.run(flows.ask(request, expect=m.CStoreResponse, via=CAPTURE))
+    else:
+        response = peers.link.run(scu.c_store(path if form == "path" else sample(), **given, via=CAPTURE))
+    assert response.status == 0
+    (asked,) = peers.asked
+    assert isinstance(asked, m.CStoreRequest)
+    assert {"sop_class": asked.sop_class, "instance": asked.instance} == expected
+    assert asked.dataset() == sample()
+
+
+@pytest.mark.parametrize("named", [{}, {"sop_class": OTHER}, {"instance": "1.9"}])
+def test_what_is_not_given_must_be_told(named: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "nameless"
+    path.write_bytes(header("", "", uids.IMPLICIT_VR_LE) + b"data")
+    for data_set in (path, EncodedDataSet(b"", uids.IMPLICIT_VR_LE)):
+        peers = Peers()
+        with pytest.raises(LocalProtocolError, match="does not tell them"):
+            peers.link.run(scu.c_store(data_set, **named))
+        assert peers.asked == []
+        assert peers.link.run(scu.c_echo()).status == 0
+
+
 @pytest.mark.parametrize("data_set", [None, Dataset(), StreamedDataSet([b"x"], uids.IMPLICIT_VR_LE), Path("nameless")])
 def test_an_instance_must_be_known(data_set: Any, tmp_path: Path) -> None:
     if isinstance(data_set, Path):
@@ -183,6 +216,36 @@ def test_a_file_takes_one_call(tmp_path: Path) -> None:
     calls: list[bool] = []
     assert Peers().link.run(counted(scu.c_store(path))).status == 0
     assert sum(calls) == 1
+
+
+def test_a_stream_is_read_in_calls_only() -> None:
+    """It may block, and nobody knows when: never in the flow, which an event loop runs."""
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            places.append("flow" if flow_runs else "call")
+            return super().read(size)
+
+    def watched(flow: Flow[Any]) -> Flow[Any]:
+        nonlocal flow_runs
+        outcome = None
+        while True:
+            flow_runs = True
+            try:
+                step = flow.send(outcome)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                flow_runs = False
+            outcome = yield step
+
+    places: list[str] = []
+    flow_runs = False
+    data = bytes(5 << 20)
+    source = StreamedDataSet(Watched(data), uids.IMPLICIT_VR_LE)
+    assert Peers().link.run(watched(scu.c_store(source, sop_class=CAPTURE, instance="1.2"))).status == 0
+    assert len(places) > 2
+    assert set(places) == {"call"}
 
 
 def test_a_file_that_is_none_leaves_the_association_alone(tmp_path: Path) -> None:
