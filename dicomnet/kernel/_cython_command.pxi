@@ -1,5 +1,4 @@
-# Command sets (PS3.7 6.3.1), and frozen objects of what stands in them. _python_command.py says what is right, and raises
-# what is wrong.
+# Command sets (PS3.7 6.3.1). _python_command.py says what is right, and raises what is wrong.
 
 from dicomnet.codes import CommandElement as _CommandElement
 from dicomnet.kernel import _python_command
@@ -105,7 +104,7 @@ cdef Py_ssize_t plain_length(value) except -2:
     cdef Py_ssize_t length
     if isinstance(value, int):
         return 2 if plain_u16(value) >= 0 else -1
-    if type(value) is str:
+    if isinstance(value, str):
         if PyUnicode_KIND(value) != 1:
             return -1
         length = PyUnicode_GET_LENGTH(value)
@@ -137,7 +136,7 @@ cdef int write_command_value(char *at, value, Py_ssize_t length, bint is_uid) ex
         write16(at, <unsigned int>plain_u16(value), True)
     elif type(value) is bytes:
         memcpy(at, PyBytes_AS_STRING(value), <size_t>length)
-    elif type(value) is str:
+    elif isinstance(value, str):
         if PyUnicode_GET_LENGTH(value) != length:
             length -= 1
             at[length] = 0 if is_uid else 0x20
@@ -228,13 +227,3 @@ cdef object command_value(uint8_t kind, const uint8_t *at, Py_ssize_t length):
             tags.append(read_16(at + position, True) << 16 | read_16(at + position + 2, True))
         return tuple(tags)
     return PyBytes_FromStringAndSize(<const char *>at, length)
-
-
-def make_frozen(type kind not None, tuple names not None, tuple values not None):
-    cdef Py_ssize_t index, count = len(names)
-    if len(values) != count:
-        return _python_command.make_frozen(kind, names, values)
-    made = kind.__new__(kind)
-    for index in range(count):
-        PyObject_GenericSetAttr(made, names[index], values[index])
-    return made

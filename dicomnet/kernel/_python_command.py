@@ -1,4 +1,4 @@
-"""Command sets (PS3.7 6.3.1), and frozen objects of what stands in them, the reference body: the specification.
+"""Command sets (PS3.7 6.3.1), the reference body: the specification.
 
 What is tolerated on receipt is decided here, once:
 
@@ -17,17 +17,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any, TypeVar
 
 from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel._command_elements import NUMBERS, PADDING, TAG_LISTS
 
-__all__ = ["CommandSet", "CommandValue", "decode_command", "encode_command", "make_frozen"]
+__all__ = ["CommandSet", "CommandValue", "decode_command", "encode_command"]
 
 CommandValue = int | str | tuple[int, ...] | bytes
 CommandSet = dict[int, CommandValue]
-
-_T = TypeVar("_T")
 
 _HEADER = struct.Struct("<HHI")
 _NUMBER = struct.Struct("<HHIH")
@@ -58,7 +55,7 @@ def _encode_element(element: int, value: CommandValue) -> bytes:
 
 def _encode_value(element: int, value: str | tuple[int, ...] | bytes) -> bytes:
     if isinstance(value, str):
-        encoded = value.encode("latin-1")
+        encoded = str.encode(value, "latin-1")  # a subclass, such as pydicom's UID, counts for the text it is
         return encoded + PADDING.get(element, b" ") if len(encoded) % 2 else encoded
     if isinstance(value, bytes):
         return value
@@ -107,18 +104,6 @@ def _decode_value(element: int, raw: bytes, offset: int) -> CommandValue:
     if element in NUMBERS:
         raise _fault(f"length {len(raw)} where 2 is due", Fault.BAD_LENGTH, offset, element)
     return raw
-
-
-def make_frozen(kind: type[_T], names: tuple[str, ...], values: tuple[Any, ...]) -> _T:
-    """An instance of a frozen dataclass whose fields are ``names``, all of them, as its __init__ would make it.
-
-    Raises:
-        ValueError: there are not as many values as names.
-    """
-    made = kind.__new__(kind)
-    for name, value in zip(names, values, strict=True):
-        object.__setattr__(made, name, value)
-    return made
 
 
 def _name(element: int) -> str:

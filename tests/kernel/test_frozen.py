@@ -1,0 +1,50 @@
+"""Frozen objects made in one go are those that their classes make."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, dataclass
+from types import ModuleType
+
+import pytest
+
+from .leaks import assert_no_leak
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    one: int
+    other: object = None
+
+
+@dataclass(frozen=True)
+class Spacious(Plain):
+    pass
+
+
+NAMES = ("one", "other")
+
+
+@pytest.mark.parametrize("kind", [Plain, Spacious])
+def test_frozen_objects_are_as_if_they_had_been_made_by_themselves(kernel: ModuleType, kind: type[Plain]) -> None:
+    made = kernel.make_frozen(kind, NAMES, (1, "x"))
+    assert type(made) is kind
+    assert (made, hash(made), repr(made)) == (kind(1, "x"), hash(kind(1, "x")), repr(kind(1, "x")))
+    with pytest.raises(FrozenInstanceError):
+        made.one = 2
+
+
+def test_frozen_objects_are_not_made_of_just_anything(kernel: ModuleType) -> None:
+    for values in ((), (1,), (1, 2, 3)):
+        with pytest.raises(ValueError):
+            kernel.make_frozen(Plain, NAMES, values)
+    for kind, names in ((Plain, ("one", "third")), (int, NAMES), (object, NAMES)):
+        with pytest.raises(AttributeError):
+            kernel.make_frozen(kind, names, (1, 2))
+    for kind, names in ((Plain, (1, 2)), (type, NAMES), (bool, NAMES)):
+        with pytest.raises((TypeError, AttributeError)):
+            kernel.make_frozen(kind, names, (1, 2))
+
+
+def test_no_reference_is_lost_or_kept(kernel: ModuleType) -> None:
+    values = {1: "some", 2: "values"}
+    assert_no_leak(kernel.make_frozen, (Plain, NAMES, (1 << 40, values)), watched=[Plain, values])
