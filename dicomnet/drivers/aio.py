@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio_link import DrivenLink, settle
 from dicomnet.drivers.aio_sockets import connect_socket
-from dicomnet.drivers.common import DEFAULT_WAITS, Endpoint, Hooks, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.sockets import OpenSocket, new_transport, why_not
@@ -185,7 +185,7 @@ async def connect(
         Rejected, Aborted, ConnectionLost: what the peer did instead of accepting.
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
     """
-    waits = waits or DEFAULT_WAITS
+    waits = waits or Waits()
     loop = asyncio.get_running_loop()
     session = requesting_session(
         endpoint,

@@ -19,7 +19,7 @@ from dicomnet.drivers.aio import Link
 from dicomnet.drivers.aio_calls import CallQueue
 from dicomnet.drivers.aio_room import Gate, Room, ServerCounters, ServerLimits
 from dicomnet.drivers.aio_sockets import listening_sockets
-from dicomnet.drivers.common import DEFAULT_WAITS, Hooks, Waits
+from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.serving_options import ServingOptions
 from dicomnet.drivers.session import Session
@@ -249,7 +249,7 @@ async def serve(
     options = ServingOptions(
         policy=policy,
         handler=handler,
-        waits=waits or DEFAULT_WAITS,
+        waits=waits or Waits(),
         pdu_limits=pdu_limits or PduLimits(),
         message_limits=message_limits,
         tls=tls,

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import DEFAULT_WAITS, Endpoint, Hooks, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
@@ -295,7 +295,7 @@ def connect(
         Rejected, Aborted, ConnectionLost: what the peer did instead of accepting.
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
     """
-    waits = waits or DEFAULT_WAITS
+    waits = waits or Waits()
     session = requesting_session(
         endpoint,
         options,

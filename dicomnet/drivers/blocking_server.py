@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.blocking import Link
-from dicomnet.drivers.common import DEFAULT_WAITS, Hooks, Waits
+from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.drivers.serving_options import ServingOptions
 from dicomnet.drivers.sockets import check_server_tls, open_listener, peer_address, prepare, reason_of
 from dicomnet.errors import ConnectFailed, TimedOut
@@ -118,7 +118,7 @@ def listen(
     options = ServingOptions(
         policy=policy,
         handler=handler,
-        waits=waits or DEFAULT_WAITS,
+        waits=waits or Waits(),
         pdu_limits=pdu_limits or PduLimits(),
         message_limits=message_limits,
         tls=tls,

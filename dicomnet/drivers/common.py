@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Final
 
 from dicomnet.dimse.messages import Message
 from dicomnet.endpoint import Endpoint
 from dicomnet.ul import Direction, Primitive, RequestOptions, Timeouts, build_request
 from dicomnet.wire import AAssociateRQ, Pdu
 
-__all__ = ["DEFAULT_WAITS", "Endpoint", "Hooks", "Waits", "proposal"]
+__all__ = ["Endpoint", "Hooks", "Waits", "proposal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +49,14 @@ class Waits:
 
     def timeouts(self) -> Timeouts:
         """Those of them that the association core keeps."""
-        return _timeouts(self)
-
-
-DEFAULT_WAITS: Final = Waits()
-
-
-@lru_cache(maxsize=16)
-def _timeouts(waits: Waits) -> Timeouts:
-    return Timeouts(
-        artim=waits.request,
-        close=waits.close,
-        associate=waits.associate,
-        release=waits.release,
-        pdu=waits.pdu,
-        idle=waits.idle,
-    )
+        return Timeouts(
+            artim=self.request,
+            close=self.close,
+            associate=self.associate,
+            release=self.release,
+            pdu=self.pdu,
+            idle=self.idle,
+        )
 
 
 def proposal(endpoint: Endpoint, options: RequestOptions) -> AAssociateRQ:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import DEFAULT_WAITS, Endpoint, Hooks, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
@@ -276,7 +276,7 @@ def connect(
         Rejected, Aborted, TimedOut: there is no association.
         LocalProtocolError: the request itself breaks a rule.
     """
-    waits = waits or DEFAULT_WAITS
+    waits = waits or Waits()
     session = requesting_session(
         Endpoint(options.called_ae_title, "memory", 0),
         options,

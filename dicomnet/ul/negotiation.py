@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from dicomnet import uids
 from dicomnet.codes import ContextResult, IdentityType
@@ -21,7 +20,7 @@ from dicomnet.ul.negotiated import (
     roles_by_class,
     smaller_window,
 )
-from dicomnet.ul.recurring import built, is_private, once
+from dicomnet.ul.recurring import made, once
 from dicomnet.wire.audit import Finding, audit, audit_encoded
 from dicomnet.wire.items import (
     AbstractSyntax,
@@ -65,8 +64,6 @@ _AT_MOST_ONCE: tuple[type[Item], ...] = (
     UserIdentity,
     UserIdentityResponse,
 )
-_REMEMBERED = 2048  # the longest PDU on which the verdict is kept
-_MOST_REMEMBERED = 64
 _SMALLEST_P_DATA = 8  # a PDV header and two bytes of fragment: the least that can carry a message (PS3.8 9.3.5)
 
 
@@ -110,7 +107,7 @@ def build_request(options: RequestOptions) -> AAssociateRQ:
     Raises:
         LocalProtocolError: there are more contexts than odd numbers from 1 to 255.
     """
-    return _build(options) if options.user_identity is not None else built(_build, options)
+    return made(_build, options)
 
 
 def _build(options: RequestOptions) -> AAssociateRQ:
@@ -295,8 +292,7 @@ def _examined(
         errors = _errors(audit(pdu))
     else:
         # An answer that a policy makes anew each time need not be looked at each time either.
-        forgetful = len(encoded) > _REMEMBERED or is_private(pdu)
-        errors = _errors_in(encoded) if forgetful else _errors_remembered(encoded)
+        errors = made(_errors_in, encoded, pdu)
     fault = None if isinstance(pdu, AAssociateRJ) else associate_fault(pdu)
     if fault is None and request is not None and isinstance(pdu, AAssociateAC):
         fault = acceptance_fault(request, pdu)
@@ -309,6 +305,3 @@ def _errors(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 def _errors_in(encoded: bytes) -> tuple[str, ...]:
     return _errors(audit_encoded(encoded))
-
-
-_errors_remembered = lru_cache(maxsize=_MOST_REMEMBERED)(_errors_in)

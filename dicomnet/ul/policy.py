@@ -122,12 +122,17 @@ class PlainPolicy:
     implementation_version_name: str = uids.IMPLEMENTATION_VERSION_NAME
 
     _listed: Mapping[str, SupportedContext] = field(init=False, repr=False, compare=False)  # by UID; the first counts
+    _steady: bool = field(init=False, repr=False, compare=False)  # whether equal requests get equal acceptances
 
     def __post_init__(self) -> None:
         listed: dict[str, SupportedContext] = {}
         for entry in self.supported:
             listed.setdefault(entry.abstract_syntax, entry)
         object.__setattr__(self, "_listed", listed)
+        # Not so if a subclass may have its own mind, a function may say something else, or a list may change.
+        fixed = all(type(e) is SupportedContext and type(e.transfer_syntaxes) is tuple for e in listed.values())
+        steady = type(self) is PlainPolicy and self.extended is None and type(self.async_window) is tuple and fixed
+        object.__setattr__(self, "_steady", steady)
 
     def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
         """Reject for a wrong application context, title or user or for too many, else answer each proposed context.
@@ -144,9 +149,8 @@ class PlainPolicy:
         if self._is_full(applicant):
             return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)  # local limit exceeded
         if self.identity is None:
-            # What a function answers about extended negotiation may be another answer each time.
             accept = PlainPolicy._plain_acceptance
-            return accept(request, self) if self.extended is not None else once(accept, request, self)
+            return once(accept, request, self) if self._steady else accept(request, self)
         user = request.find(UserIdentity)
         answer = self.identity(user, applicant)
         if not answer.accepted:

@@ -14,7 +14,7 @@ from dicomnet.codes import AbortReason, PduType
 from dicomnet.errors import Aborted, DecodeError, Fault
 from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, objection
 from dicomnet.ul.negotiation import pdu_fault
-from dicomnet.ul.recurring import decode_remembered
+from dicomnet.ul.recurring import made
 from dicomnet.ul.states import Action, Event
 from dicomnet.ul.timers import SUPERVISED, Wait
 from dicomnet.ul.transcript import Direction, Transcript
@@ -116,7 +116,7 @@ class Receiver:
                 if self.on_pdu is not None:
                     self.on_pdu(decode_pdu(raw, lenient=True))
                 if raw[0] in _ASSOCIATE:
-                    pdu = decode_remembered(raw)
+                    pdu = made(decode_pdu, raw)
                 else:
                     pdu = decode_pdu(raw, max_pdvs=self._buffer.limits.max_pdvs)
             except DecodeError as error:

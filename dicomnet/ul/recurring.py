@@ -1,33 +1,35 @@
 """A-ASSOCIATE PDUs that come again, and what follows from them, so that neither is worked out each time.
 
-Who asks often, or is asked often by the same peers, says the same again. A PDU is a value that nobody changes: one is
-made of the same bytes of a peer (``decode_remembered``) or of the same options of ours (``built``), and what follows
-from it and nothing else is asked ``once``. No more than ``_ROOM`` is kept, and nothing that may hold a password or a
-ticket, nor what follows from that. Judges nothing and knows no state.
+Who asks often, or is asked often by the same peers, says the same again. Of equal bytes of a peer, or equal options of
+ours, one PDU is ``made``, and what follows from that PDU and nothing else is asked ``once``. All of the process share
+what is kept: no value that could change, and none that may hold a password or a ticket.
+Judges nothing and knows no state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar, TypeVarTuple
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, TypeVar, TypeVarTuple
 
 from dicomnet.codes import ItemType
-from dicomnet.errors import EncodeError
-from dicomnet.wire.pdu import AAssociateAC, AAssociateRQ, Pdu, decode_pdu, encode_pdu
+from dicomnet.wire.pdu import AAssociateAC, AAssociateRQ
 
-__all__ = ["built", "decode_remembered", "is_private", "once"]
+__all__ = ["made", "once"]
 
-_ROOM = 1 << 18
-"""Bytes of PDUs that are kept; beyond that all are forgotten, and those that do come again are soon back."""
-_LONGEST = _ROOM >> 3
-_LEAST = 1 << 10  # what the shortest counts: it is not its bytes that weigh
-_ANSWERS = 1 << 10
-_PRIVATE = frozenset({ItemType.USER_IDENTITY, ItemType.USER_IDENTITY_RESPONSE})
+_ROOM = 1 << 22
+"""What all may weigh; beyond that all is forgotten, and what does come again is soon back.
 
-_Associate: TypeAlias = AAssociateRQ | AAssociateAC
+In bytes of memory, estimated from above: of requests made to weigh most, 3.5 MiB were measured."""
+_HEAVIEST = _ROOM >> 4
+_VALUE = 64  # what each value in another weighs, beside its text or bytes
+_ANSWER = 1 << 10
+_PRIVATE = (ItemType.USER_IDENTITY, ItemType.USER_IDENTITY_RESPONSE)
 _ASSOCIATE = (AAssociateRQ, AAssociateAC)
 
-Options = TypeVar("Options")
+S = TypeVar("S")
 P = TypeVar("P")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -37,86 +39,58 @@ class _Memory:
     """What is kept. Threads share it, and at worst work out something twice."""
 
     def __init__(self) -> None:
-        self.decoded: dict[bytes, _Associate] = {}
-        self.built: dict[Any, AAssociateRQ] = {}
-        self.kept: dict[int, _Associate] = {}  # all of them, and those that followed from others, by identity
-        self.answers: dict[tuple[object, ...], tuple[tuple[object, ...], Any]] = {}  # to ``once``, with what was asked
-        self.size = 0
+        self.answers: dict[tuple[object, ...], tuple[object, Any]] = {}  # with what was asked about
+        self.pdus: dict[int, object] = {}  # those among the answers, by identity
+        self.weight = 0
 
-    def keep(self, pdu: _Associate, size: int) -> bool:
-        """Whether this PDU may be kept, and is from now on."""
-        if size > _LONGEST or is_private(pdu):
-            return False
-        size = max(size, _LEAST)
-        if self.size + size > _ROOM:
+    def keep(self, key: tuple[object, ...], about: object, answer: object, weight: int | None) -> None:
+        """Keep the answer unless it is too heavy."""
+        if weight is None:
+            return
+        weight += _ANSWER
+        if self.weight + weight > _ROOM:
             self.forget()
-        self.size += size
-        self.kept[id(pdu)] = pdu
-        return True
-
-    def keep_own(self, pdu: _Associate) -> bool:
-        """The same for a PDU that was not read off bytes."""
-        try:
-            return self.keep(pdu, len(encode_pdu(pdu)))
-        except EncodeError:  # to say so is up to who wants to send it
-            return False
+        self.weight += weight
+        self.answers[key] = about, answer
+        if isinstance(answer, _ASSOCIATE):
+            self.pdus[id(answer)] = answer
 
     def forget(self) -> None:
         """Begin anew."""
-        self.decoded.clear()
-        self.built.clear()
-        self.kept.clear()
+        self.pdus.clear()
         self.answers.clear()
-        self.size = 0
+        self.weight = 0
 
 
 _memory = _Memory()
 
 
-def is_private(pdu: Pdu) -> bool:
-    """Whether it may hold a password or a ticket."""
-    if not isinstance(pdu, _ASSOCIATE):
-        return False
-    return any(item.item_type in _PRIVATE for item in (*pdu.items, *pdu.user_information))
+def made(make: Callable[[S], T], source: S, *of: object) -> T:
+    """What ``make`` makes of a value and nothing else; of equal ones only once. Raises what ``make`` raises.
 
-
-def decode_remembered(data: bytes) -> Pdu:
-    """``decode_pdu``; of the same A-ASSOCIATE PDU only once.
-
-    Raises:
-        DecodeError: it is no PDU.
+    It is kept if all of the value, of the outcome and of ``of``, which the value comes from, may be.
     """
-    known = _memory.decoded.get(data)
-    if known is not None:
-        return known
-    pdu = decode_pdu(data)
-    if isinstance(pdu, _ASSOCIATE) and _memory.keep(pdu, len(data)):
-        _memory.decoded[data] = pdu
-    return pdu
-
-
-def built(build: Callable[[Options], AAssociateRQ], options: Options) -> AAssociateRQ:
-    """What ``build`` makes of these options; of equal ones only once. Raises what ``build`` raises."""
+    key = (make, source)
     try:
-        known = _memory.built.get(options)
-    except TypeError:  # not hashable, such as with a list in place of a tuple
-        return build(options)
+        known = _memory.answers.get(key)
+    except (TypeError, ValueError):  # not hashable: a list in place of a tuple, or a memoryview somebody can write to
+        return make(source)
     if known is not None:
-        return known
-    request = build(options)
-    if _memory.keep_own(request):
-        _memory.built[options] = request
-    return request
+        outcome: T = known[1]
+        return outcome
+    outcome = make(source)
+    _memory.keep(key, None, outcome, _weight((source, outcome, of)))
+    return outcome
 
 
 def once(ask: Callable[[P, *Ts], T], pdu: P, *more: *Ts) -> T:
     """What ``ask`` says, which is to follow from the arguments and nothing else. Raises what ``ask`` raises.
 
-    Of a PDU that is kept it is asked only once. Further arguments that are PDUs have to be kept as well; what is no PDU
-    counts by its identity.
+    About a PDU that is kept it is asked only once. Further arguments that are PDUs have to be kept as well; what is no
+    PDU counts by its identity, has to be one that does not change, and lives until all is forgotten.
     """
-    kept, answers = _memory.kept, _memory.answers
-    if id(pdu) not in kept:
+    pdus, answers = _memory.pdus, _memory.answers
+    if id(pdu) not in pdus:
         return ask(pdu, *more)
     key = (ask, id(pdu), *map(id, more))
     known = answers.get(key)
@@ -124,10 +98,35 @@ def once(ask: Callable[[P, *Ts], T], pdu: P, *more: *Ts) -> T:
         answer: T = known[1]
         return answer
     answer = ask(pdu, *more)
-    if any(isinstance(one, _ASSOCIATE) and id(one) not in kept for one in more):
-        return answer
-    if not isinstance(answer, _ASSOCIATE) or _memory.keep_own(answer):
-        if len(answers) >= _ANSWERS:
-            answers.clear()
-        answers[key] = ((pdu, *more), answer)
+    if all(id(one) in pdus for one in more if isinstance(one, _ASSOCIATE)):
+        new = isinstance(answer, _ASSOCIATE) and id(answer) not in pdus
+        _memory.keep(key, (pdu, *more), answer, _weight(answer) if new else 0)
     return answer
+
+
+def _weight(value: object) -> int | None:
+    """About how heavy a value is; None if it is too heavy, if anything in it can change, or if it may be private."""
+    weight = 0
+    parts: list[Any] = [value]
+    for part in parts:  # which become more
+        kind: Any = type(part)
+        weight += _VALUE
+        if isinstance(part, str | bytes):
+            weight += len(part)
+        elif kind is tuple:
+            parts += part
+        elif part is not None and not isinstance(part, int):
+            get = _fields_of(kind)
+            if get is None or getattr(part, "item_type", None) in _PRIVATE:
+                return None
+            parts += get(part)
+        if weight > _HEAVIEST:
+            return None
+    return weight
+
+
+@lru_cache(maxsize=64)
+def _fields_of(kind: type) -> Callable[[object], tuple[object, ...]] | None:
+    """What gets the fields of such an item, PDU or options; None if it is no kind of ours, and anybody's guess."""
+    ours = kind.__module__.startswith("dicomnet.") and is_dataclass(kind)
+    return attrgetter(*(field.name for field in fields(kind))) if ours else None

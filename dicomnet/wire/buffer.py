@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
 
 from dicomnet.codes import PduType
 from dicomnet.errors import DecodeError, Fault
@@ -40,14 +39,11 @@ class PduLimits:
     max_pdvs: int = MAX_PDVS
 
 
-_DEFAULT_LIMITS: Final = PduLimits()
-
-
 class ReceiveBuffer:
     """Collects what the transport delivers. Feed it, then take PDUs until there is none: ``next_pdu() is None``."""
 
     def __init__(self, limits: PduLimits | None = None) -> None:
-        self.limits = limits or _DEFAULT_LIMITS
+        self.limits = limits or PduLimits()
         self._chunks: deque[bytes | bytearray] = deque()  # none is empty, and of the first _start bytes have been taken
         self._start = 0
         self._left = 0  # bytes in all chunks that have not been taken
