@@ -155,6 +155,7 @@ class SourceReader:
         self._wanted = transfer_syntax
         self._piece = piece
         self._stream: BinaryIO | None = None
+        self._own: str | None = None  # the transfer syntax in which the stream gives its bytes
         self._ahead: bytes | None = None  # the next piece, to see whether there is one
         self._lock = threading.Lock()  # held while the stream is read
         self._closed = False
@@ -162,7 +163,8 @@ class SourceReader:
     @property
     def has_next(self) -> bool:
         """Whether the next piece is here, and whether it is the last is known: to read it does not block."""
-        return self._ahead is not None and self._stream is not None and _left(self._stream) is not None
+        settled = self._own == self._wanted and self._stream is not None and _left(self._stream) is not None
+        return settled and self._ahead is not None
 
     def begin(self) -> DataSetSource:
         """Open the source and read its first piece; the source, for a path the data set of the file there.
@@ -176,11 +178,7 @@ class SourceReader:
 
     def turn_into(self, transfer_syntax: str) -> None:
         """Have the pieces in this transfer syntax; none of them was taken yet."""
-        if self._wanted != transfer_syntax:
-            self._wanted = transfer_syntax
-            if self._stream is not None:
-                self._stream.close()
-                self._stream = self._ahead = None
+        self._wanted = transfer_syntax
 
     def read(self) -> tuple[bytes | memoryview, bool]:
         """The next piece, and whether it is the last; it is empty only when there are no bytes at all.
@@ -205,18 +203,21 @@ class SourceReader:
         """What ``work`` returns; whoever closes meanwhile leaves it to this thread."""
         try:
             with self._lock:
+                if self._closed:
+                    raise LocalProtocolError("nobody is to read this any more")
                 return work()
         finally:
             if self._closed:
                 self.close()
 
     def _begin(self) -> DataSetSource:
-        source, stream = self._open()
-        self._ahead = self._fill(stream)
-        return source
+        self._ahead = self._fill(self._open())
+        return cast("DataSetSource", self._source)
 
     def _read(self) -> tuple[bytes | memoryview, bool]:
-        stream = self._stream if self._stream is not None else self._open()[1]
+        stream = self._open() if self._stream is None else self._stream
+        if self._own != self._wanted:
+            stream = self._stream = self._converted(stream)
         if self._ahead is None:
             piece = self._fill(stream)
         else:
@@ -227,17 +228,16 @@ class SourceReader:
             self._ahead = self._fill(stream)
         return piece, not self._ahead
 
-    def _open(self) -> tuple[DataSetSource, BinaryIO]:
-        """The source and its stream; what is to be converted is, all of it."""
-        source = self._source
-        if not isinstance(source, DataSetSource):
-            self._source = source = FileDataSet.of(source)
-        self._stream = stream = source.open()
+    def _open(self) -> BinaryIO:
+        if isinstance(self._source, DataSetSource):
+            self._stream = stream = self._source.open()
+        else:
+            self._source, self._stream = FileDataSet.opened(self._source)
+            stream = self._stream
+        self._own = self._source.transfer_syntax
         if self._wanted is None:
-            self._wanted = source.transfer_syntax
-        elif self._wanted != source.transfer_syntax:
-            self._stream = stream = self._converted(stream, source.transfer_syntax, self._wanted)
-        return source, stream
+            self._wanted = self._own
+        return stream
 
     def _fill(self, stream: BinaryIO) -> bytes:
         """As much as makes a piece: sources, ours and others', may give less at a time than they are asked for."""
@@ -250,11 +250,13 @@ class SourceReader:
             size += len(more)
         return b"".join(parts) if len(parts) > 1 else data
 
-    def _converted(self, stream: BinaryIO, own: str, wanted: str) -> BinaryIO:
-        """The converted data set in the place of the stream; the default limits hold for it."""
+    def _converted(self, stream: BinaryIO) -> BinaryIO:
+        """The converted data set in the place of the stream, all of it; the default limits hold for it."""
+        own, wanted = self._own or "", self._wanted or ""
         check_convertible(own, wanted)
         limits = DataSetLimits()
-        parts, size = [], 0
+        parts, self._ahead = [self._ahead or b""], None
+        size = len(parts[0])
         with stream:
             while size <= limits.max_bytes and (data := _read(stream, self._piece)):
                 parts.append(data)
@@ -262,8 +264,8 @@ class SourceReader:
         if size > limits.max_bytes:
             message = f"a data set of more than {limits.max_bytes} bytes is not converted to {wanted}"
             raise EncodeError(message, code=Fault.LIMIT, path="data set")
-        whole = EncodedDataSet(b"".join(parts), own, limits)
-        return BytesIO(encoded(whole, wanted) or b"")
+        self._own = wanted
+        return BytesIO(encoded(EncodedDataSet(b"".join(parts), own, limits), wanted) or b"")
 
 
 def _left(stream: BinaryIO) -> int | None:

@@ -8,8 +8,10 @@ them; that blocks, so flows do it in a ``Call``. Knows neither messages nor asso
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -103,28 +105,60 @@ class FileDataSet(DataSetSource):
             OSError: the file cannot be read.
             DecodeError: this is no Part 10 file, or its file meta information is damaged or names no transfer syntax.
         """
-        with open(path, "rb", buffering=0) as file:
-            meta = read_meta(file)
-        if not meta.transfer_syntax:
-            text = "the file meta information names no transfer syntax"
-            raise DecodeError(text, code=Fault.MISSING, path="(0002,0010)", clause="PS3.10 7.1")
-        file_path = path if isinstance(path, Path) else Path(path)
-        return cls(
-            file_path, meta.transfer_syntax, meta.offset, sop_class=meta.sop_class, sop_instance=meta.sop_instance
-        )
+        found, stream = cls.opened(path)
+        stream.close()
+        return found
 
-    def open(self) -> BinaryIO:
-        """The file at its data set; one that ends earlier than it did now is a DecodeError when that is read."""
-        file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - the reader closes it
+    @classmethod
+    def opened(cls, path: str | os.PathLike[str]) -> tuple[Self, BinaryIO]:
+        """The data set of a Part 10 file, and the stream that ``open`` would give. Blocks.
+
+        Both are of one file, even if another takes its name meanwhile.
+
+        Raises:
+            OSError, DecodeError: as for ``of``.
+        """
+        file = _open(path)
         try:
-            length = os.fstat(file.fileno()).st_size - self.offset
-            if length < 0:
-                raise DecodeError("the file ends before its data set", code=Fault.TRUNCATED, offset=self.offset)
-            file.seek(self.offset)
+            meta = read_meta(file)
+            if not meta.transfer_syntax:
+                text = "the file meta information names no transfer syntax"
+                raise DecodeError(text, code=Fault.MISSING, path="(0002,0010)", clause="PS3.10 7.1")
+            uids = {"sop_class": meta.sop_class, "sop_instance": meta.sop_instance}
+            found = cls(path if isinstance(path, Path) else Path(path), meta.transfer_syntax, meta.offset, **uids)
+            return found, found._stream(file)
         except BaseException:
             file.close()
             raise
+
+    def open(self) -> BinaryIO:
+        """The file at its data set; one that ends earlier than it did now is a DecodeError when that is read."""
+        file = _open(self.path)
+        try:
+            file.seek(self.offset)
+            return self._stream(file)
+        except BaseException:
+            file.close()
+            raise
+
+    def _stream(self, file: io.FileIO) -> BinaryIO:
+        length = os.fstat(file.fileno()).st_size - self.offset
+        if length < 0:
+            raise DecodeError("the file ends before its data set", code=Fault.TRUNCATED, offset=self.offset)
         return SourceStream(file.read, file.close, length)
+
+
+def _open(path: str | os.PathLike[str]) -> io.FileIO:
+    """A file, at once or not at all: to open a FIFO could wait for ever."""
+
+    def opener(name: str, flags: int) -> int:
+        descriptor = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # which Windows does not have
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "not a regular file", name)
+        return descriptor
+
+    return io.FileIO(path, opener=opener)
 
 
 class StreamedDataSet(DataSetSource):
@@ -282,10 +316,13 @@ def identity(data_set: DataSet) -> tuple[str, str]:
 
     Raises:
         DecodeError: an encoded one is none.
+        LocalProtocolError: this is no kind of data set.
     """
     if isinstance(data_set, FileDataSet):
         return data_set.sop_class, data_set.sop_instance
     if data_set is None or isinstance(data_set, DataSetSource | IncomingDataSet | os.PathLike):
         return "", ""
+    if not isinstance(data_set, EncodedDataSet) and not hasattr(data_set, "walk"):
+        raise LocalProtocolError(f"a {type(data_set).__name__} is no data set: a file is given by a pathlib.Path")
     content = data_set.decode() if isinstance(data_set, EncodedDataSet) else data_set
     return str(content.get("SOPClassUID") or ""), str(content.get("SOPInstanceUID") or "")

@@ -269,13 +269,12 @@ class DrivenLink(SessionLink):
         return True
 
     def _called(self, run: Run[Any], future: asyncio.Future[object]) -> None:
-        if not run.done:
-            if future.cancelled():
-                run.resume(error=ConnectionLost("the call was cancelled"))
-            elif (error := future.exception()) is not None:
-                run.resume(error=error)
-            else:
-                run.resume(future.result())
+        if future.cancelled():
+            run.resume(error=ConnectionLost("the call was cancelled"))
+        elif (error := future.exception()) is not None:  # asked for a flow that is gone, too: asyncio would log it
+            run.resume(error=error)
+        else:
+            run.resume(future.result())
         self.finished(future)
 
     def _start_branches(self, works: list[BranchWork]) -> None:

@@ -118,50 +118,58 @@ class RefusedContext:
     result: int | None
 
 
+@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
 class Negotiated:
     """The outcome of negotiation as seen from one end, read off the request and the acceptance.
 
     ``max_invoked`` is how many operations our side may have outstanding at once, ``max_performed`` how many of the
-    peer's it has to perform at once (PS3.7 D.3.3.3); 0 is any number, and without negotiation both are 1.
+    peer's it has to perform at once (PS3.7 D.3.3.3); 0 is any number, and without negotiation both are 1. Associations
+    of the same two PDUs share one of these.
     """
 
-    __slots__ = (
-        "_by_class",
-        "called_ae_title",
-        "calling_ae_title",
-        "contexts",
-        "is_requestor",
-        "max_invoked",
-        "max_performed",
-        "own_max_length",
-        "peer_implementation_uid",
-        "peer_implementation_version",
-        "peer_max_length",
-        "refused",
-        "request",
-        "response",
-    )
+    request: AAssociateRQ
+    response: AAssociateAC
+    is_requestor: bool
+    called_ae_title: str
+    calling_ae_title: str
+    peer_max_length: int
+    own_max_length: int
+    peer_implementation_uid: str
+    peer_implementation_version: str
+    max_invoked: int
+    max_performed: int
+    contexts: Mapping[int, AcceptedContext]
+    refused: Mapping[int, RefusedContext]
+    _by_class: Mapping[str, list[AcceptedContext]]
 
     def __init__(self, request: AAssociateRQ, response: AAssociateAC, is_requestor: bool) -> None:
         ours, theirs = (request, response) if is_requestor else (response, request)
         uid = theirs.find(ImplementationClassUid)
         version = theirs.find(ImplementationVersionName)
-        self.request = request
-        self.response = response
-        self.is_requestor = is_requestor
-        # The titles of the acceptance are reserved and not tested (PS3.8 9.3.3): those of the request count.
-        self.called_ae_title = clean_title(request.called_ae_title)
-        self.calling_ae_title = clean_title(request.calling_ae_title)
-        self.peer_max_length = theirs.max_length
-        self.own_max_length = ours.max_length
-        self.peer_implementation_uid = clean_uid(uid.uid) if uid else ""
-        self.peer_implementation_version = version.name.strip("\0 ") if version else ""
         invoked, performed = _window(request, response)
-        self.max_invoked, self.max_performed = (invoked, performed) if is_requestor else (performed, invoked)
-        self.contexts, self.refused = _outcome(request, response, is_requestor)
-        self._by_class: dict[str, list[AcceptedContext]] = {}
-        for context in self.contexts.values():
-            self._by_class.setdefault(context.abstract_syntax, []).append(context)
+        contexts, refused = _outcome(request, response, is_requestor)
+        by_class: dict[str, list[AcceptedContext]] = {}
+        for context in contexts.values():
+            by_class.setdefault(context.abstract_syntax, []).append(context)
+        found = {
+            "request": request,
+            "response": response,
+            "is_requestor": is_requestor,
+            # The titles of the acceptance are reserved and not tested (PS3.8 9.3.3): those of the request count.
+            "called_ae_title": clean_title(request.called_ae_title),
+            "calling_ae_title": clean_title(request.calling_ae_title),
+            "peer_max_length": theirs.max_length,
+            "own_max_length": ours.max_length,
+            "peer_implementation_uid": clean_uid(uid.uid) if uid else "",
+            "peer_implementation_version": version.name.strip("\0 ") if version else "",
+            "max_invoked": invoked if is_requestor else performed,
+            "max_performed": performed if is_requestor else invoked,
+            "contexts": contexts,
+            "refused": refused,
+            "_by_class": by_class,
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return (

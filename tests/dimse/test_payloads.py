@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -18,7 +20,14 @@ from dicomnet import dataset, uids
 from dicomnet.dataset.files import part10
 from dicomnet.dimse.messages import CStoreRequest
 from dicomnet.dimse.outgoing import SourceReader, encoded
-from dicomnet.dimse.payloads import EncodedDataSet, FileDataSet, IncomingDataSet, SourceStream, StreamedDataSet
+from dicomnet.dimse.payloads import (
+    EncodedDataSet,
+    FileDataSet,
+    IncomingDataSet,
+    SourceStream,
+    StreamedDataSet,
+    identity,
+)
 from dicomnet.errors import DecodeError, EncodeError, Fault, LocalProtocolError
 
 PLAIN = [uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE]
@@ -169,24 +178,62 @@ def test_who_closes_while_a_file_is_opened_has_it_closed(
     path: Path, act: Callable[[SourceReader], object], cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a flow is cancelled while a thread is at the file; also when that fails."""
-    open_it = FileDataSet.open
+    open_it = FileDataSet.opened
 
-    def closing(source: FileDataSet) -> BinaryIO:
-        stream = open_it(source)
+    def closing(name: Path) -> tuple[FileDataSet, BinaryIO]:
+        source, stream = open_it(name)
         opened.append(stream)
         reader.close()  # as from another thread, in the middle of this
         assert not stream.closed
         if cut:
             with path.open("r+b") as other:
                 other.truncate(source.offset)
-        return stream
+        return source, stream
 
     opened: list[BinaryIO] = []
-    monkeypatch.setattr(FileDataSet, "open", closing)
+    monkeypatch.setattr(FileDataSet, "opened", closing)
     reader = SourceReader(path, None, 10)
     with pytest.raises(DecodeError) if cut else contextlib.nullcontext():
         act(reader)
     assert [stream.closed for stream in opened] == [True]
+
+
+def test_nobody_opens_a_file_for_a_reader_that_is_closed(path: Path) -> None:
+    reader = SourceReader(path, None, 10)
+    reader.close()
+    with pytest.raises(LocalProtocolError):
+        reader.begin()
+
+
+@pytest.mark.parametrize("wanted", [uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE])
+def test_what_is_sent_is_of_one_file_although_another_takes_its_name(path: Path, wanted: str) -> None:
+    whole = path.read_bytes()[FileDataSet.of(path).offset :]
+    reader = SourceReader(path, None, 10)
+    reader.begin()
+    other = path.with_name("other")
+    other.write_bytes(b"another one altogether")
+    other.replace(path)
+    reader.turn_into(wanted)
+    found, last = b"", False
+    while not last:
+        piece, last = reader.read()
+        found += piece
+    reader.close()
+    assert found == dataset.encode(dataset.decode(whole, uids.EXPLICIT_VR_LE), wanted)
+
+
+def test_what_could_keep_us_waiting_is_not_opened(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for act in (partial(FileDataSet.of, fifo), FileDataSet(fifo, uids.EXPLICIT_VR_LE).open):
+        with pytest.raises(OSError, match="not a regular file"):
+            act()
+
+
+def test_what_is_no_data_set_is_told_so() -> None:
+    for nothing in ("file.dcm", b"bytes"):
+        with pytest.raises(LocalProtocolError, match=r"pathlib\.Path"):
+            identity(nothing)  # type: ignore[arg-type]
 
 
 def test_the_file_is_closed_with_the_stream(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -183,3 +184,32 @@ def test_without_a_thread_the_call_fails_and_its_request_is_answered() -> None:
             assert server._calls.idle
 
     asyncio.run(main())
+
+
+def test_what_a_call_raises_for_a_flow_that_is_gone_is_nobodys_business(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio would log it, with the text of the exception, which may hold patient data."""
+    work = Work(threads=1)
+
+    async def main() -> None:
+        async with work.served(at_once=1) as server:
+            link = await aio.connect(Endpoint("SCP", HERE, server.port), OPTIONS)
+            begun, may_end = threading.Event(), threading.Event()
+
+            def fails() -> None:
+                begun.set()
+                assert may_end.wait(PATIENCE)
+                raise FileNotFoundError("DOE^JOHN.dcm")
+
+            task = asyncio.create_task(link.run(flows.call(fails)))
+            while not begun.is_set():
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            may_end.set()
+            await link.run(flows.call(gc.collect))  # behind it, and the end of its future
+            await link.release()
+
+    asyncio.run(main())
+    gc.collect()
+    assert not [record for record in caplog.records if "DOE" in record.getMessage() + str(record.exc_text)]

@@ -64,6 +64,13 @@ REQUEST = request_of(
 )
 
 
+def test_what_was_agreed_on_cannot_be_set() -> None:
+    """Associations of the same PDUs share it."""
+    agreed = Negotiated(REQUEST, accept_of(), True)
+    with pytest.raises(AttributeError):
+        agreed.peer_max_length = 100  # type: ignore[misc]
+
+
 # Building a request.
 
 
