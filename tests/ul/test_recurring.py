@@ -158,6 +158,25 @@ def test_a_policy_that_can_change_is_asked_each_time() -> None:
     assert accepted(policy, windowed) != before
 
 
+class Several(tuple[str, ...]):
+    """No plain tuple: it may say something else each time."""
+
+
+class Undecided(SupportedContext):
+    """An entry somebody has his own idea of."""
+
+
+@pytest.mark.parametrize("entry", [SupportedContext(PUSH, Several((uids.IMPLICIT_VR_LE,))), Undecided(PUSH)])
+def test_a_policy_with_entries_of_another_class_is_asked_each_time(entry: SupportedContext) -> None:
+    policy, request = PlainPolicy((entry,)), received(build_request(OPTIONS))
+    assert policy.decide(request, HERE) is not policy.decide(request, HERE)
+
+
+def test_nothing_is_kept_that_holds_a_collection_of_another_class(memory: recurring._Memory) -> None:
+    build_request(replace(OPTIONS, contexts=(ProposedContext(PUSH, Several((uids.IMPLICIT_VR_LE,))),)))
+    assert everything(memory) == []
+
+
 class Moody(PlainPolicy):
     """Has a mind of its own."""
 
@@ -313,6 +332,14 @@ def test_an_answer_that_is_kept_already_weighs_nothing_more(memory: recurring._M
     before = memory.weight
     assert once(lambda pdu: pdu, request) is request
     assert memory.weight == before + recurring._ANSWER
+
+
+def test_an_answer_that_may_not_be_kept_is_asked_for_each_time() -> None:
+    def answer(_: AAssociateRQ) -> AAssociateAC:
+        return AAssociateAC(items=(UserInformation((UserIdentityResponse(b"ticket"),)),))
+
+    request = build_request(OPTIONS)
+    assert once(answer, request) is not once(answer, request)
 
 
 def test_what_is_large_is_not_kept(memory: recurring._Memory, monkeypatch: pytest.MonkeyPatch) -> None:
