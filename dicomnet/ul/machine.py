@@ -74,7 +74,7 @@ def objection(
     return Occasion(now, source=source, reason=error.reason, error=error)
 
 
-_IDLE: Final = State.STA1
+_STA1: Final = State.STA1  # looked up once: to Python 3.11 each time is a call
 
 VERSION_REJECTION: Final = encode_pdu(AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 2))
 """What AE-6 sends when it does not like the protocol version (PS3.8 9.3.4)."""
@@ -123,7 +123,7 @@ class Machine:
         if after is not before:
             self.state = after
             self.timers.enter(before, after, occasion.now)
-            self.over = after is _IDLE
+            self.over = after is _STA1
         if self._transcript is not None:
             self._transcript.note_step(Step(occasion.now, before, event, action, after))
         if self.on_primitive is not None:  # now that the state is the new one
