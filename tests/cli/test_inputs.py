@@ -13,7 +13,7 @@ import ups
 from dicomnet import uids
 from dicomnet.dataset import decode, encode, files, json, native_xml
 from ups.cli import inputs
-from ups.cli.parser import build_parser, parse
+from ups.cli.parser import CommandLine, parse
 from ups.cli.words import UsageError
 
 ATTR_XML = """<dicom>
@@ -32,8 +32,8 @@ def workitem(tmp_path: Path) -> Path:
 
 
 def gathered(text: str, *more: str) -> inputs.Content:
-    line = parse(build_parser(), [*shlex.split(text), *more], is_attribute=inputs.is_attribute)
-    assert line is not None
+    line = parse([*shlex.split(text), *more], is_attribute=inputs.is_attribute)
+    assert isinstance(line, CommandLine)
     assert line.operation is not None
     return inputs.gather(line, line.operation)
 

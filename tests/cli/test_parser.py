@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shlex
 
 import pytest
 
+import dicomnet
 from dicomnet.codes import Priority
+from ups.cli import server_parser
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.catalogue import OPERATIONS
-from ups.cli.parser import CommandLine, build_parser, parse
-from ups.cli.words import UsageError
+from ups.cli.console import Console
+from ups.cli.option import Program
+from ups.cli.options import BOUND, PROGRAM
+from ups.cli.parser import CommandLine, parse
+from ups.cli.reading import HELP, VERSION, Wish, grant
+from ups.cli.usage import build_parser
+from ups.cli.words import Taking, UsageError
 from ups.names import StepState
 
 
 def parsed(text: str) -> CommandLine:
-    line = parse(build_parser(), shlex.split(text), is_attribute=lambda word: word in ("PatientName", "PatientID"))
-    assert line is not None
+    line = parse(shlex.split(text), is_attribute=lambda word: word in ("PatientName", "PatientID"))
+    assert isinstance(line, CommandLine)
     return line
 
 
@@ -115,6 +124,7 @@ def test_an_option_has_its_value_wherever_it_stands(words: str, place: str, valu
         ("unsubscribe S", "unsubscribe needs -aet"),
         ("suspend S", "suspend needs -aet"),
         ("demo S", "demo takes no address and no options"),
+        ("demo -v", "demo takes no address and no options"),
         ("demo -iuid 1.2", "demo takes no address and no options"),
     ],
 )
@@ -133,6 +143,11 @@ def test_bad_usage_is_one_line_that_names_the_culprit(words: str, message: str) 
         ("find S -aet ME", ("-aet has no effect on find",)),
         ("chstate S -iuid 1 -tuid 2 -state COMPLETED -findprior LOW", ("-findprior has no effect on chstate",)),
         ("-L ME:0 -iuid 1.2", ("-iuid has no effect without an operation",)),
+        (
+            "-L ME:0 -rspTO 5 -upspull",
+            ("-upspull has no effect without an operation", "-rspTO has no effect without an operation"),
+        ),
+        ("-L ME:0 -ivrle -v", ()),
         ("subscribe S -aet ME -dellock -iuid 1.2", ()),
     ],
 )
@@ -153,18 +168,106 @@ def test_an_unknown_word_behind_r_is_the_address_when_one_is_missing() -> None:
     assert line.called == PeerAddress("SCP", "localhost", 104)
 
 
-def test_every_option_of_the_grammar_is_in_the_help() -> None:
-    parser = build_parser()
-    text = parser.format_help()
-    for name in parser.taking:
-        assert f"{name}" in text, name
-    for name in OPERATIONS:
-        assert name in text
+@pytest.mark.parametrize(
+    ("words", "place", "value"),
+    [
+        ("--file x.xml", "file", "x.xml"),
+        ("--match A=1 B=2", "keys", (("A", "1"), ("B", "2"))),
+        ("--return PatientName PatientID -r 00100030", "names", ("PatientName", "PatientID", "00100030")),
+        ("--instance-uid=1.2.3", "instance", "1.2.3"),
+        ("--transaction-uid new", "transaction", "new"),
+        ("--state=SCHEDULED", "state", StepState.SCHEDULED),
+        ("--ae-title A", "aet", "A"),
+        ("--deletion-lock", "deletion_lock", True),
+        ("--find-priority LOW", "priority", Priority.LOW),
+        ("--ups-watch", "context", "watch"),
+        ("--implicit-vr", "implicit_only", True),
+        ("--local ME", "local", LocalAddress("ME", None, None)),
+        ("--device ME", "device", "ME"),
+        ("--connect-timeout 1", "connect_timeout", 0.001),
+        ("--accept-timeout 1", "accept_timeout", 0.001),
+        ("--response-timeout 1", "response_timeout", 0.001),
+        ("--release-timeout 1", "release_timeout", 0.001),
+        ("--verbose -v", "verbose", 2),
+        ("-iuid 1.2 --instance-uid 1.3", "instance", "1.3"),
+        ("-ivrle --implicit-vr", "implicit_only", True),
+        ("-upspush --ups-push", "context", "push"),
+    ],
+)
+def test_the_long_name_is_the_same_option(words: str, place: str, value: object) -> None:
+    assert getattr(parsed(f"find SCP {words}"), place) == value
 
 
-def test_help_and_version_win_over_what_is_wrong_with_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse(build_parser(), ["frobnicate", "-h"], is_attribute=lambda word: False)
-    assert caught.value.code == 0
+@pytest.mark.parametrize("program", [PROGRAM, server_parser.PROGRAM], ids=lambda program: program.name)
+class TestTable:
+    """The records of a program fit together, and what is made of them has every one."""
+
+    def test_every_spelling_is_in_the_help(self, program: Program) -> None:
+        words = build_parser(program).format_help().replace(",", " ").split()
+        for option in program.options:
+            assert set(option.names) <= set(words), option.name
+
+    def test_every_operation_is_in_the_help(self, program: Program) -> None:
+        if program is PROGRAM:
+            assert set(OPERATIONS) <= set(build_parser(program).format_help().split())
+
+    def test_every_option_has_one_long_name(self, program: Program) -> None:
+        for option in program.options:
+            if option.names != ("-vv",):
+                assert [name for name in option.names if name.startswith("--")] == [option.names[-1]]
+                assert re.fullmatch("--[a-z]+[0-9]*(-[a-z0-9]+)*", option.names[-1])
+
+    def test_no_spelling_is_there_twice(self, program: Program) -> None:
+        names = [name for option in program.options for name in option.names]
+        assert len(names) == len(set(names))
+
+    def test_every_place_is_a_field_with_one_default(self, program: Program) -> None:
+        line = CommandLine if program is PROGRAM else server_parser.ServerLine
+        fields = {field.name for field in dataclasses.fields(line)}
+        defaults: dict[str, object] = {}
+        for option in program.options:
+            if option not in (HELP, VERSION):
+                assert option.dest in fields, option.name
+                assert defaults.setdefault(option.dest, option.default) == option.default, option.name
+
+    def test_what_takes_a_value_says_what_it_is_called(self, program: Program) -> None:
+        for option in program.options:
+            assert (option.metavar is None) is (option.taking is Taking.NOTHING), option.name
+            assert option.help, option.name
+            for choice in option.choices:
+                option.convert(choice)
+
+
+def test_only_bound_options_are_named_by_the_operations() -> None:
+    for spec in OPERATIONS.values():
+        assert {*spec.needs, *spec.uses} <= set(BOUND), spec.name
+
+
+def test_an_error_names_the_spelling_that_was_used() -> None:
+    with pytest.raises(UsageError, match=r"^--instance-uid: '1\.02' is no UID$"):
+        parsed("find S --instance-uid 1.02")
+    assert parsed("get S -iuid 1.2 --deletion-lock").warnings == ("--deletion-lock has no effect on get",)
+
+
+def test_help_shows_the_value_once_and_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    text = build_parser(PROGRAM).format_help()
+    assert "  -iuid, --instance-uid UID\n" in text
+    options = text[text.index("what is sent:") : text.index("operations:")]
+    assert max(len(line) for line in options.splitlines()) <= 50
+
+
+@pytest.mark.parametrize("words", [["frobnicate", "-h"], ["-V", "--help"], ["--help", "-iuid", "x"]])
+def test_help_wins_over_what_is_wrong_with_the_rest(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    wish = parse(words, is_attribute=lambda word: False)
+    assert wish is Wish.HELP
+    grant(wish, PROGRAM, Console("dcmups"))
     assert capsys.readouterr().out.startswith("usage: dcmups")
-    assert parse(build_parser(), ["frobnicate", "-V"], is_attribute=lambda word: False) is None
+
+
+@pytest.mark.parametrize("words", [["frobnicate", "-V"], ["--version", "a", "b", "c"]])
+def test_version_wins_over_what_is_wrong_with_the_rest(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    wish = parse(words, is_attribute=lambda word: False)
+    assert wish is Wish.VERSION
+    grant(wish, PROGRAM, Console("dcmups"))
+    assert capsys.readouterr().out == f"dcmups {dicomnet.__version__}\n"

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.once
 
 
 def parsed(*words: str) -> server_parser.ServerLine:
-    line = server_parser.parse(server_parser.build_parser(), words)
-    assert line is not None
+    line = server_parser.parse(words)
+    assert isinstance(line, server_parser.ServerLine)
     return line
 
 

@@ -1,4 +1,4 @@
-"""The word grouping: which words belong to which option, before argparse."""
+"""The word grouping: which words belong to which option."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def grouped(text: str) -> str:
     words = group(
         text.split(), OPTIONS, is_attribute=KEYWORDS.__contains__, complete=lambda positionals: len(positionals) >= 2
     )
-    return " ".join(words)
+    options = (name if value is None else f"{name}={value}" for name, value in words.options)
+    return " ".join([*options, "--", *words.positionals])
 
 
 @pytest.mark.parametrize(
@@ -82,4 +83,5 @@ def test_the_dictionary_is_asked_only_when_the_positionals_fall_short() -> None:
         raise AssertionError(f"asked for {word}")
 
     words = ["find", "S", "-r", "PatientName", "PatientID"]
-    assert group(words, OPTIONS, is_attribute=never, complete=lambda found: len(found) >= 2)[-2:] == ["find", "S"]
+    found = group(words, OPTIONS, is_attribute=never, complete=lambda found: len(found) >= 2)
+    assert found.positionals == ["find", "S"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dicomnet import uids
 from ups.names import ActionType
 
-__all__ = ["CONTEXTS", "OPERATIONS", "SWITCHES", "OperationSpec", "ServiceContext"]
+__all__ = ["CONTEXTS", "OPERATIONS", "OperationSpec", "ServiceContext"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +33,12 @@ CONTEXTS: Mapping[str, ServiceContext] = {
     "event": ServiceContext(uids.UPS_EVENT, uids.UPS_TRIAL_EVENT),
 }
 
-SWITCHES: Mapping[str, str] = {
-    "instance": "-iuid",
-    "transaction": "-tuid",
-    "state": "-state",
-    "aet": "-aet",
-    "deletion_lock": "-dellock",
-    "priority": "-findprior",
-    "file": "-f",
-    "edits": "--set",
-    "keys": "-q",
-    "names": "-r",
-}
-"""The options that describe what is sent: their place in ``CommandLine`` and how they are written."""
-
 _DATA = frozenset({"file", "edits", "keys", "names"})
 
 
 @dataclass(frozen=True, slots=True)
 class OperationSpec:
-    """``needs`` must be given, ``uses`` may be; every other option of ``SWITCHES`` has no effect and gets a warning."""
+    """``needs`` must be given, ``uses`` may be; every other bound option has no effect and gets a warning."""
 
     name: str
     summary: str

@@ -10,17 +10,17 @@ from collections.abc import Callable, Sequence
 
 from ups.cli.console import Console, OutputFailed
 from ups.cli.exits import Exit
-from ups.cli.parser import CommandLine, build_parser, parse
+from ups.cli.options import PROGRAM
+from ups.cli.parser import CommandLine, parse
+from ups.cli.reading import Wish, grant
 from ups.cli.words import UsageError
 
-__all__ = ["guarded", "main", "version_line"]
-
-PROGRAM = "dcmups"
+__all__ = ["guarded", "main"]
 
 
 def main(words: Sequence[str]) -> int:
     """Run ``dcmups`` with these words and return its exit status."""
-    console = Console(PROGRAM)
+    console = Console(PROGRAM.name)
     return guarded(console, lambda: _run(words, console))
 
 
@@ -37,7 +37,7 @@ def guarded(console: Console, work: Callable[[], int]) -> int:
         return Exit.BAD_INPUT
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except SystemExit as end:  # argparse, after it has printed the help
+    except SystemExit as end:  # the demo, when it is told to end
         return end.code if isinstance(end.code, int) else Exit.DONE
     except Exception as error:  # noqa: BLE001 - a defect of ours must not reach the user as a traceback
         _log_defect()
@@ -53,13 +53,6 @@ def _log_defect() -> None:
     logging.getLogger("ups.cli").debug("internal error", exc_info=True)
 
 
-def version_line(program: str) -> str:
-    """Name and version."""
-    from dicomnet import __version__
-
-    return f"{program} {__version__}"
-
-
 def _is_attribute(word: str) -> bool:
     from ups.cli.inputs import is_attribute
 
@@ -67,9 +60,9 @@ def _is_attribute(word: str) -> bool:
 
 
 def _run(words: Sequence[str], console: Console) -> int:
-    line = parse(build_parser(), words, is_attribute=_is_attribute)
-    if line is None:
-        console.result(version_line(PROGRAM))
+    line = parse(words, is_attribute=_is_attribute)
+    if isinstance(line, Wish):
+        grant(line, PROGRAM, console)
         return Exit.DONE
     console.warn(*line.warnings)
     if line.demo:

@@ -18,15 +18,16 @@ def main(words: Sequence[str]) -> int:
     """Run ``upsscp`` with these words and return its exit status."""
     from ups.cli.console import Console
     from ups.cli.exits import Exit
-    from ups.cli.main import guarded, version_line
-    from ups.cli.server_parser import PROGRAM, build_parser, parse
+    from ups.cli.main import guarded
+    from ups.cli.reading import Wish, grant
+    from ups.cli.server_parser import PROGRAM, parse
 
-    console = Console(PROGRAM)
+    console = Console(PROGRAM.name)
 
     def work() -> int:
-        line = parse(build_parser(), words)
-        if line is None:
-            console.result(version_line(PROGRAM))
+        line = parse(words)
+        if isinstance(line, Wish):
+            grant(line, PROGRAM, console)
             return Exit.DONE
         from ups.cli.serving import serve
 

@@ -1,8 +1,7 @@
-"""Values of options: text in, checked value out. argparse types, whose errors are one line."""
+"""Values of options: text in, checked value out, or one line that says why not."""
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from ups.names import StepState
 __all__ = [
     "NEW_UID",
     "PRIORITIES",
+    "BadValue",
     "assignment",
     "local_address",
     "milliseconds",
@@ -28,6 +28,11 @@ __all__ = [
 
 T = TypeVar("T")
 
+
+class BadValue(ValueError):
+    """The text is no value of this option; says why, in one line that does not name the option."""
+
+
 NEW_UID = "new"
 """What -tuid takes for a UID that is yet to be made."""
 
@@ -38,10 +43,10 @@ def uid(text: str) -> str:
     """A UID by PS3.5 9.1.
 
     Raises:
-        ArgumentTypeError: it is none.
+        BadValue: it is none.
     """
     if not uids.is_uid(text):
-        raise ArgumentTypeError(f"{text!r} is no UID")
+        raise BadValue(f"{text!r} is no UID")
     return text
 
 
@@ -49,7 +54,7 @@ def transaction_uid(text: str) -> str:
     """A UID, or ``new``.
 
     Raises:
-        ArgumentTypeError: it is none.
+        BadValue: it is none.
     """
     return text if text == NEW_UID else uid(text)
 
@@ -58,23 +63,23 @@ def state(text: str) -> StepState:
     """One of the four Procedure Step States.
 
     Raises:
-        ArgumentTypeError: it is none.
+        BadValue: it is none.
     """
     try:
         return StepState(text)
     except ValueError:
         choices = ", ".join(StepState)
-        raise ArgumentTypeError(f"{text!r} is no Procedure Step State; there are {choices}") from None
+        raise BadValue(f"{text!r} is no Procedure Step State; there are {choices}") from None
 
 
 def priority(text: str) -> Priority:
     """NORMAL, HIGH or LOW.
 
     Raises:
-        ArgumentTypeError: it is none.
+        BadValue: it is none.
     """
     if text not in PRIORITIES:
-        raise ArgumentTypeError(f"{text!r} is no priority; there are {', '.join(PRIORITIES)}")
+        raise BadValue(f"{text!r} is no priority; there are {', '.join(PRIORITIES)}")
     return PRIORITIES[text]
 
 
@@ -82,10 +87,10 @@ def milliseconds(text: str) -> float | None:
     """A time in whole milliseconds as seconds; 0 is no limit.
 
     Raises:
-        ArgumentTypeError: it is none.
+        BadValue: it is none.
     """
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
-        raise ArgumentTypeError(f"{text!r} is no number of milliseconds")
+        raise BadValue(f"{text!r} is no number of milliseconds")
     return int(text) / 1000 or None
 
 
@@ -93,11 +98,11 @@ def assignment(text: str) -> tuple[str, str]:
     """``attribute=value`` as path and value; both are judged later, against the data dictionary.
 
     Raises:
-        ArgumentTypeError: it is none.
+        BadValue: it is none.
     """
     path, equals, value = text.partition("=")
     if not path or not equals:
-        raise ArgumentTypeError(f"{text!r} is not attribute=value")
+        raise BadValue(f"{text!r} is not attribute=value")
     return path, value
 
 
@@ -106,7 +111,7 @@ def _address(parse: Callable[[str], T]) -> Callable[[str], T]:
         try:
             return parse(text)
         except addresses.AddressError as error:
-            raise ArgumentTypeError(str(error)) from None
+            raise BadValue(str(error)) from None
 
     return convert
 

@@ -1,8 +1,8 @@
-"""Grouping of the words of a command line, before argparse sees them.
+"""Grouping of the words of a command line: options with their values, and what stands between them.
 
-argparse alone cannot say what this command line promises: single-dash long options by their exact names only, several
-values after one ``-q``, ``-r`` or ``--set``, and options before or after the positionals. Each option leaves here as
-one word ``name=value``, the positionals stand last behind ``--``. Knows no operation and no meaning of any option.
+argparse cannot say what this command line promises: single-dash long options by their exact names only, several values
+after one ``-q``, ``-r`` or ``--set``, and options before or after the positionals. Knows no operation and no meaning of
+any option.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-__all__ = ["Taking", "UsageError", "group"]
+__all__ = ["Grouped", "Taking", "UsageError", "group"]
 
 
 class UsageError(Exception):
@@ -35,10 +35,13 @@ _CERTAIN_PATH = re.compile(rf"{_STEP}(?:/{_STEP})*/{_STEP}|{_HEX_TAG}")
 
 
 @dataclass(slots=True)
-class _Grouped:
-    options: list[str] = field(default_factory=list)
+class Grouped:
+    """``options`` are names as they were written, each with its value; one with two values is there twice."""
+
+    options: list[tuple[str, str | None]] = field(default_factory=list)
     positionals: list[str] = field(default_factory=list)
-    unsure: bool = False  # a word was taken for an attribute by its looks alone
+    unsure: bool = False
+    """A word was taken for an attribute by its looks alone."""
 
 
 def group(
@@ -47,8 +50,8 @@ def group(
     *,
     is_attribute: Callable[[str], bool],
     complete: Callable[[Sequence[str]], bool],
-) -> list[str]:
-    """The words as argparse can take them: options as ``name`` or ``name=value``, ``--``, then the positionals.
+) -> Grouped:
+    """The options, whose names ``options`` has in every spelling, and the positionals.
 
     A word behind ``-r`` that looks like a keyword belongs to it. Only when that leaves the positionals short (judged by
     ``complete``) is ``is_attribute`` asked, since the answer costs the import of the data dictionary.
@@ -59,11 +62,11 @@ def group(
     grouped = _group(words, options, lambda word: _LOOKS_LIKE_PATH.fullmatch(word) is not None)
     if grouped.unsure and not complete(grouped.positionals):
         grouped = _group(words, options, lambda word: _CERTAIN_PATH.fullmatch(word) is not None or is_attribute(word))
-    return [*grouped.options, "--", *grouped.positionals]
+    return grouped
 
 
-def _group(words: Sequence[str], options: Mapping[str, Taking], belongs: Callable[[str], bool]) -> _Grouped:
-    grouped = _Grouped()
+def _group(words: Sequence[str], options: Mapping[str, Taking], belongs: Callable[[str], bool]) -> Grouped:
+    grouped = Grouped()
     rest = iter(words)
     pushed: list[str] = []
     while (word := pushed.pop() if pushed else next(rest, None)) is not None:
@@ -77,7 +80,7 @@ def _group(words: Sequence[str], options: Mapping[str, Taking], belongs: Callabl
 
 
 def _take(
-    word: str, rest: Iterable[str], options: Mapping[str, Taking], belongs: Callable[[str], bool], grouped: _Grouped
+    word: str, rest: Iterable[str], options: Mapping[str, Taking], belongs: Callable[[str], bool], grouped: Grouped
 ) -> list[str]:
     """Consume an option with its values; returns the word read too far, if any."""
     name, equals, attached = word.partition("=") if word.startswith("--") else (word, "", "")
@@ -87,7 +90,7 @@ def _take(
     if taking is Taking.NOTHING:
         if equals:
             raise UsageError(f"{name} takes no value")
-        grouped.options.append(name)
+        grouped.options.append((name, None))
         return []
     words = iter(rest)
     value = attached if equals else next(words, None)
@@ -95,12 +98,12 @@ def _take(
         raise UsageError(f"{name} needs a value")
     if taking is Taking.PAIRS and "=" not in value:
         raise UsageError(f"{name} needs attribute=value, not {value!r}")
-    grouped.options.append(f"{name}={value}")
+    grouped.options.append((name, value))
     return [] if taking is Taking.VALUE else _take_more(name, taking, words, belongs, grouped)
 
 
 def _take_more(
-    name: str, taking: Taking, words: Iterable[str], belongs: Callable[[str], bool], grouped: _Grouped
+    name: str, taking: Taking, words: Iterable[str], belongs: Callable[[str], bool], grouped: Grouped
 ) -> list[str]:
     for value in words:
         if _is_option(value):
@@ -109,7 +112,7 @@ def _take_more(
             grouped.unsure = True
         if not ("=" in value if taking is Taking.PAIRS else belongs(value)):
             return [value]
-        grouped.options.append(f"{name}={value}")
+        grouped.options.append((name, value))
     return []
 
 

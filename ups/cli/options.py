@@ -1,0 +1,228 @@
+"""The options of ``dcmups``, each described here and nowhere else.
+
+To add one, add its record to a section and its ``dest`` to ``CommandLine``. Help, man page, completion and the reading
+of words follow. The names with one dash are those of the tool this one takes the place of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dicomnet.codes import Priority
+from ups.cli import values
+from ups.cli.catalogue import OPERATIONS
+from ups.cli.option import Option, Program, Repeat, Section
+from ups.cli.reading import HELP, VERSION
+from ups.cli.words import Taking
+from ups.names import StepState
+
+__all__ = ["BOUND", "DEMO", "PROGRAM", "VERBOSITY", "flag", "title_option"]
+
+DEMO = "demo"
+"""The one operation that calls nobody: it brings its own SCP."""
+
+
+def flag(*names: str, dest: str, help: str, const: Any = True, default: Any = False, **more: Any) -> Option:  # noqa: A002
+    """An option without a value."""
+    return Option(names=names, dest=dest, help=help, taking=Taking.NOTHING, const=const, default=default, **more)
+
+
+def title_option(metavar: str, text: str) -> Option:
+    """-L, which both programs have."""
+    return Option(names=("-L", "--local"), dest="local", metavar=metavar, convert=values.local_address, help=text)
+
+
+def _pairs(*names: str, dest: str, help: str) -> Option:  # noqa: A002
+    return Option(
+        names=names,
+        dest=dest,
+        taking=Taking.PAIRS,
+        metavar="ATTR=VALUE",
+        convert=values.assignment,
+        default=(),
+        repeat=Repeat.ALL,
+        help=help,
+        bound=True,
+    )
+
+
+_CONTENT = Section(
+    "what is sent",
+    (
+        Option(
+            names=("-f", "--file"),
+            dest="file",
+            metavar="FILE",
+            help="data set: Native DICOM Model XML, <attr> XML, Part 10, bare data set or JSON",
+            bound=True,
+        ),
+        _pairs("--set", dest="edits", help="value laid over the data set; several may follow"),
+        _pairs("-q", "--match", dest="keys", help="matching key; several may follow"),
+        Option(
+            names=("-r", "--return"),
+            dest="names",
+            taking=Taking.NAMES,
+            metavar="ATTR",
+            default=(),
+            repeat=Repeat.ALL,
+            help="return key of find, attribute of get; several may follow",
+            bound=True,
+        ),
+        Option(
+            names=("-iuid", "--instance-uid"),
+            dest="instance",
+            metavar="UID",
+            convert=values.uid,
+            help="UID of the workitem",
+            bound=True,
+        ),
+        Option(
+            names=("-tuid", "--transaction-uid"),
+            dest="transaction",
+            metavar="UID",
+            convert=values.transaction_uid,
+            help="Transaction UID that locks the workitem; 'new' makes one and prints it",
+            bound=True,
+        ),
+        Option(
+            names=("-state", "--state"),
+            dest="state",
+            metavar="STATE",
+            convert=values.state,
+            choices=tuple(StepState),
+            help="Procedure Step State: " + ", ".join(StepState),
+            bound=True,
+        ),
+        Option(
+            names=("-aet", "--ae-title"),
+            dest="aet",
+            metavar="AET",
+            convert=values.title,
+            help="AE that receives the event reports, or that requests the cancellation",
+            bound=True,
+        ),
+        flag("-dellock", "--deletion-lock", dest="deletion_lock", help="subscribe with a deletion lock", bound=True),
+        Option(
+            names=("-findprior", "--find-priority"),
+            dest="priority",
+            metavar="PRIORITY",
+            convert=values.priority,
+            choices=tuple(values.PRIORITIES),
+            default=Priority.MEDIUM,
+            help="priority of find: NORMAL (default), HIGH or LOW",
+            bound=True,
+        ),
+    ),
+)
+
+
+def _class(name: str) -> Option:
+    users = ", ".join(spec.name for spec in OPERATIONS.values() if spec.context == name)
+    text = f"use the {name.capitalize()} class (default of {users})"
+    return flag(f"-ups{name}", f"--ups-{name}", dest="context", const=name, default=None, help=text, calling=True)
+
+
+_CLASS = Section(
+    "SOP class and transfer syntax",
+    (
+        *(_class(name) for name in ("push", "pull", "watch")),
+        flag("--trial", dest="trial", help="speak the retired trial SOP classes"),
+        flag("-ivrle", "--implicit-vr", dest="implicit_only", help="propose Implicit VR Little Endian only"),
+    ),
+)
+
+_LOCAL = Section(
+    "local",
+    (
+        title_option(
+            "AET[@HOST][:PORT]", "our AE title and address; with a port, listen for event reports (0: any free port)"
+        ),
+        Option(
+            names=("-device", "--device"),
+            dest="device",
+            metavar="NAME",
+            convert=values.title,
+            default="DCMUPSSCU",
+            help="our AE title without -L (default DCMUPSSCU)",
+        ),
+    ),
+)
+
+
+def _deadline(*names: str, dest: str, default: float | None, help: str) -> Option:  # noqa: A002
+    return Option(
+        names=names,
+        dest=dest,
+        metavar="MS",
+        convert=values.milliseconds,
+        default=default,
+        help=help,
+        calling=True,
+    )
+
+
+_TIMES = Section(
+    "deadlines, in milliseconds (0: none)",
+    (
+        _deadline(
+            "-connectTO",
+            "--connect-timeout",
+            dest="connect_timeout",
+            default=None,
+            help="to connect (default: the system's)",
+        ),
+        _deadline(
+            "-acceptTO",
+            "--accept-timeout",
+            dest="accept_timeout",
+            default=5.0,
+            help="for the answer to the association request (default 5000)",
+        ),
+        _deadline(
+            "-rspTO",
+            "--response-timeout",
+            dest="response_timeout",
+            default=10.0,
+            help="for each response (default 10000)",
+        ),
+        _deadline(
+            "-releaseTO",
+            "--release-timeout",
+            dest="release_timeout",
+            default=5.0,
+            help="for the release to be confirmed (default 5000)",
+        ),
+    ),
+)
+
+VERBOSITY = flag("-v", "--verbose", dest="verbose", const=1, default=0, repeat=Repeat.SUM, help="log what happens")
+
+_OTHER = Section(
+    "other",
+    (
+        VERBOSITY,
+        flag("-vv", dest="verbose", const=2, default=0, repeat=Repeat.SUM, help="log every PDU as well"),
+        HELP,
+        VERSION,
+    ),
+)
+
+_OPERATIONS = "\n".join(f"  {spec.name:<12} {spec.summary}" for spec in OPERATIONS.values())
+
+PROGRAM = Program(
+    name="dcmups",
+    usage="dcmups <operation> <aet>[@<host>[:<port>]] [options]\n"
+    "       dcmups -L <aet>[@<host>]:<port> [options]\n"
+    "       dcmups demo",
+    description="Work with Unified Procedure Steps (DICOM PS3.4 Annex CC) on another system, "
+    "or listen for their event reports.",
+    epilog=f"operations:\n{_OPERATIONS}\n  {DEMO:<12} show three workflows with an SCP of its own\n\n"
+    "An attribute is a keyword or eight hex digits, inside a sequence seq/attribute.\n"
+    "exit status: 0 done, 1 bad usage or input, 2 no association or lost, 3 failure status,\n"
+    "  4 a deadline of ours ran out, 130 interrupted",
+    sections=(_CONTENT, _CLASS, _LOCAL, _TIMES, _OTHER),
+)
+
+BOUND: Mapping[str, Option] = {option.dest: option for option in PROGRAM.options if option.bound}
+"""The options that say what an operation does, by their place."""

@@ -1,0 +1,106 @@
+"""From words to values: what every program does with its command line before it looks at its own rules.
+
+Knows the records of a program, and no option but those two that it answers before anything else: help and version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ups.cli.console import Console
+from ups.cli.option import Option, Program, Repeat
+from ups.cli.values import BadValue
+from ups.cli.words import Taking, UsageError, group
+
+__all__ = ["HELP", "VERSION", "Reading", "Wish", "grant", "read"]
+
+
+class Wish(Enum):
+    """What a user may want instead of work; it wins over what is wrong with the other words."""
+
+    HELP = "help"
+    VERSION = "version"
+
+
+HELP = Option(names=("-h", "--help"), dest="help", taking=Taking.NOTHING, help="print this help and exit")
+VERSION = Option(names=("-V", "--version"), dest="version", taking=Taking.NOTHING, help="print the version and exit")
+
+_WISHES = {name: wish for option, wish in ((HELP, Wish.HELP), (VERSION, Wish.VERSION)) for name in option.names}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``values`` has every place that options fill; ``given`` those that the user filled, and how that was written."""
+
+    values: dict[str, Any]
+    given: Mapping[str, str]
+    positionals: Sequence[str]
+
+
+def read(
+    program: Program,
+    words: Sequence[str],
+    *,
+    is_attribute: Callable[[str], bool] = lambda _: False,
+    complete: Callable[[Sequence[str]], bool] = lambda _: True,
+) -> Reading | Wish:
+    """What the words say, each value converted; the last two arguments are those of ``words.group``.
+
+    Raises:
+        UsageError: an unknown option, a value that does not fit, or two options that exclude each other.
+    """
+    options = {name: option for option in program.options for name in option.names}
+    takings = {name: option.taking for name, option in options.items()}
+    grouped = group(words, takings, is_attribute=is_attribute, complete=complete)
+    wishes = {_WISHES[name] for name, _ in grouped.options if name in _WISHES}
+    if wishes:
+        return Wish.HELP if Wish.HELP in wishes else Wish.VERSION
+    values = {option.dest: option.default for option in options.values() if option.names[0] not in _WISHES}
+    given: dict[str, str] = {}
+    for name, text in grouped.options:
+        _put(values, given, options, name, text)
+    return Reading(values, given, grouped.positionals)
+
+
+def _put(
+    values: dict[str, Any], given: dict[str, str], options: Mapping[str, Option], name: str, text: str | None
+) -> None:
+    """Fill the place of an option."""
+    option = options[name]
+    value = option.const if text is None else _converted(option, name, text)
+    before = given.get(option.dest)
+    if option.repeat is Repeat.LAST:
+        if before is not None and options[before] is not option:
+            raise UsageError(f"{before} and {name} exclude each other")
+        values[option.dest] = value
+    elif option.repeat is Repeat.ALL:
+        values[option.dest] = (*(values[option.dest] if before else ()), value)
+    else:
+        values[option.dest] = value + (values[option.dest] if before else 0)
+    given.setdefault(option.dest, name)
+
+
+def _converted(option: Option, name: str, text: str) -> Any:
+    try:
+        return option.convert(text)
+    except BadValue as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
+def grant(wish: Wish, program: Program, console: Console) -> None:
+    """Print the help or the version.
+
+    Raises:
+        OutputFailed: nobody can read it.
+    """
+    if wish is Wish.HELP:
+        from ups.cli.usage import build_parser
+
+        console.result(*build_parser(program).format_help().splitlines())
+    else:
+        from dicomnet import __version__
+
+        console.result(f"{program.name} {__version__}")
