@@ -12,7 +12,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
-from dicomnet.dataset.values import BINARY, Field, fields, private_creator
+from dicomnet.dataset.values import BINARY, Field, excerpt, fields, private_creator
 from dicomnet.errors import EncodeError
 
 __all__ = ["lines"]
@@ -29,9 +29,9 @@ def lines(dataset: Dataset, indent: str = "", *, width: int = _WIDTH) -> Iterato
 def _lines(dataset: Dataset, indent: str, encodings: tuple[str, ...], width: int, depth: int) -> Iterator[str]:
     """One data set; recursion ends at the nesting limit."""
     for tag in sorted(dataset._dict, key=int):
-        alone = _alone(dataset, tag)
         try:
-            found = list(fields(alone, encodings))
+            # one bad element must not hide the others
+            found = list(fields(excerpt(dataset, (tag,)), encodings))
         except EncodeError as error:
             yield f"{indent}{_label(dataset, tag, '??')} {_cut(error.message, width)}"
             continue
@@ -47,15 +47,6 @@ def _lines(dataset: Dataset, indent: str, encodings: tuple[str, ...], width: int
                     yield f"{indent}    ..."
                 else:
                     yield from _lines(item, indent + "    ", field.encodings, width, depth + 1)
-
-
-def _alone(dataset: Dataset, tag: BaseTag) -> Dataset:
-    """A view of one element, with what its reading depends on: one bad element must not hide the others."""
-    view = Dataset()
-    view._dict = {tag: dataset._dict[tag]}
-    view._read_little, view._read_implicit = dataset._read_little, dataset._read_implicit
-    view._read_charset = dataset._read_charset
-    return view
 
 
 def _label(dataset: Dataset, tag: BaseTag, vr: str) -> str:

@@ -32,7 +32,7 @@ from dicomnet.dataset.values import (
 from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel._vr import NUMBERS
 
-__all__ = ["read", "write"]
+__all__ = ["model", "read", "write"]
 
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NUMERIC = frozenset(NUMBERS) | {"IS", "DS"}
@@ -221,8 +221,16 @@ def write(dataset: Dataset, *, max_depth: int = 64) -> str:
     Raises:
         EncodeError: a value cannot be read, or sequences nest too deep.
     """
-    content = _object_of(dataset, ("iso8859",), "", max_depth)
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return json.dumps(model(dataset, max_depth=max_depth), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def model(dataset: Dataset, *, max_depth: int = 64) -> dict[str, Any]:
+    """The object as Python has it, for whoever makes it part of another one.
+
+    Raises:
+        EncodeError: a value cannot be read, or sequences nest too deep.
+    """
+    return _object_of(dataset, ("iso8859",), "", max_depth)
 
 
 def _object_of(dataset: Dataset, encodings: tuple[str, ...], path: str, max_depth: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ __all__ = [
     "BadValueError",
     "Field",
     "binary_element",
+    "excerpt",
+    "field_at",
     "fields",
     "fit_character_set",
     "private_creator",
@@ -94,15 +96,42 @@ def fields(dataset: Dataset, encodings: tuple[str, ...] = ("iso8859",)) -> Itera
             yield _readable(dataset, tag, own)
 
 
+def excerpt(dataset: Dataset, tags: Iterable[int]) -> Dataset:
+    """A data set of some of the elements, as they are held, with what the reading of them depends on."""
+    found = Dataset()
+    found._dict = {BaseTag(tag): dataset._dict[BaseTag(tag)] for tag in tags}
+    found._read_little, found._read_implicit = dataset._read_little, dataset._read_implicit
+    found._read_charset = dataset._read_charset
+    return found
+
+
+def field_at(dataset: Dataset, path: Iterable[int]) -> Field | None:
+    """The element at the end of a path through the first items, None when there is none.
+
+    Raises:
+        EncodeError: it, or a sequence on the way to it, cannot be read.
+    """
+    encodings: tuple[str, ...] = ("iso8859",)
+    field: Field | None = None
+    for tag in path:
+        if field is not None:
+            if not field.items:
+                return None
+            dataset, encodings = field.items[0], field.encodings
+        if BaseTag(tag) not in dataset._dict:
+            return None
+        field = _readable(dataset, BaseTag(tag), _own_encodings(dataset, encodings))
+    return field
+
+
 def text_value(dataset: Dataset, tag: int) -> str:
     """The value of one attribute as text, several joined by backslashes; empty when there is none.
 
     Raises:
         EncodeError: it cannot be read.
     """
-    if BaseTag(tag) not in dataset._dict:
-        return ""
-    return "\\".join(_readable(dataset, BaseTag(tag), _own_encodings(dataset, ("iso8859",))).texts())
+    field = field_at(dataset, (tag,))
+    return "" if field is None else "\\".join(field.texts())
 
 
 def _readable(dataset: Dataset, tag: BaseTag, encodings: tuple[str, ...]) -> Field:

@@ -10,7 +10,7 @@ import sys
 import unicodedata
 from typing import TextIO
 
-__all__ = ["Console", "OutputFailed", "printable"]
+__all__ = ["Console", "OutputFailed", "is_harmless", "printable"]
 
 _MAX_TEXT = 500
 _MAX_LINE = 4000
@@ -31,9 +31,14 @@ def printable(text: str, limit: int = _MAX_TEXT) -> str:
     return shown if len(text) <= limit else f"{shown}... ({len(text)} characters)"
 
 
+def is_harmless(character: str) -> bool:
+    """Whether a terminal can have this character: it does not move, hide or end a line."""
+    # Control characters, formatting ones (bidirectional overrides), lone surrogates, line and paragraph separators
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
 def _escaped(character: str) -> str:
-    # Cc, Cf (bidirectional overrides), Cs (lone surrogates), Zl and Zp: what could move, hide or end a line.
-    if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+    if is_harmless(character):
         return character
     code = ord(character)
     if code <= 0xFF:

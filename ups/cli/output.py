@@ -1,6 +1,6 @@
 """Results for people: a block of lines for each match, each workitem, each event report.
 
-Gives printable lines and writes nothing. A Transaction UID is never among them: who knows it can change the workitem.
+Gives printable lines and writes nothing.
 """
 
 from __future__ import annotations
@@ -12,28 +12,15 @@ from typing import TYPE_CHECKING
 from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import printable
+from ups.cli.redacted import without_transaction
 from ups.names import EVENT_NAMES
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["attribute_lines", "event_lines", "match_lines", "without_transaction"]
+__all__ = ["attribute_lines", "event_lines", "match_lines"]
 
 _SOP_INSTANCE = 0x00080018
-_TRANSACTION = 0x00081195
-
-
-def without_transaction(dataset: Dataset) -> Dataset:
-    """The data set without any Transaction UID, at whatever depth a peer put it; changed in place."""
-    todo = [dataset]
-    while todo:
-        current = todo.pop()
-        if _TRANSACTION in current:
-            del current[_TRANSACTION]
-        for tag in list(current.keys()):
-            if current.get_item(tag).VR == "SQ":
-                todo.extend(current[tag].value or ())
-    return dataset
 
 
 def attribute_lines(dataset: Dataset, indent: str = "") -> Iterator[str]:

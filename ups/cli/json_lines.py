@@ -1,0 +1,80 @@
+"""Results for programs: one JSON object per line, data sets in the DICOM JSON model (PS3.18 F.2).
+
+A line is safe to look at, too: no character in it moves a cursor, because JSON has an escape for each. A value that
+cannot be read does not cost the others their line: it is UN with its bytes, and a warning says where.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from dicomnet.dimse.messages import NEventReportRequest
+from dicomnet.errors import DicomNetError, EncodeError
+from ups.cli.console import is_harmless
+from ups.cli.redacted import without_transaction
+from ups.names import EVENT_NAMES
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["data_set_object", "event_object", "line"]
+
+_STATE = 0x00741000
+
+
+def data_set_object(dataset: Dataset) -> tuple[dict[str, Any], Sequence[EncodeError]]:
+    """The data set without a Transaction UID, and what is wrong with values that are given as bytes."""
+    from dicomnet.dataset.json import model
+
+    clean = without_transaction(dataset)
+    try:
+        return model(clean), ()
+    except EncodeError:
+        from dicomnet.dataset.opaque import with_opaque
+
+        expressible, errors = with_opaque(clean, model)
+        return model(expressible), errors
+
+
+def event_object(report: NEventReportRequest, sender: str, received: datetime) -> dict[str, Any]:
+    """An event report: which it is, of which workitem and in which state, when and from whom it came, its attributes.
+
+    ``state`` is null when the report has none, ``attributes`` when it has no data set; ``error`` is there when the data
+    set cannot be read, which does not make the event less of one.
+    """
+    found: dict[str, Any] = {
+        "event": EVENT_NAMES.get(report.event_type, "unknown event type"),
+        "event_type": report.event_type,
+        "uid": report.instance,
+        "state": None,
+        "received": received.astimezone().isoformat(timespec="milliseconds"),
+        "calling_ae": sender,
+        "attributes": None,
+    }
+    try:
+        dataset = report.dataset()
+        if dataset is not None:
+            found["attributes"], _ = data_set_object(dataset)
+            found["state"] = _state(found["attributes"])
+    except DicomNetError as error:
+        found["error"] = str(error)
+    return found
+
+
+def _state(attributes: dict[str, Any]) -> str | None:
+    values = attributes.get(f"{_STATE:08X}", {}).get("Value") or [None]
+    return values[0] if isinstance(values[0], str) else None
+
+
+def line(found: dict[str, Any]) -> str:
+    """The object on one line, control and formatting characters escaped."""
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Python's escapes are of ASCII control characters only; beyond these nothing but a string has such characters
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    return character if is_harmless(character) else json.dumps(character)[1:-1]

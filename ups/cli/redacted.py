@@ -1,0 +1,36 @@
+"""What a peer sent, without what nobody may see: who knows a Transaction UID can change the workitem.
+
+Every form of output takes its data sets from here. The standard has no peer send one (PS3.4 CC.2.5.1.3, Table
+CC.2.5-3), but some do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["TRANSACTION", "without_transaction"]
+
+TRANSACTION = 0x00081195
+_ENCODED = (b"\x08\x00\x95\x11", b"\x00\x08\x11\x95")
+
+
+def without_transaction(dataset: Dataset) -> Dataset:
+    """The data set without any Transaction UID, at whatever depth a peer put it; changed in place."""
+    todo = [dataset]
+    while todo:
+        current = todo.pop()
+        for tag in list(current.keys()):
+            element: Any = current.get_item(tag)
+            if tag == TRANSACTION or _hides_one(element.VR, element.value):
+                del current[tag]
+            elif element.VR == "SQ":
+                todo.extend(current[tag].value or ())
+    return dataset
+
+
+def _hides_one(vr: str | None, value: Any) -> bool:
+    """Whether this may be a sequence of unknown VR (PS3.5 6.2.2) that nobody has taken apart, with one in it."""
+    return vr in ("UN", None) and isinstance(value, bytes) and any(tag in value for tag in _ENCODED)
