@@ -183,13 +183,36 @@ def test_get_asks_for_the_attributes_of_r_or_for_all() -> None:
             "reqcancel S -iuid 1.2 -aet ME --set ReasonForCancellation=why",
             {"RequestingAE": "ME", "ReasonForCancellation": "why"},
         ),
+        (
+            "reqcancel S -iuid 1.2 -aet ME --set ReasonForCancellation=no ContactURI=tel:0 --reason 'a\\b' "
+            "--contact 'Dr. X' --contact-uri tel:1",
+            {
+                "RequestingAE": "ME",
+                "ReasonForCancellation": "a\\b",
+                "ContactDisplayName": "Dr. X",
+                "ContactURI": "tel:1",
+            },
+        ),
         ("subscribe S -aet ME", {"ReceivingAE": "ME", "DeletionLock": "FALSE"}),
         ("subscribe S -aet ME -dellock -iuid 1.2", {"ReceivingAE": "ME", "DeletionLock": "TRUE"}),
         (
             "subscribe S -aet ME -iuid 1.2.840.10008.5.1.4.34.5.1 -q WorklistLabel=A -state SCHEDULED",
             {"ReceivingAE": "ME", "DeletionLock": "FALSE", "WorklistLabel": "A", "ProcedureStepState": "SCHEDULED"},
         ),
+        (
+            "subscribe S -aet ME --filter WorklistLabel=A 00100020=7 --filter PatientName=Ä*",
+            {
+                "SpecificCharacterSet": "ISO_IR 192",
+                "ReceivingAE": "ME",
+                "DeletionLock": "FALSE",
+                "WorklistLabel": "A",
+                "PatientName": "Ä*",
+                "PatientID": "7",
+            },
+        ),
         ("unsubscribe S -aet ME", {"ReceivingAE": "ME"}),
+        ("unsubscribe S -aet ME --filtered", {"ReceivingAE": "ME"}),
+        ("suspend S -aet ME --filtered", {"ReceivingAE": "ME"}),
         ("suspend S -aet ME", {"ReceivingAE": "ME"}),
         ("set S -iuid 1.2 -tuid 1.7 --set WorklistLabel=", {"TransactionUID": "1.7", "WorklistLabel": None}),
         ("create S --set WorklistLabel=A -state SCHEDULED", {"WorklistLabel": "A", "ProcedureStepState": "SCHEDULED"}),
@@ -198,6 +221,31 @@ def test_get_asks_for_the_attributes_of_r_or_for_all() -> None:
 def test_each_operation_sends_its_own_attributes(words: str, expected: dict[str, str | None]) -> None:
     found = {element.keyword: element.value or None for element in gathered(words).dataset}
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "keyword"),
+    [
+        ("110513", "CodeValue"),
+        ("1234567890123456", "CodeValue"),
+        ("12345678901234567", "LongCodeValue"),
+        ("urn:lex:us:federal:17", "URNCodeValue"),
+    ],
+)
+def test_a_reason_code_takes_the_place_of_the_files(tmp_path: Path, code: str, keyword: str) -> None:
+    path = tmp_path / "cancel.xml"
+    path.write_text(
+        '<dicom><attr tag="0074100E" vr="SQ"><item><attr tag="00080103" vr="SH">7</attr></item><item/></attr>'
+        '<attr tag="00741238" vr="LT">of the file</attr></dicom>'
+    )
+    words = f"reqcancel S -iuid 1.2 -aet ME -f {path} --reason-code '{code},DCM,\"für, ja\"'"
+    dataset = gathered(words).dataset
+    (item,) = dataset.ProcedureStepDiscontinuationReasonCodeSequence
+    found = {element.keyword: element.value for element in item}
+    assert found == {keyword: code, "CodingSchemeDesignator": "DCM", "CodeMeaning": "für, ja"}
+    assert dataset.ReasonForCancellation == "of the file"
+    back = decode(encode(dataset, uids.EXPLICIT_VR_LE), uids.EXPLICIT_VR_LE)
+    assert back.ProcedureStepDiscontinuationReasonCodeSequence[0].CodeMeaning == "für, ja"
 
 
 def test_a_new_transaction_uid_is_made_once_and_told() -> None:
@@ -279,6 +327,13 @@ def test_text_outside_the_default_repertoire_is_not_sent_under_it(tmp_path: Path
         ("set S -iuid 1.2 --set PregnancyStatus=x", "--set PregnancyStatus=x: "),
         ("set S -iuid 1.2 --set ScheduledWorkitemCodeSequence=x", "--set ScheduledWorkitemCodeSequence=x: "),
         ("set S -iuid 1.2 --set 00020010=1.2", "--set 00020010=1.2: "),
+        ("subscribe S -aet ME --filter Bogus=1", "--filter Bogus=1: 'Bogus' is neither a keyword nor a tag"),
+        ("reqcancel S -iuid 1.2 -aet ME --reason 'bell\a'", "--reason: ReasonForCancellation: "),
+        (f"reqcancel S -iuid 1.2 -aet ME --reason {'x' * 10241}", "--reason: ReasonForCancellation: "),
+        (f"reqcancel S -iuid 1.2 -aet ME --contact {'x' * 65}", "--contact: ContactDisplayName: "),
+        ("reqcancel S -iuid 1.2 -aet ME --contact-uri ä", "--contact-uri: ContactURI: "),
+        (f"reqcancel S -iuid 1.2 -aet ME --reason-code 1,{'x' * 17},y", "--reason-code: "),
+        (f"reqcancel S -iuid 1.2 -aet ME --reason-code 1,x,{'y' * 65}", "--reason-code: "),
     ],
 )
 def test_a_bad_attribute_names_its_option(words: str, message: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import dicomnet
 from dicomnet.codes import Priority
+from dicomnet.uids import UPS_FILTERED_GLOBAL_SUBSCRIPTION
 from ups.cli import server_parser
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.catalogue import OPERATIONS
@@ -19,6 +20,7 @@ from ups.cli.options import BOUND, PROGRAM
 from ups.cli.parser import CommandLine, parse
 from ups.cli.reading import HELP, VERSION, Wish, grant
 from ups.cli.usage import build_parser
+from ups.cli.values import Code
 from ups.cli.words import Taking, UsageError
 from ups.names import StepState
 
@@ -45,6 +47,14 @@ def parsed(text: str) -> CommandLine:
         ("-aet WATCHER", "aet", "WATCHER"),
         ("-dellock", "deletion_lock", True),
         ("", "deletion_lock", False),
+        ("--filter A=1 B/C=2 --filter D=3", "filters", (("A", "1"), ("B/C", "2"), ("D", "3"))),
+        ("--filtered", "filtered", True),
+        ("--reason 'not needed'", "reason", "not needed"),
+        ("--reason-code 110513,DCM,Discontinued", "reason_code", Code("110513", "DCM", "Discontinued")),
+        ("--reason-code '1, 99X, \"Why, then\"'", "reason_code", Code("1", "99X", "Why, then")),
+        ('--reason-code \'1,99X,"so ""called"""\'', "reason_code", Code("1", "99X", 'so "called"')),
+        ("--contact 'Dr. X'", "contact", "Dr. X"),
+        ("--contact-uri tel:1", "contact_uri", "tel:1"),
         ("", "priority", Priority.MEDIUM),
         ("-findprior NORMAL", "priority", Priority.MEDIUM),
         ("-findprior HIGH", "priority", Priority.HIGH),
@@ -111,6 +121,15 @@ def test_an_option_has_its_value_wherever_it_stands(words: str, place: str, valu
         ("find S -releaseTO 9999999999", "-releaseTO: '9999999999' is no number of milliseconds"),
         ("find S -upspush -upswatch", "-upspush and -upswatch exclude each other"),
         ("find S -q =1", "-q: '=1' is not attribute=value"),
+        ("subscribe S -aet ME --filter x", "--filter needs attribute=value, not 'x'"),
+        ("subscribe S -aet ME --filter A=1 -iuid 1.2", "--filter and -iuid exclude each other"),
+        ("unsubscribe S -aet ME --filtered --instance-uid 1.2", "--filtered and --instance-uid exclude each other"),
+        ("reqcancel S -iuid 1 -aet ME --reason ' '", "--reason: the text is empty"),
+        ("reqcancel S -iuid 1 -aet ME --reason-code 1,2", "--reason-code: '1,2' is not VALUE,SCHEME,MEANING"),
+        ("reqcancel S -iuid 1 -aet ME --reason-code 1,,x", "--reason-code: '1,,x' is not VALUE,SCHEME,MEANING"),
+        ("reqcancel S -iuid 1 -aet ME --reason-code 'a\\b,2,x'", "--reason-code: 'a\\\\b' has a backslash"),
+        ("reqcancel S -iuid 1 -aet ME --contact 'a\\b'", "--contact: 'a\\\\b' has a backslash"),
+        ("reqcancel S -iuid 1 -aet ME --contact-uri ''", "--contact-uri: the text is empty"),
         ("create S", "create needs a data set: -f FILE or --set attribute=value"),
         ("set S -iuid 1.2", "set needs a data set: -f FILE or --set attribute=value"),
         ("set S --set A=1", "set needs -iuid"),
@@ -149,6 +168,13 @@ def test_bad_usage_is_one_line_that_names_the_culprit(words: str, message: str) 
         ),
         ("-L ME:0 -ivrle -v", ()),
         ("subscribe S -aet ME -dellock -iuid 1.2", ()),
+        ("find S --filter A=1 --reason x", ("--filter has no effect on find", "--reason has no effect on find")),
+        ("subscribe S -aet ME --filtered", ("--filtered has no effect on subscribe",)),
+        (f"subscribe S -aet ME --filter A=1 -iuid {UPS_FILTERED_GLOBAL_SUBSCRIPTION}", ()),
+        (
+            "set S -iuid 1 --set A=1 --contact x --contact-uri y --reason-code 1,2,3",
+            tuple(f"--{name} has no effect on set" for name in ("reason-code", "contact", "contact-uri")),
+        ),
     ],
 )
 def test_an_option_without_effect_gets_a_warning(words: str, warnings: tuple[str, ...]) -> None:

@@ -267,6 +267,27 @@ def test_2_y_filtered_global_subscription(watched: Any) -> None:
     watched.event(1, U, "SCHEDULED")
 
 
+def test_2_y_filtered_by_filter_until_it_is_suspended_or_ended(watched: Any) -> None:
+    label = "--set WorklistLabel=special ScheduledStationNameCodeSequence="
+    code = "ScheduledWorkitemCodeSequence/CodeValue=121726"
+    watched.done(f"subscribe S -aet WATCHER -dellock --filter WorklistLabel=spec* {code}")
+    assert "WATCHER is subscribed to all workitems that match its filter" in watched.err
+    watched.done(f"{CREATE} {label}", "create S -f create.xml -iuid 1.2.4")
+    watched.event(1, U, "SCHEDULED")
+    watched.done("suspend S -aet WATCHER --filtered", f"create S -f create.xml -iuid 1.2.5 {label}")
+    watched.done(REQUEST, "reqcancel S -iuid 1.2.5 -aet REQ")
+    watched.event(1, U, "IN PROGRESS")
+    watched.event(1, U, "CANCELED")
+    watched.done(f"subscribe S -aet WATCHER --filter WorklistLabel=special {code} -state SCHEDULED")
+    watched.done("unsubscribe S -aet WATCHER --filtered", f"create S -f create.xml -iuid 1.2.6 {label}")
+
+
+def test_2_y_a_filter_reports_what_matches_already_when_it_locks(watched: Any) -> None:
+    watched.done(CREATE, "create S -f create.xml -iuid 1.2.4 --set PatientID=OTHER")
+    watched.done("subscribe S -aet WATCHER -dellock --filter PatientID=OTHER")
+    watched.event(1, "1.2.4", "SCHEDULED")
+
+
 def test_2_z_a_restart_is_told_to_the_subscribers(tmp_path: Path, files: Path) -> None:
     with Server("ups", "-L", "WATCHER@127.0.0.1:0") as watcher:
         words = ("-L", "SCP@127.0.0.1:0", "--db", str(tmp_path / "x.db"), "--peer", f"WATCHER=127.0.0.1:{watcher.port}")
@@ -306,8 +327,10 @@ def performed(watched: Any) -> None:
 
 def test_3_2_the_performer_is_asked(watched: Any) -> None:
     performed(watched)
-    watched.done(f"{REQUEST} --set ReasonForCancellation=why ContactDisplayName=me ContactURI=tel:1")
+    why = "--reason why --reason-code '110513,DCM,\"Not needed\"' --contact me --contact-uri tel:1"
+    watched.done(f"{REQUEST} {why}")
     texts = ("RequestingAE: REQ", "ReasonForCancellation: why", "ContactDisplayName: me", "ContactURI: tel:1")
+    texts += ("CodeValue: 110513", "CodingSchemeDesignator: DCM", "CodeMeaning: Not needed")
     watched.event(2, U, *texts, at=watched.performer)
     assert watched.state() == "IN PROGRESS"
 

@@ -6,7 +6,7 @@ no association. pydicom is imported when the first data set is due, not before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from dicomnet.dataset import DataSetLimits
 from dicomnet.errors import DecodeError, DicomNetError, EncodeError
 from ups.cli.catalogue import OperationSpec
 from ups.cli.parser import CommandLine
-from ups.cli.values import NEW_UID
+from ups.cli.values import NEW_UID, Code
 from ups.cli.words import UsageError
 from ups.names import ActionType
 
@@ -30,10 +30,16 @@ _CHARACTER_SET = 0x00080005
 _SOP_CLASS = 0x00080016
 _SOP_INSTANCE = 0x00080018
 _TRANSACTION = 0x00081195
+_CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
+_LONG_CODE, _URN_CODE = 0x00080119, 0x00080120
 _STATE = 0x00741000
+_CONTACT_URI, _CONTACT_NAME = 0x0074100A, 0x0074100C
+_REASON_CODE, _REASON = 0x0074100E, 0x00741238
 _DELETION_LOCK = 0x00741230
 _RECEIVING_AE = 0x00741234
 _REQUESTING_AE = 0x00741236
+_SHORT_CODE = 16
+"""Characters that Code Value holds; a longer one is a Long Code Value or a URN."""
 
 
 @dataclass(slots=True)
@@ -72,9 +78,12 @@ def gather(line: CommandLine, spec: OperationSpec) -> Content:
     content = _load(line, spec)
     _lay_names(content.dataset, line)
     _lay_pairs(content.dataset, "-q", line.keys)
+    _lay_pairs(content.dataset, "--filter", line.filters)
     _lay_pairs(content.dataset, "--set", line.edits)
     _take_laid_identity(content, line, spec)
     _finish(content, line, spec)
+    if spec.action is ActionType.REQUEST_CANCEL:
+        _lay_reasons(content.dataset, line)
     _lay_options(content, line, spec)
     if spec.name == "get":
         content.attributes = tuple(sorted(int(tag) for tag in content.dataset.keys())) or None  # noqa: SIM118
@@ -86,7 +95,7 @@ def gather(line: CommandLine, spec: OperationSpec) -> Content:
 def _load(line: CommandLine, spec: OperationSpec) -> Content:
     from pydicom.dataset import Dataset
 
-    content = Content(Dataset(), instance=line.instance)
+    content = Content(Dataset(), instance=_instance(line, spec))
     if line.file is None:
         return content
     from dicomnet.dataset import files
@@ -100,6 +109,13 @@ def _load(line: CommandLine, spec: OperationSpec) -> Content:
     content.warnings += [f"-f {line.file}: {text.removeprefix(f'{line.file}: ')}" for text in loaded.warnings]
     _take_identity(content, line, spec)
     return content
+
+
+def _instance(line: CommandLine, spec: OperationSpec) -> str | None:
+    """Which SOP instance the command line means, if it says so."""
+    if line.filters or line.filtered:
+        return uids.UPS_FILTERED_GLOBAL_SUBSCRIPTION
+    return line.instance if spec.has_use_for("instance") else None
 
 
 def _read(name: str) -> bytes:
@@ -178,25 +194,28 @@ def _lay_names(dataset: Dataset, line: CommandLine) -> None:
             raise UsageError(f"-r {name}: {error}") from error
 
 
-def _lay_pairs(dataset: Dataset, option: str, pairs: Iterable[tuple[str, str]]) -> None:
+def _lay_pairs(dataset: Dataset, option: str, pairs: Sequence[tuple[str, str]]) -> None:
     from dicomnet.dataset import paths
 
-    unicode = False
     for name, value in pairs:
         try:
             paths.set_value(dataset, paths.parse_path(name), value)
         except DicomNetError as error:
             raise UsageError(f"{option} {name}={value}: {error}") from error
-        unicode = unicode or not value.isascii()
-    if unicode:
-        from dicomnet.dataset.values import fit_character_set
+    if not all(value.isascii() for _, value in pairs):
+        _take_unicode(dataset, option)
 
-        try:
-            _read_values(dataset)  # what came from a file leaves the file's character set first
-        except Exception as error:  # pydicom raises many kinds for a value that does not fit its VR
-            text = "the data set has a value that cannot be read, so it cannot take text beyond ASCII"
-            raise UsageError(f"{option}: {text}") from error
-        fit_character_set(dataset)
+
+def _take_unicode(dataset: Dataset, option: str) -> None:
+    """Make room for the text that an option brought."""
+    from dicomnet.dataset.values import fit_character_set
+
+    try:
+        _read_values(dataset)  # what came from a file leaves the file's character set first
+    except Exception as error:  # pydicom raises many kinds for a value that does not fit its VR
+        text = "the data set has a value that cannot be read, so it cannot take text beyond ASCII"
+        raise UsageError(f"{option}: {text}") from error
+    fit_character_set(dataset)
 
 
 def _read_values(dataset: Dataset) -> None:
@@ -247,6 +266,40 @@ def _lay_options(content: Content, line: CommandLine, spec: OperationSpec) -> No
             values[_TRANSACTION] = content.made_transaction = uids.new_uid()
     for tag, value in values.items():
         paths.set_value(content.dataset, (tag,), value)
+
+
+def _lay_reasons(dataset: Dataset, line: CommandLine) -> None:
+    """Why to cancel and whom to ask (PS3.4 Table CC.2.2-1)."""
+    from dicomnet.dataset import paths
+
+    values: list[tuple[str, tuple[int, ...], str]] = []
+    if line.reason is not None:
+        values.append(("--reason", (_REASON,), line.reason))
+    if line.reason_code is not None:
+        if _REASON_CODE in dataset:
+            del dataset[_REASON_CODE]  # nothing of a file's code may be left in ours
+        for tag, text in _coded(line.reason_code).items():
+            values.append(("--reason-code", (_REASON_CODE, tag), text))
+    if line.contact is not None:
+        values.append(("--contact", (_CONTACT_NAME,), line.contact))
+    if line.contact_uri is not None:
+        values.append(("--contact-uri", (_CONTACT_URI,), line.contact_uri))
+    for option, path, text in values:
+        try:
+            paths.set_value(dataset, path, text)
+        except paths.PathError as error:
+            raise UsageError(f"{option}: {error}") from error
+        if not text.isascii():
+            _take_unicode(dataset, option)
+
+
+def _coded(code: Code) -> dict[int, str]:
+    """A coded entry by the form of its value: short, long, or a URN (PS3.3 8.8)."""
+    if len(code.value) <= _SHORT_CODE:
+        tag = _CODE_VALUE
+    else:
+        tag = _URN_CODE if ":" in code.value else _LONG_CODE
+    return {tag: code.value, _CODE_SCHEME: code.scheme, _CODE_MEANING: code.meaning}
 
 
 def _check_encodable(dataset: Dataset, line: CommandLine) -> None:

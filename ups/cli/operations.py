@@ -20,7 +20,6 @@ from ups.cli.exits import Exit
 from ups.cli.inputs import Content
 from ups.cli.outcome import exit_of_status, lines_of_status
 from ups.cli.parser import CommandLine
-from ups.names import SUBSCRIPTION_INSTANCES
 
 if TYPE_CHECKING:
     from dicomnet.drivers.blocking import Link
@@ -28,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["Operation", "abstract_syntax", "perform"]
 
 _log = logging.getLogger("ups.cli")
+
+_EVERYTHING = {
+    uids.UPS_GLOBAL_SUBSCRIPTION: "all workitems",
+    uids.UPS_FILTERED_GLOBAL_SUBSCRIPTION: "all workitems that match its filter",
+}
 
 
 def abstract_syntax(line: CommandLine, spec: OperationSpec) -> str:
@@ -73,9 +77,7 @@ class Operation:
             return scu.find(content.dataset, via=via, priority=line.priority)
         if spec.name == "create":
             return scu.create(content.dataset, uid=content.instance, via=via, sop_class=push)
-        instance = spec.instance or ""
-        if content.instance is not None and spec.has_use_for("instance"):
-            instance = content.instance
+        instance = content.instance or spec.instance or ""
         if spec.name == "set":
             return scu.set_attributes(instance, content.dataset, via=via, sop_class=push)
         if spec.action is None:
@@ -133,8 +135,8 @@ class Operation:
                 return f"the state is {self._line.state}"
             case "reqcancel":
                 return "the request was passed on; the state tells whether it is followed"
-        instance = uids.UPS_GLOBAL_SUBSCRIPTION if self._content.instance is None else self._content.instance
-        which = "all workitems" if instance in SUBSCRIPTION_INSTANCES or self._spec.name == "suspend" else instance
+        instance = self._content.instance or uids.UPS_GLOBAL_SUBSCRIPTION
+        which = _EVERYTHING.get(instance, instance)
         verb = {"subscribe": "subscribed to", "unsubscribe": "unsubscribed from"}.get(self._spec.name, "suspended for")
         return f"{self._line.aet} is {verb} {which}"
 

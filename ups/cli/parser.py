@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dicomnet.codes import Priority
+from dicomnet.uids import UPS_FILTERED_GLOBAL_SUBSCRIPTION
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.catalogue import OPERATIONS, OperationSpec
 from ups.cli.options import BOUND, DEMO, PROGRAM
 from ups.cli.reading import Reading, Wish, read
+from ups.cli.values import Code
 from ups.cli.words import UsageError
 from ups.names import StepState
 
@@ -37,6 +39,12 @@ class CommandLine:
     state: StepState | None
     aet: str | None
     deletion_lock: bool
+    filters: tuple[tuple[str, str], ...]
+    filtered: bool
+    reason: str | None
+    reason_code: Code | None
+    contact: str | None
+    contact_uri: str | None
     priority: Priority
     context: str | None
     trial: bool
@@ -122,6 +130,7 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
     for place in spec.needs:
         if place not in given:
             raise UsageError(f"{spec.name} needs {BOUND[place].name}")
+    _check_filter(reading)
     if spec.needs_data and not any(found[place] for place in ("file", "edits", "keys", "names")):
         raise UsageError(f"{spec.name} needs a data set: -f FILE or --set attribute=value")
     return tuple(
@@ -129,6 +138,13 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
         for place in BOUND
         if place in given and not spec.has_use_for(place)
     )
+
+
+def _check_filter(reading: Reading) -> None:
+    """A filtered subscription has an instance of its own (PS3.4 CC.2.3.1)."""
+    for place in ("filters", "filtered"):
+        if place in reading.given and reading.values["instance"] not in (None, UPS_FILTERED_GLOBAL_SUBSCRIPTION):
+            raise UsageError(f"{reading.given[place]} and {reading.given['instance']} exclude each other")
 
 
 def _check_listening(local: LocalAddress | None) -> None:

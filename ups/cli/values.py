@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from dicomnet import uids
 from dicomnet.codes import Priority
@@ -14,13 +14,17 @@ __all__ = [
     "NEW_UID",
     "PRIORITIES",
     "BadValue",
+    "Code",
     "assignment",
+    "code",
     "local_address",
     "milliseconds",
+    "one_line",
     "peer_address",
     "peer_entry",
     "priority",
     "state",
+    "text",
     "title",
     "transaction_uid",
     "uid",
@@ -104,6 +108,50 @@ def assignment(text: str) -> tuple[str, str]:
     if not path or not equals:
         raise BadValue(f"{text!r} is not attribute=value")
     return path, value
+
+
+def text(value: str) -> str:
+    """A text that says something; the VR it has to fit is judged later.
+
+    Raises:
+        BadValue: it is empty.
+    """
+    if not value.strip():
+        raise BadValue("the text is empty")
+    return value
+
+
+def one_line(value: str) -> str:
+    """A text that is one value: a backslash would make two of it (PS3.5 6.2).
+
+    Raises:
+        BadValue: it is empty or has a backslash.
+    """
+    if "\\" in value:
+        raise BadValue(f"{value!r} has a backslash, which separates values")
+    return text(value)
+
+
+class Code(NamedTuple):
+    """A coded entry (PS3.3 8.8)."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+def code(value: str) -> Code:
+    """``VALUE,SCHEME,MEANING``; the meaning may have commas, and quotation marks around it.
+
+    Raises:
+        BadValue: it is none.
+    """
+    parts = [part.strip() for part in value.split(",", 2)]
+    if len(parts) == 3 and len(parts[2]) > 1 and parts[2][0] == parts[2][-1] == '"':
+        parts[2] = parts[2][1:-1].replace('""', '"').strip()
+    if len(parts) != 3 or not all(parts):
+        raise BadValue(f"{value!r} is not VALUE,SCHEME,MEANING")
+    return Code(*map(one_line, parts))
 
 
 def _address(parse: Callable[[str], T]) -> Callable[[str], T]:
