@@ -182,10 +182,8 @@ class SendingHalf:
     @property
     def piece(self) -> int:
         """A good number of bytes for a part: about 1 MiB in whole fragments (the most of an even length that fits into
-        a PDU for this peer), but no great many of them."""
-        negotiated = self.association.negotiated
-        most = negotiated.peer_max_length if negotiated is not None else 0
-        fragment = (min(most or OWN_MAX_LENGTH, OWN_MAX_LENGTH) - 6) & ~1
+        a PDU), but no great many of them."""
+        fragment = (min(self.association.send_limit or OWN_MAX_LENGTH, OWN_MAX_LENGTH) - 6) & ~1
         return fragment * min(max(1, _PIECE // fragment), _FRAGMENTS)
 
     def _note_sent(self, message: Message, message_id: int, context: AcceptedContext) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio_link import DrivenLink, settle
 from dicomnet.drivers.aio_sockets import connect_socket
-from dicomnet.drivers.common import Endpoint, Hooks, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.sockets import OpenSocket, new_transport, why_not
@@ -167,6 +167,7 @@ async def connect(
     source_host: str | None = None,
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
+    send_limit: int = 0,
     record_pdus: bool = False,
     check_roles: bool = True,
     hooks: Hooks | None = None,
@@ -174,6 +175,7 @@ async def connect(
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
     open_socket: OpenSocket | None = None,
+    socket_options: SocketOptions | None = None,
 ) -> Link:
     """Open an association to ``endpoint``; the arguments are those of ``blocking.connect``.
 
@@ -196,14 +198,24 @@ async def connect(
         limits=limits,
         transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
+        send_limit=send_limit,
         record_pdus=record_pdus,
         check_roles=check_roles,
         hooks=hooks,
     )
     try:
         async with asyncio.timeout(waits.connect):
-            sock = await connect_socket(endpoint, waits.connect, source_host, open_socket)
-            link = Link(session, new_transport(sock, endpoint, tls, server_name), waits, executor=executor, hooks=hooks)
+            sock = await connect_socket(
+                endpoint, waits.connect, source_host, open_socket, socket_options or SocketOptions()
+            )
+            link = Link(
+                session,
+                new_transport(sock, endpoint, tls, server_name),
+                waits,
+                executor=executor,
+                hooks=hooks,
+                socket_options=socket_options,
+            )
             await link._connected(endpoint)
     except TimeoutError as error:
         where = f"{endpoint.host}:{endpoint.port}"

@@ -36,6 +36,7 @@ async def _perform(owner: DrivenLink, step: Open | RunOn | Close) -> Any:
             executor=owner.executor,
             tls=step.tls,
             hooks=owner.hooks,
+            socket_options=owner.socket_options,
         )
         return Branch(link.negotiated, link)
     other: Link = step.branch.link

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from dicomnet.drivers.common import Hooks, Waits
+from dicomnet.drivers.common import Hooks, SocketOptions, Waits
 from dicomnet.drivers.link import SessionLink
 from dicomnet.drivers.runs import BranchWork, Run
 from dicomnet.drivers.session import Session
@@ -42,11 +42,13 @@ class DrivenLink(SessionLink):
         *,
         executor: Executor | None = None,
         hooks: Hooks | None = None,
+        socket_options: SocketOptions | None = None,
     ) -> None:
         super().__init__(session)
         self.waits = waits
         self.executor = executor
         self.hooks = hooks
+        self.socket_options = socket_options
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._fd = transport.fileno()

@@ -19,11 +19,11 @@ from dicomnet.drivers.aio import Link
 from dicomnet.drivers.aio_calls import CallQueue
 from dicomnet.drivers.aio_room import Gate, Room, ServerCounters, ServerLimits
 from dicomnet.drivers.aio_sockets import listening_sockets
-from dicomnet.drivers.common import Hooks, Waits
+from dicomnet.drivers.common import Hooks, SocketOptions, Waits
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.serving_options import ServingOptions
 from dicomnet.drivers.session import Session
-from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, reason_of
+from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, reason_of, set_buffers
 from dicomnet.drivers.transport import Transport
 from dicomnet.errors import ConnectFailed
 from dicomnet.handlers import Handler
@@ -154,8 +154,8 @@ class Server:
                 return
 
     def _serve(self, sock: socket.socket, address: str) -> None:
-        prepare(sock)
         options = self._options
+        prepare(sock, options.socket_options)
         transport = options.transport(sock)
         link = _ServedLink(options.session(address), transport, options.waits, self, self._executor)
         self.counters.connections += 1
@@ -193,7 +193,15 @@ class _ServedLink(Link):
     def __init__(
         self, session: Session, transport: Transport, waits: Waits, server: Server, executor: Executor | None
     ) -> None:
-        super().__init__(session, transport, waits, executor=executor, hooks=server._options.hooks)
+        options = server._options
+        super().__init__(
+            session,
+            transport,
+            waits,
+            executor=executor,
+            hooks=options.hooks,
+            socket_options=options.socket_options,
+        )
         self._server = server
         self.counted_as: str | None = None
         """The calling AE title of an association that the server counts."""
@@ -235,39 +243,49 @@ async def serve(
     transcript: Callable[[], Transcript] | None = None,
     check_roles: bool = True,
     hooks: Hooks | None = None,
+    one_pdv_per_pdu: bool = False,
+    send_limit: int = 0,
+    socket_options: SocketOptions | None = None,
 ) -> Server:
     """Listen for associations; ``host`` None is every interface, port 0 a free one.
 
     ``tls`` is a context as ``drivers.tls.server_context`` makes it: then every connection shakes hands first, within
     ARTIM's time (``Waits.request``). ``sock`` is a bound socket to listen on, such as a Unix one, in place of host and
     port; the server closes it, and so does a failure. ``transcript`` makes the record for each association;
-    ``check_roles`` and ``hooks`` are those of ``connect``.
+    ``check_roles``, ``hooks``, ``one_pdv_per_pdu``, ``send_limit`` and ``socket_options`` are those of ``connect``.
 
     Raises:
         ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
+        LocalProtocolError: nothing can be sent within ``send_limit``.
     """
-    options = ServingOptions(
-        policy=policy,
-        handler=handler,
-        waits=waits or Waits(),
-        pdu_limits=pdu_limits or PduLimits(),
-        message_limits=message_limits,
-        tls=tls,
-        transcript=transcript,
-        check_roles=check_roles,
-        hooks=hooks,
-    )
-    server = Server(options, limits or ServerLimits(), executor)
     listeners = [] if sock is None else [sock]
+    server = None
     try:
+        options = ServingOptions(
+            policy=policy,
+            handler=handler,
+            waits=waits or Waits(),
+            pdu_limits=pdu_limits or PduLimits(),
+            message_limits=message_limits,
+            tls=tls,
+            transcript=transcript,
+            check_roles=check_roles,
+            hooks=hooks,
+            one_pdv_per_pdu=one_pdv_per_pdu,
+            send_limit=send_limit,
+            socket_options=socket_options or SocketOptions(),
+        )
+        server = Server(options, limits or ServerLimits(), executor)
         check_server_tls(tls)
         if sock is not None:
             sock.setblocking(False)
+            set_buffers(sock, options.socket_options)
             sock.listen()
-        listeners = listeners or await listening_sockets(host, port)
+        listeners = listeners or await listening_sockets(host, port, options.socket_options)
         server._listen(listeners)
     except BaseException as error:
-        server._stop_listening()
+        if server is not None:
+            server._stop_listening()
         for listener in listeners:
             listener.close()
         if isinstance(error, OSError | ValueError | OverflowError):

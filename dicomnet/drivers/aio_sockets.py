@@ -8,8 +8,8 @@ import socket
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from dicomnet.drivers.common import Endpoint
-from dicomnet.drivers.sockets import OpenSocket, prepare
+from dicomnet.drivers.common import Endpoint, SocketOptions
+from dicomnet.drivers.sockets import OpenSocket, prepare, set_buffers
 
 __all__ = ["connect_socket", "listening_sockets"]
 
@@ -22,7 +22,11 @@ _Address: TypeAlias = tuple[int, int, int, str, Any]  # as getaddrinfo gives it
 
 
 async def connect_socket(
-    endpoint: Endpoint, seconds: float | None, source_host: str | None, open_socket: OpenSocket | None
+    endpoint: Endpoint,
+    seconds: float | None,
+    source_host: str | None,
+    open_socket: OpenSocket | None,
+    options: SocketOptions,
 ) -> socket.socket:
     """A connected socket, from the first address of the name that answers; ``open_socket`` runs in a thread.
 
@@ -30,13 +34,15 @@ async def connect_socket(
         OSError, ValueError, OverflowError: there is none.
     """
     if open_socket is not None:
-        return await _from_thread(open_socket, endpoint, seconds)
+        sock = await _from_thread(open_socket, endpoint, seconds)
+        prepare(sock, options)
+        return sock
     addresses = await _look_up(endpoint.host, endpoint.port)
     sources = None if source_host is None else await _look_up(source_host, 0)
     errors: list[OSError] = []
     for address in addresses:
         try:
-            return await _connect_to(address, sources)
+            return await _connect_to(address, sources, options)
         except OSError as error:
             errors.append(error)
     if len({str(error) for error in errors}) == 1:
@@ -44,11 +50,12 @@ async def connect_socket(
     raise OSError("; ".join(map(str, errors)) or "the name has no address")
 
 
-async def _connect_to(address: _Address, sources: Iterable[_Address] | None) -> socket.socket:
+async def _connect_to(address: _Address, sources: Iterable[_Address] | None, options: SocketOptions) -> socket.socket:
     family, kind, protocol, _, peer = address
     sock = socket.socket(family, kind, protocol)
     try:
-        prepare(sock)
+        prepare(sock, options)
+        set_buffers(sock, options)
         if sources is not None:
             _bind_to_one(sock, [source[4] for source in sources if source[0] == family])
         await _connected(sock, peer)
@@ -89,12 +96,10 @@ async def _from_thread(open_socket: OpenSocket, endpoint: Endpoint, seconds: flo
     loop = asyncio.get_running_loop()
     future = loop.run_in_executor(None, open_socket, endpoint, seconds)
     try:
-        sock = await asyncio.shield(future)
+        return await asyncio.shield(future)
     except asyncio.CancelledError:
         future.add_done_callback(_close_late)
         raise
-    prepare(sock)
-    return sock
 
 
 def _close_late(future: asyncio.Future[socket.socket]) -> None:
@@ -113,7 +118,7 @@ async def _look_up(host: str | None, port: int, flags: int = 0) -> list[_Address
     return list(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags))
 
 
-async def listening_sockets(host: str | None, port: int) -> list[socket.socket]:
+async def listening_sockets(host: str | None, port: int, options: SocketOptions | None = None) -> list[socket.socket]:
     """Sockets that listen on every address of a host (None: every interface), on one port; 0 is a free one.
 
     Raises:
@@ -122,14 +127,14 @@ async def listening_sockets(host: str | None, port: int) -> list[socket.socket]:
     addresses = list(dict.fromkeys(await _look_up(host or None, port, socket.AI_PASSIVE)))
     for _ in range(_ATTEMPTS):
         try:
-            return _listen_at(addresses, port)
+            return _listen_at(addresses, port, options or SocketOptions())
         except OSError as error:
             if port or error.errno != errno.EADDRINUSE:
                 raise
     raise OSError(errno.EADDRINUSE, "no port is free at all of its addresses")
 
 
-def _listen_at(addresses: Iterable[_Address], port: int) -> list[socket.socket]:
+def _listen_at(addresses: Iterable[_Address], port: int, options: SocketOptions) -> list[socket.socket]:
     opened: list[socket.socket] = []
     unusable: OSError | None = None
     try:
@@ -141,6 +146,7 @@ def _listen_at(addresses: Iterable[_Address], port: int) -> list[socket.socket]:
                 continue
             opened.append(sock)
             sock.setblocking(False)
+            set_buffers(sock, options)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:  # IPv4 has a socket of its own, and addresses that look like IPv4
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

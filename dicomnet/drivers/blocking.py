@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import Endpoint, Hooks, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
 from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
@@ -38,9 +38,17 @@ __all__ = ["Link", "connect"]
 class Link(BlockingLink):
     """An association over a socket. Not thread-safe: one thread at a time."""
 
-    def __init__(self, transport: Transport, session: Session, waits: Waits, hooks: Hooks | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        session: Session,
+        waits: Waits,
+        hooks: Hooks | None = None,
+        socket_options: SocketOptions | None = None,
+    ) -> None:
         super().__init__(session)
         self._hooks = hooks
+        self._socket_options = socket_options
         self._transport: Transport | None = transport
         self._waits = waits
         # poll, not select: a process with more than 1,024 descriptors open still works.
@@ -151,7 +159,13 @@ class Link(BlockingLink):
         if isinstance(step, Open):
             limits = self._session.exchange.limits
             link = connect(
-                step.endpoint, step.options, waits=self._waits, limits=limits, hooks=self._hooks, tls=step.tls
+                step.endpoint,
+                step.options,
+                waits=self._waits,
+                limits=limits,
+                hooks=self._hooks,
+                tls=step.tls,
+                socket_options=self._socket_options,
             )
             return Branch(link.negotiated, link)
         other: Link = step.branch.link
@@ -273,21 +287,26 @@ def connect(
     source_host: str | None = None,
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
+    send_limit: int = 0,
     record_pdus: bool = False,
     check_roles: bool = True,
     hooks: Hooks | None = None,
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
     open_socket: OpenSocket | None = None,
+    socket_options: SocketOptions | None = None,
 ) -> Link:
     """Open an association to ``endpoint``.
 
-    An empty called title in ``options`` is taken from the endpoint. ``handler`` serves what the peer asks meanwhile,
-    ``record_pdus`` keeps received PDUs for ``await_pdu``, ``hooks`` are shown what happens, and without ``check_roles``
-    the peer may ask for what its role does not allow. ``tls`` is a context as ``drivers.tls.client_context`` makes
-    it, ``server_name`` whom its certificate must name if that is not the endpoint's host. ``open_socket`` makes the
-    connection, through a proxy or to a Unix socket, in place of ``socket.create_connection``; it is given the endpoint
-    and ``Waits.connect``, and ``source_host`` is for it to know.
+    An empty called title in ``options`` is taken from the endpoint. ``handler`` serves what the peer asks meanwhile.
+    Every PDV goes in a PDU of its own if ``one_pdv_per_pdu``, and no PDU of data is longer than ``send_limit`` (its
+    length field; 0 for what the peer takes). ``record_pdus`` keeps received PDUs for ``await_pdu``, ``hooks`` are shown
+    what happens, and without ``check_roles`` the peer may ask for what its role does not allow.
+
+    ``tls`` is a context as ``drivers.tls.client_context`` makes it, ``server_name`` whom its certificate must name if
+    that is not the endpoint's host. ``open_socket`` makes the connection, through a proxy or to a Unix socket; it is
+    given the endpoint and ``Waits.connect``, while ``source_host`` and the buffers of ``socket_options`` are for it to
+    know.
 
     Raises:
         ConnectFailed: no connection, or no TLS on it.
@@ -305,13 +324,14 @@ def connect(
         limits=limits,
         transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
+        send_limit=send_limit,
         record_pdus=record_pdus,
         check_roles=check_roles,
         hooks=hooks,
     )
     until = None if waits.connect is None else time.monotonic() + waits.connect
-    sock = open_connection(endpoint, waits, source_host, open_socket)
-    link = Link(new_transport(sock, endpoint, tls, server_name), session, waits, hooks)
+    sock = open_connection(endpoint, waits, source_host, open_socket, socket_options)
+    link = Link(new_transport(sock, endpoint, tls, server_name), session, waits, hooks, socket_options)
     link._shake_hands(endpoint, time.monotonic() + waits.request if until is None else until)
     link.establish()
     return link

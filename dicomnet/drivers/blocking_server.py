@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Self
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.blocking import Link
-from dicomnet.drivers.common import Hooks, Waits
+from dicomnet.drivers.common import Hooks, SocketOptions, Waits
 from dicomnet.drivers.serving_options import ServingOptions
-from dicomnet.drivers.sockets import check_server_tls, open_listener, peer_address, prepare, reason_of
+from dicomnet.drivers.sockets import check_server_tls, open_listener, peer_address, prepare, reason_of, set_buffers
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
 from dicomnet.ul import AcceptancePolicy, Transcript
@@ -64,9 +64,11 @@ class Listener:
         return link
 
     def _link(self, sock: socket.socket, address: str) -> Link:
-        prepare(sock)
         options = self._options
-        return Link(options.transport(sock), options.session(address), options.waits, options.hooks)
+        prepare(sock, options.socket_options)
+        return Link(
+            options.transport(sock), options.session(address), options.waits, options.hooks, options.socket_options
+        )
 
     def close(self) -> None:
         """Stop listening; links that exist live on."""
@@ -93,19 +95,40 @@ def listen(
     transcript: Callable[[], Transcript] | None = None,
     check_roles: bool = True,
     hooks: Hooks | None = None,
+    one_pdv_per_pdu: bool = False,
+    send_limit: int = 0,
+    socket_options: SocketOptions | None = None,
 ) -> Listener:
     """Listen on an address; port 0 picks a free one.
 
     ``tls`` is a context as ``drivers.tls.server_context`` makes it. ``sock`` is a bound socket to listen on, such as a
     Unix one, in place of host and port; the listener closes it, and so does a failure. ``transcript`` makes the record
-    for each association; ``check_roles`` and ``hooks`` are those of ``connect``.
+    for each association; ``check_roles``, ``hooks``, ``one_pdv_per_pdu``, ``send_limit`` and ``socket_options`` are
+    those of ``connect``.
 
     Raises:
         ConnectFailed: the address cannot be used, or ``tls`` is not for servers.
+        LocalProtocolError: nothing can be sent within ``send_limit``.
     """
+    socket_options = socket_options or SocketOptions()
     try:
+        options = ServingOptions(
+            policy=policy,
+            handler=handler,
+            waits=waits or Waits(),
+            pdu_limits=pdu_limits or PduLimits(),
+            message_limits=message_limits,
+            tls=tls,
+            transcript=transcript,
+            check_roles=check_roles,
+            hooks=hooks,
+            one_pdv_per_pdu=one_pdv_per_pdu,
+            send_limit=send_limit,
+            socket_options=socket_options,
+        )
         check_server_tls(tls)
         if sock is not None:
+            set_buffers(sock, socket_options)
             sock.listen()
     except BaseException as error:
         if sock is not None:
@@ -114,16 +137,5 @@ def listen(
             raise ConnectFailed(f"cannot listen on the socket given: {reason_of(error)}") from error
         raise
     if sock is None:
-        sock = open_listener(host, port)
-    options = ServingOptions(
-        policy=policy,
-        handler=handler,
-        waits=waits or Waits(),
-        pdu_limits=pdu_limits or PduLimits(),
-        message_limits=message_limits,
-        tls=tls,
-        transcript=transcript,
-        check_roles=check_roles,
-        hooks=hooks,
-    )
+        sock = open_listener(host, port, socket_options)
     return Listener(sock, options)

@@ -1,4 +1,4 @@
-"""What both drivers take: where to go, how long to wait, and whom to show what happens."""
+"""What both drivers take: where to go, how long to wait, what sockets are like, and whom to show what happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dicomnet.endpoint import Endpoint
 from dicomnet.ul import Direction, Primitive, RequestOptions, Timeouts, build_request
 from dicomnet.wire import AAssociateRQ, Pdu
 
-__all__ = ["Endpoint", "Hooks", "Waits", "proposal"]
+__all__ = ["Endpoint", "Hooks", "SocketOptions", "Waits", "proposal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,20 @@ class Waits:
             pdu=self.pdu,
             idle=self.idle,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketOptions:
+    """What the system is asked to do with our connections.
+
+    ``no_delay`` sends small messages at once (TCP_NODELAY): DIMSE is request and response, where waiting for more to
+    send only costs time. The buffers are bytes asked of the system (SO_RCVBUF, SO_SNDBUF), which has limits of its own,
+    and of which Linux tells twice as many; None leaves them to it.
+    """
+
+    no_delay: bool = True
+    receive_buffer: int | None = None
+    send_buffer: int | None = None
 
 
 def proposal(endpoint: Endpoint, options: RequestOptions) -> AAssociateRQ:

@@ -261,6 +261,7 @@ def connect(
     limits: MessageLimits | None = None,
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
+    send_limit: int = 0,
     record_pdus: bool = False,
     check_roles: bool = True,
     chunk: Chunk = None,
@@ -286,12 +287,13 @@ def connect(
         limits=limits,
         transcript=transcript,
         one_pdv_per_pdu=one_pdv_per_pdu,
+        send_limit=send_limit,
         record_pdus=record_pdus,
         check_roles=check_roles,
         hooks=hooks,
     )
     acceptor = Session(
-        Association(Role.ACCEPTOR, limits=PduLimits(), timeouts=waits.timeouts()),
+        Association(Role.ACCEPTOR, limits=PduLimits(), timeouts=waits.timeouts(), send_limit=send_limit),
         address="memory",
         handler=peer_handler,
         policy=policy,

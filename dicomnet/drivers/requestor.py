@@ -25,6 +25,7 @@ def requesting_session(
     limits: MessageLimits | None = None,
     transcript: Transcript | None = None,
     one_pdv_per_pdu: bool = False,
+    send_limit: int = 0,
     record_pdus: bool = False,
     check_roles: bool = True,
     hooks: Hooks | None = None,
@@ -45,6 +46,7 @@ def requesting_session(
         limits=PduLimits(p_data=options.max_length),
         timeouts=waits.timeouts(),
         transcript=transcript,
+        send_limit=send_limit,
     )
     session = Session(
         association,

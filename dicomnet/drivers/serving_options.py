@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.common import Hooks, Waits
+from dicomnet.drivers.common import Hooks, SocketOptions, Waits
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
 from dicomnet.handlers import Handler
@@ -23,7 +23,11 @@ __all__ = ["ServingOptions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingOptions:
-    """The arguments that ``aio_server.serve`` and ``blocking_server.listen`` have in common."""
+    """The arguments that ``aio_server.serve`` and ``blocking_server.listen`` have in common.
+
+    Raises:
+        LocalProtocolError: nothing can be sent within ``send_limit``.
+    """
 
     policy: AcceptancePolicy
     handler: Handler | None
@@ -34,6 +38,12 @@ class ServingOptions:
     transcript: Callable[[], Transcript] | None
     check_roles: bool
     hooks: Hooks | None
+    one_pdv_per_pdu: bool
+    send_limit: int
+    socket_options: SocketOptions
+
+    def __post_init__(self) -> None:
+        Association(Role.ACCEPTOR, send_limit=self.send_limit)  # raises now, and not when the first peer has come
 
     def transport(self, sock: socket.socket) -> Transport:
         """What a connection of a peer passes through."""
@@ -46,6 +56,7 @@ class ServingOptions:
             limits=self.pdu_limits,
             timeouts=self.waits.timeouts(),
             transcript=self.transcript() if self.transcript is not None else None,
+            send_limit=self.send_limit,
         )
         return Session(
             association,
@@ -54,6 +65,7 @@ class ServingOptions:
             policy=self.policy,
             response_timeout=self.waits.response,
             limits=self.message_limits,
+            one_pdv_per_pdu=self.one_pdv_per_pdu,
             check_roles=self.check_roles,
             hooks=self.hooks,
         )

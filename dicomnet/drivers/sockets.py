@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from dicomnet.drivers.common import Endpoint, Waits
+from dicomnet.drivers.common import Endpoint, SocketOptions, Waits
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
 from dicomnet.errors import ConnectFailed, TimedOut
 
@@ -23,15 +24,23 @@ __all__ = [
     "peer_address",
     "prepare",
     "reason_of",
+    "set_buffers",
     "why_not",
 ]
+
+_MOST = 0x7FFFFFFF
+"""Of what a socket option, an int of C, can hold."""
 
 OpenSocket: TypeAlias = Callable[[Endpoint, float | None], socket.socket]
 """Makes a connected stream socket, within so many seconds if given; may raise OSError."""
 
 
 def open_connection(
-    endpoint: Endpoint, waits: Waits, source_host: str | None, open_socket: OpenSocket | None = None
+    endpoint: Endpoint,
+    waits: Waits,
+    source_host: str | None,
+    open_socket: OpenSocket | None = None,
+    options: SocketOptions | None = None,
 ) -> socket.socket:
     """A connection to the endpoint, made by ``open_socket`` if that is given.
 
@@ -40,20 +49,49 @@ def open_connection(
         TimedOut: not within ``waits.connect``.
     """
     where = f"{endpoint.host}:{endpoint.port}"
-    source = None if source_host is None else (source_host, 0)
+    options = options or SocketOptions()
     try:
         if open_socket is not None:
             sock = open_socket(endpoint, waits.connect)
         else:
-            sock = socket.create_connection((endpoint.host, endpoint.port), waits.connect, source)
+            sock = _connected(endpoint, waits.connect, source_host, options)
     except TimeoutError as error:
         if waits.connect is None:
             raise ConnectFailed(f"no connection to {where}: timed out") from error
         raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error
     except (OSError, ValueError, OverflowError) as error:  # a host name or port that no address can be made of
         raise ConnectFailed(why_not(endpoint, source_host, error)) from error
-    prepare(sock)
+    prepare(sock, options)
     return sock
+
+
+def _connected(
+    endpoint: Endpoint, seconds: float | None, source_host: str | None, options: SocketOptions
+) -> socket.socket:
+    """As ``socket.create_connection``, with buffers set in time, and ``seconds`` for all addresses together.
+
+    Raises:
+        OSError, ValueError, OverflowError: there is no connection to be had.
+    """
+    until = None if seconds is None else time.monotonic() + seconds
+    failure = OSError("the name has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            set_buffers(sock, options)
+            sock.settimeout(None if until is None else max(until - time.monotonic(), 0.001))
+            if source_host is not None:
+                sock.bind((source_host, 0))
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure
 
 
 def new_transport(
@@ -94,19 +132,35 @@ def peer_address(address: object) -> str:
     return str(address[0]) if isinstance(address, tuple) else "local"
 
 
-def open_listener(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int, options: SocketOptions | None = None) -> socket.socket:
     """A socket that listens; port 0 picks a free one.
 
     Raises:
         ConnectFailed: the address cannot be used.
     """
-    if "\0" in host or not 0 <= port <= 0xFFFF:  # create_server leaves its socket open when it finds out itself
+    if "\0" in host or not 0 <= port <= 0xFFFF:
         raise ConnectFailed(f"cannot listen on {host}:{port}: no such address")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        return _listening(family, (host, port), options or SocketOptions())
     except (OSError, UnicodeError) as error:
         raise ConnectFailed(f"cannot listen on {host}:{port}: {reason_of(error)}") from error
+
+
+def _listening(family: socket.AddressFamily, address: tuple[str, int], options: SocketOptions) -> socket.socket:
+    """As ``socket.create_server``, with buffers set in time."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        set_buffers(sock, options)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen()
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def why_not(endpoint: Endpoint, source_host: str | None, error: Exception) -> str:
@@ -139,9 +193,21 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def prepare(sock: socket.socket) -> None:
-    """Non-blocking, and small messages at once: DIMSE is request and response, where Nagle only delays."""
+def set_buffers(sock: socket.socket, options: SocketOptions) -> None:
+    """Ask for the buffers; before a socket is connected or listens, since the window of TCP follows from them (tcp(7)).
+
+    One that is larger than the system has is as large as it has.
+    """
+    for name, size in ((socket.SO_RCVBUF, options.receive_buffer), (socket.SO_SNDBUF, options.send_buffer)):
+        if size is not None:
+            sock.setsockopt(socket.SOL_SOCKET, name, min(size, _MOST))
+
+
+def prepare(sock: socket.socket, options: SocketOptions) -> None:
+    """What can be set on a connection that stands: non-blocking, and small messages at once unless they may wait."""
     sock.setblocking(False)
+    if not options.no_delay:
+        return
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:  # a socket of another family has no such thing, or the peer has reset the connection already

@@ -29,7 +29,7 @@ from dicomnet.ul.counters import Counters
 from dicomnet.ul.events import PDataRequest, Primitive, PrimitiveKind, ProviderAbortIndication, UlEvent
 from dicomnet.ul.machine import Machine, Occasion, Role
 from dicomnet.ul.negotiated import Negotiated
-from dicomnet.ul.negotiation import checked
+from dicomnet.ul.negotiation import SMALLEST_P_DATA, checked
 from dicomnet.ul.receiving import Receiver
 from dicomnet.ul.recurring import once
 from dicomnet.ul.states import Action, Event, State, Transition
@@ -67,7 +67,16 @@ class Association:
         limits: PduLimits | None = None,
         timeouts: Timeouts | None = None,
         transcript: Transcript | None = None,
+        send_limit: int = 0,
     ) -> None:
+        """``send_limit`` is the longest P-DATA-TF body we send, even if the peer takes longer ones; 0 sets no limit.
+
+        Raises:
+            LocalProtocolError: no message fits into so little.
+        """
+        if 0 < send_limit < SMALLEST_P_DATA or send_limit < 0:
+            raise LocalProtocolError(f"a P-DATA-TF of {send_limit} bytes cannot carry a message (PS3.8 9.3.5)")
+        self._send_limit = send_limit
         self.transcript = transcript
         self._machine = Machine(role, timeouts or Timeouts(), transcript)
         self._receiver = Receiver(self._machine, limits, transcript)
@@ -98,6 +107,13 @@ class Association:
     def negotiated(self) -> Negotiated | None:
         """What was agreed on, from the acceptance on."""
         return self._machine.negotiated
+
+    @property
+    def send_limit(self) -> int:
+        """The longest P-DATA-TF body that goes out: what the peer takes, or less if we were told so; 0 is no limit."""
+        negotiated = self._machine.negotiated
+        theirs = 0 if negotiated is None else negotiated.peer_max_length
+        return min(theirs, self._send_limit) if theirs and self._send_limit else theirs or self._send_limit
 
     @property
     def error(self) -> DicomNetError | None:
@@ -264,7 +280,7 @@ class Association:
         one_pdv_per_pdu: bool = False,
         last: bool = True,
     ) -> None:
-        """Send a message, or the part of it that is not None (Evt9), in PDUs the peer can take.
+        """Send a message, or the part of it that is not None (Evt9), in PDUs within ``send_limit``.
 
         The buffers are not copied: leave them alone until ``data_to_send`` is sent. Unless ``last``, more of the data
         set follows.
@@ -279,8 +295,9 @@ class Association:
             raise LocalProtocolError(f"presentation context {context_id} is not accepted")
         if command is None and data is None:
             raise LocalProtocolError("neither a command nor a data set to send")
-        limit = negotiated.peer_max_length
-        output = fragment_message(context_id, command, data, limit, one_pdv_per_pdu=one_pdv_per_pdu, last=last)
+        output = fragment_message(
+            context_id, command, data, self.send_limit, one_pdv_per_pdu=one_pdv_per_pdu, last=last
+        )
         if machine.on_primitive is not None:
             machine.tell("P-DATA", PrimitiveKind.REQUEST, PDataRequest(context_id, command, data, last))
             cell = self._require(_P_DATA)  # whatever that did

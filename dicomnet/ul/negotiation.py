@@ -42,6 +42,7 @@ from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ, PDataTF,
 
 __all__ = [
     "DEFAULT_MAX_LENGTH",
+    "SMALLEST_P_DATA",
     "ProposedContext",
     "RequestOptions",
     "acceptance_fault",
@@ -64,7 +65,7 @@ _AT_MOST_ONCE: tuple[type[Item], ...] = (
     UserIdentity,
     UserIdentityResponse,
 )
-_SMALLEST_P_DATA = 8  # a PDV header and two bytes of fragment: the least that can carry a message (PS3.8 9.3.5)
+SMALLEST_P_DATA = 8  # a PDV header and two bytes of fragment: the least that can carry a message (PS3.8 9.3.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def associate_fault(pdu: AAssociateRQ | AAssociateAC) -> str | None:
     for kind in _AT_MOST_ONCE:
         if kinds.count(kind) > 1:
             return f"{kind.__name__} occurs {kinds.count(kind)} times (PS3.8 9.3.2)"
-    if 0 < pdu.max_length < _SMALLEST_P_DATA:
+    if 0 < pdu.max_length < SMALLEST_P_DATA:
         return f"a maximum length of {pdu.max_length} is too small for any P-DATA-TF (PS3.8 D.1)"
     return _contexts_fault(pdu.presentation_contexts) if isinstance(pdu, AAssociateRQ) else None
 

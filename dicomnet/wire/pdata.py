@@ -81,9 +81,9 @@ def fragment_message(
 ) -> list[bytes | memoryview]:
     """A message, or the part of it that is not None, as P-DATA-TF PDUs in buffers to be sent one after the other.
 
-    ``max_length`` is what the peer announced, 0 for no limit. Command and data set share a PDU if both fit into one,
-    unless ``one_pdv_per_pdu``. The payload is not copied: leave it alone until it is sent. Unless ``last``, more of the
-    data set follows, with neither command nor another message in between (PS3.8 E.1).
+    ``max_length`` bounds their bodies: what the peer announced, or less; 0 for no limit. Command and data set share a
+    PDU if both fit into one, unless ``one_pdv_per_pdu``. The payload is not copied: leave it alone until it is sent.
+    Unless ``last``, more of the data set follows, with neither command nor another message in between (PS3.8 E.1).
 
     Raises:
         EncodeError: a field cannot hold its value, or the peer takes no fragment at all.

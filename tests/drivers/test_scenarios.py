@@ -40,7 +40,15 @@ from dicomnet.errors import (
 )
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
-from dicomnet.ul import Applicant, PlainPolicy, ProposedContext, RequestOptions, SupportedContext, build_request
+from dicomnet.ul import (
+    Applicant,
+    Direction,
+    PlainPolicy,
+    ProposedContext,
+    RequestOptions,
+    SupportedContext,
+    build_request,
+)
 from dicomnet.wire import (
     AAbort,
     AAssociateAC,
@@ -245,6 +253,20 @@ def test_request_and_response(world: World, one_pdv_per_pdu: bool) -> None:
         response = link.run(flows.ask(request, expect=NCreateResponse))
     assert (response.status, response.instance) == (0, "2.25.9")
     assert response.dataset() == label("made")
+
+
+def test_no_pdu_is_longer_than_we_want_to_send(world: World) -> None:
+    def create(request: Request, peer: Peer) -> Flow[None]:
+        assert request.dataset() == label("x" * 5000)
+        yield from flows.send(reply(request))
+
+    with world.connect(handler=serving(NCreateRequest, create), send_limit=1000) as link:
+        request = NCreateRequest(sop_class=uids.UPS_PUSH, data_set=label("x" * 5000))
+        assert link.run(flows.ask(request, expect=NCreateResponse)).status == 0
+        sent = [pdu for _, pdu in link.transcript.pdus(Direction.SENT) if isinstance(pdu, PDataTF)]
+    lengths = [sum(6 + len(pdv.payload) for pdv in pdu.pdvs) for pdu in sent]
+    assert max(lengths) == 1000
+    assert len(lengths) == 7  # the command has one of its own
 
 
 def test_a_response_of_a_class_that_was_not_expected(world: World) -> None:

@@ -9,6 +9,7 @@ import resource
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,8 +30,8 @@ from dicomnet.dimse.messages import (
 from dicomnet.drivers import aio, blocking
 from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.blocking_server import listen
-from dicomnet.drivers.common import Endpoint, Waits
-from dicomnet.errors import ConnectFailed, DicomNetError, Rejected, TimedOut
+from dicomnet.drivers.common import Endpoint, SocketOptions, Waits
+from dicomnet.errors import ConnectFailed, DicomNetError, LocalProtocolError, Rejected, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
 from dicomnet.ul import Transcript
@@ -438,3 +439,107 @@ def test_two_sides_that_both_write_much_at_once(script: SimpleNamespace, driver:
             assert await asking == 0
 
     asyncio.run(main())
+
+
+SMALL = SocketOptions(no_delay=False, receive_buffer=40_960, send_buffer=20_480)
+
+
+def kinds_of(link: Any) -> tuple[bool, int, int]:
+    """TCP_NODELAY and the buffers of a link, of which Linux tells twice as much as was asked."""
+    sock = link._transport._socket
+    receive, send = (sock.getsockopt(socket.SOL_SOCKET, name) for name in (socket.SO_RCVBUF, socket.SO_SNDBUF))
+    return bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)), receive, send
+
+
+def test_socket_options_under_the_blocking_driver(script: SimpleNamespace) -> None:
+    seen: list[Any] = []
+    kinds: list[tuple[bool, int, int]] = []
+
+    def handler(request: Request, peer: Peer) -> Flow[None]:
+        kinds.append(kinds_of(seen[0]))
+        yield from flows.send(reply(request))
+
+    for given in (SMALL, None):
+        listener = listen("127.0.0.1", 0, script.POLICY, handler=handler, socket_options=given)
+        thread = echo_once(listener, script, seen)
+        endpoint = Endpoint("SCP", "127.0.0.1", listener.port)
+        with blocking.connect(endpoint, script.OPTIONS, socket_options=given) as link:
+            assert link.run(flows.c_echo()).status == 0
+            kinds.append(kinds_of(link))
+        thread.join()
+        seen.clear()
+    assert kinds[:2] == [(False, 81_920, 40_960)] * 2
+    assert [no_delay for no_delay, _, _ in kinds[2:]] == [True, True]
+    assert kinds[2] != (True, 81_920, 40_960)
+
+
+def test_socket_options_under_the_asyncio_driver(script: SimpleNamespace) -> None:
+    async def kinds(options: SocketOptions | None) -> list[tuple[bool, int, int]]:
+        async with await serve("127.0.0.1", 0, script.POLICY, socket_options=options) as server:
+            endpoint = Endpoint("SCP", "127.0.0.1", server.port)
+            async with await aio.connect(endpoint, script.OPTIONS, socket_options=options) as link:
+                assert (await link.run(flows.c_echo())).status == 0
+                return [kinds_of(link), kinds_of(next(iter(server._links)))]
+
+    assert asyncio.run(kinds(SMALL)) == [(False, 81_920, 40_960)] * 2
+    assert [no_delay for no_delay, _, _ in asyncio.run(kinds(None))] == [True, True]
+
+
+def test_a_socket_to_listen_on_gets_its_buffers(script: SimpleNamespace) -> None:
+    def tcp_socket() -> socket.socket:
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        return sock
+
+    def sizes(sock: socket.socket) -> list[int]:
+        return [sock.getsockopt(socket.SOL_SOCKET, name) for name in (socket.SO_RCVBUF, socket.SO_SNDBUF)]
+
+    with listen("ignored", 104, script.POLICY, sock=tcp_socket(), socket_options=SMALL) as listener:
+        assert sizes(listener._socket) == [81_920, 40_960]
+
+    async def main() -> None:
+        async with await serve(None, 0, script.POLICY, sock=tcp_socket(), socket_options=SMALL) as server:
+            assert sizes(server._listeners[0]) == [81_920, 40_960]
+
+    asyncio.run(main())
+
+
+def test_a_limit_that_nothing_fits_into_is_told_at_once(script: SimpleNamespace) -> None:
+    nowhere = Endpoint("SCP", "127.0.0.1", 1)
+    with pytest.raises(LocalProtocolError):
+        blocking.connect(nowhere, script.OPTIONS, send_limit=3)
+    with pytest.raises(LocalProtocolError):
+        asyncio.run(aio.connect(nowhere, script.OPTIONS, send_limit=3))  # type: ignore[arg-type]
+    with pytest.raises(LocalProtocolError):
+        listen("127.0.0.1", 0, script.POLICY, send_limit=3)
+    with pytest.raises(LocalProtocolError):
+        asyncio.run(serve("127.0.0.1", 0, script.POLICY, send_limit=3))
+
+
+def test_more_buffer_than_there_can_be_is_as_much_as_there_can_be(script: SimpleNamespace) -> None:
+    huge = SocketOptions(receive_buffer=1 << 40, send_buffer=1 << 40)
+    with listen("127.0.0.1", 0, script.POLICY, socket_options=huge) as listener:
+        sizes = [listener._socket.getsockopt(socket.SOL_SOCKET, name) for name in (socket.SO_RCVBUF, socket.SO_SNDBUF)]
+    assert min(sizes) >= 200_000  # net.core.rmem_max and wmem_max
+
+
+def test_the_time_to_connect_is_for_all_addresses_together(
+    script: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them is a queue that is full, so that the system answers nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
+        address = silent.getsockname()
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(address)
+            fillers.append(filler)
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address)] * 20
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        began = time.monotonic()
+        with pytest.raises(TimedOut, match=r"within 0\.2 s"):
+            blocking.connect(Endpoint("SCP", "name", 1), script.OPTIONS, waits=Waits(connect=0.2))
+        assert time.monotonic() - began < 2.0  # each alone would have had as much
+        for filler in fillers:
+            filler.close()

@@ -7,8 +7,23 @@ from types import SimpleNamespace
 
 import pytest
 
+from dicomnet import uids
 from dicomnet.errors import LocalProtocolError, RemoteProtocolError
-from dicomnet.ul import Association, Event, Primitive, Role, State, Transcript
+from dicomnet.ul import (
+    Applicant,
+    Association,
+    Event,
+    PlainPolicy,
+    Primitive,
+    ProposedContext,
+    RequestOptions,
+    Role,
+    State,
+    SupportedContext,
+    Transcript,
+    build_request,
+)
+from dicomnet.wire import AAssociateAC, PDataTF, decode_pdu, encode_pdu
 
 ERROR = RemoteProtocolError("a message that is none")
 
@@ -114,3 +129,46 @@ def test_a_command_works_where_it_may_and_is_refused_elsewhere(
     assert ul.take(association) == b""
     assert ul.drain(association) == []
     assert primitives == []
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "longest"),
+    [(0, 0, 50_012), (0, 1000, 1000), (1000, 0, 1000), (1000, 700, 700), (700, 1000, 700), (0, 8, 8)],
+)
+@pytest.mark.parametrize("role", [Role.REQUESTOR, Role.ACCEPTOR])
+def test_no_pdu_of_data_is_longer_than_peer_or_user_want(
+    ul: SimpleNamespace, role: Role, theirs: int, ours: int, longest: int
+) -> None:
+    association = Association(role, send_limit=ours)
+    assert association.send_limit == ours
+    if role is Role.REQUESTOR:
+        association.associate_request(ul.REQUEST, 0.0)
+        association.transport_connected(0.0)
+        policy = PlainPolicy((SupportedContext(uids.UPS_PUSH),), max_length=theirs)
+        association.receive_data(encode_pdu(policy.decide(ul.REQUEST, Applicant(""))), 0.0)
+    else:
+        options = RequestOptions("WORKLIST", "MODALITY", (ProposedContext(uids.UPS_PUSH),), max_length=theirs)
+        association.transport_connected(0.0)
+        request = build_request(options)
+        association.receive_data(encode_pdu(request), 0.0)
+        response = PlainPolicy((SupportedContext(uids.UPS_PUSH),)).decide(request, Applicant(""))
+        assert isinstance(response, AAssociateAC)
+        association.associate_accept(response, 0.0)
+    association.data_to_send()
+    assert association.send_limit == (longest if theirs or ours else 0)
+    association.send_p_data(1, bytes(100), bytes(49_900), 0.0)
+    sent, lengths, payload = b"".join(association.data_to_send()), [], 0
+    while sent:
+        end = 6 + int.from_bytes(sent[2:6], "big")
+        pdu = decode_pdu(sent[:end])
+        assert isinstance(pdu, PDataTF)
+        lengths.append(end - 6)
+        payload += sum(len(pdv.payload) for pdv in pdu.pdvs)
+        sent = sent[end:]
+    assert (max(lengths), payload) == (longest, 50_000)
+
+
+@pytest.mark.parametrize("limit", [7, 1, -1])
+def test_a_limit_that_no_message_fits_into_is_our_mistake(limit: int) -> None:
+    with pytest.raises(LocalProtocolError, match="cannot carry a message"):
+        Association(Role.REQUESTOR, send_limit=limit)
