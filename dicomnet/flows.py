@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Generator
-from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -34,6 +33,7 @@ from dicomnet.dimse.outgoing import SourceReader
 from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, IncomingDataSet
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
+from dicomnet.records import replace
 from dicomnet.steps import (
     AwaitPdu,
     AwaitReply,

@@ -8,13 +8,13 @@ C-STORE, C-FIND, C-GET and C-MOVE, 0110 to all else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import CEchoRequest, Message, Request
 from dicomnet.flows import Flow, SendMessage
+from dicomnet.records import dataclass
 from dicomnet.ul import Negotiated
 
 __all__ = ["Handler", "Peer", "handle_by_type", "streaming", "takes_streamed"]

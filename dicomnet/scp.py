@@ -22,7 +22,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -35,6 +34,7 @@ from dicomnet.endpoint import Endpoint
 from dicomnet.errors import CodecError, DicomNetError, TimedOut
 from dicomnet.flows import Branch, Flow
 from dicomnet.handlers import Handler, Peer
+from dicomnet.records import dataclass
 from dicomnet.suboperations import GaveUp, Instance, Retrieve, opened, perform, proposals, store
 from dicomnet.ul import RequestOptions
 

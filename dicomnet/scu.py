@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -46,6 +45,7 @@ from dicomnet.dimse.messages import (
 from dicomnet.dimse.payloads import DataSet, identity
 from dicomnet.errors import LocalProtocolError
 from dicomnet.flows import Flow, c_echo
+from dicomnet.records import replace
 
 __all__ = [
     "c_echo",

@@ -7,13 +7,13 @@ what blocks or needs a connection: Call, Open, RunOn and Close.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dicomnet.dimse.messages import Message
 from dicomnet.dimse.outgoing import Opened
 from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.endpoint import Endpoint
+from dicomnet.records import dataclass
 from dicomnet.ul import Negotiated, RequestOptions
 
 if TYPE_CHECKING:

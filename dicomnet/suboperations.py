@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 
 from dicomnet import flows, uids
@@ -22,6 +21,7 @@ from dicomnet.dimse.payloads import DataSet, FileDataSet, identity
 from dicomnet.dimse.status import StatusClass, status_class
 from dicomnet.errors import CodecError, DicomNetError, LocalProtocolError, NoPresentationContext
 from dicomnet.flows import Flow
+from dicomnet.records import dataclass, replace
 from dicomnet.ul import Negotiated, ProposedContext
 
 __all__ = ["GaveUp", "Instance", "Retrieve", "Tally", "opened", "perform", "proposals", "store"]

@@ -13,7 +13,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from dicomnet import dataset, flows, uids
 from dicomnet.dimse.messages import EncodedDataSet, NEventReportRequest, NEventReportResponse
@@ -21,6 +20,7 @@ from dicomnet.dimse.status import StatusClass, describe
 from dicomnet.drivers import aio
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import CodecError, DicomNetError, EncodeError
+from dicomnet.records import dataclass, replace
 from dicomnet.ul import ProposedContext, RequestOptions
 from dicomnet.wire import RoleSelection
 

@@ -7,7 +7,8 @@ the command line prints. Which operation may answer what is the business of ``st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from dicomnet.records import dataclass
 
 __all__ = [
     "ALREADY_CANCELED",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
+
+from dicomnet.records import dataclass, field
 
 __all__ = ["Attribute", "attributes", "keyword", "return_keys", "tag_of"]
 

@@ -7,8 +7,9 @@ package imports none of its rooms: they need pydicom, for which a command line t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from dicomnet.records import dataclass
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

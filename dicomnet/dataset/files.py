@@ -5,7 +5,6 @@ Reads bytes that somebody else read; opens nothing. File meta information (group
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from io import BytesIO
 from typing import NoReturn
 
@@ -17,6 +16,7 @@ from dicomnet.dataset import DataSetLimits, codec
 from dicomnet.dataset.part10 import header, meta_start, read_meta
 from dicomnet.errors import DecodeError, Fault
 from dicomnet.kernel._vr import VRS
+from dicomnet.records import dataclass
 
 __all__ = ["Loaded", "load", "part10"]
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from dicomnet import uids
 from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel._vr_forms import LONG, VRS
+from dicomnet.records import dataclass
 
 __all__ = ["MAX_META", "FileMeta", "header", "meta_start", "read_meta"]
 

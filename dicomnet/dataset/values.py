@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pydicom import config
@@ -21,6 +20,7 @@ from dicomnet.errors import DicomNetError, EncodeError, Fault
 from dicomnet.kernel._text import declared_encodings, encode_text, encodings_for
 from dicomnet.kernel._values import private_creator, resolve_vr, swapped, transcoded, value_field
 from dicomnet.kernel._vr import AMBIGUOUS, LONG, NUMBERS, SHORT, TEXT, UNITS, private_vr, public_vr
+from dicomnet.records import dataclass
 
 __all__ = [
     "BINARY",

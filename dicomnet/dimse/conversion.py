@@ -7,7 +7,6 @@ its ``missing`` elements, one that cannot is a DecodeError, and so is a response
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any, Final, TypeAlias
 
 from dicomnet.codes import CommandField, known
@@ -48,6 +47,7 @@ from dicomnet.dimse.messages import (
 from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.errors import DecodeError, Fault
 from dicomnet.kernel import make_frozen
+from dicomnet.records import dataclass, fields
 
 __all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command"]
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from dicomnet.codes import AbortReason
@@ -46,6 +45,7 @@ from dicomnet.errors import (
     RemoteProtocolError,
     TimedOut,
 )
+from dicomnet.records import dataclass
 from dicomnet.ul import Association, Direction, PDataIndication, UlEvent
 from dicomnet.ul.negotiated import roles_by_class
 from dicomnet.wire import Pdv

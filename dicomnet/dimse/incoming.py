@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from dicomnet.dataset import DataSetLimits
 from dicomnet.dimse.command import NO_DATA_SET, CommandElement, CommandSet, decode_command
 from dicomnet.dimse.payloads import IncomingDataSet, cost
 from dicomnet.errors import DecodeError, Fault
+from dicomnet.records import dataclass, field
 from dicomnet.wire import FragmentAssembler, Pdv
 
 __all__ = ["Intake", "MessageLimits", "TooLong", "Whole"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from dicomnet import uids
@@ -19,6 +18,7 @@ from dicomnet.dimse.command import CommandElement, CommandValue
 from dicomnet.dimse.payloads import DataSet, DataSetSource, EncodedDataSet, IncomingDataSet
 from dicomnet.dimse.status import StatusClass, status_class
 from dicomnet.errors import LocalProtocolError, StatusError
+from dicomnet.records import dataclass, field
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

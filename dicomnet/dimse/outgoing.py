@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, cast
 
@@ -16,6 +15,7 @@ from dicomnet import uids
 from dicomnet.dataset import DataSetLimits, encode
 from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet, FileDataSet, SourceStream
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
+from dicomnet.records import dataclass
 from dicomnet.ul import AcceptedContext, Negotiated
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeAlias, cast
 
 from dicomnet.dataset import DataSetLimits, decode
 from dicomnet.dataset.part10 import read_meta
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError
+from dicomnet.records import dataclass, field
 from dicomnet.wire.pdata import Buffer
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final
 
 from dicomnet.dimse.command import CommandElement, encode_command
@@ -26,6 +25,7 @@ from dicomnet.dimse.messages import (
 from dicomnet.dimse.outgoing import Opened, check_convertible, choose_context, encoded, own_syntax
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DicomNetError, LocalProtocolError, NoPresentationContext
+from dicomnet.records import dataclass, replace
 from dicomnet.ul import AcceptedContext, Association, Direction
 from dicomnet.wire.pdata import OWN_MAX_LENGTH, Buffer
 

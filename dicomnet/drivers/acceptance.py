@@ -6,10 +6,10 @@ Knows the association and the policy, but no flows and no sockets.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from dicomnet.codes import RejectResult, RejectSource, reject_reason_text
 from dicomnet.errors import LocalProtocolError, Rejected
+from dicomnet.records import replace
 from dicomnet.ul import AcceptancePolicy, Applicant, Association, State
 from dicomnet.ul.negotiated import smaller_window
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, AsyncOperationsWindow, UserInformation

@@ -10,7 +10,6 @@ import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import replace
 from typing import Any
 
 from dicomnet.drivers.common import Hooks, SocketOptions, Waits
@@ -19,6 +18,7 @@ from dicomnet.drivers.runs import BranchWork, Run
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.transport import LAST_WORDS, QUEUED_ANSWERS, Transport
 from dicomnet.errors import ConnectionLost, DicomNetError, TimedOut
+from dicomnet.records import replace
 from dicomnet.ul import Role
 
 __all__ = ["DrivenLink", "settle"]

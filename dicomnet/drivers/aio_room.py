@@ -6,12 +6,12 @@ Knows links by what ``Guest`` says of them, and neither sockets nor the loop.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Protocol
 
 from dicomnet.codes import RejectResult, RejectSource
 from dicomnet.drivers.session import Session
 from dicomnet.errors import Rejected
+from dicomnet.records import dataclass
 from dicomnet.ul import AcceptancePolicy, Applicant
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ
 

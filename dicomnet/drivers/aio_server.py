@@ -11,7 +11,6 @@ import logging
 import socket
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from dicomnet.dimse.exchange import MessageLimits
@@ -27,6 +26,7 @@ from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, re
 from dicomnet.drivers.transport import Transport
 from dicomnet.errors import ConnectFailed
 from dicomnet.handlers import Handler
+from dicomnet.records import replace
 from dicomnet.ul import AcceptancePolicy, Transcript
 from dicomnet.wire import PduLimits
 

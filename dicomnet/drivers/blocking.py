@@ -14,7 +14,6 @@ import contextlib
 import select
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.exchange import MessageLimits
@@ -26,6 +25,7 @@ from dicomnet.drivers.sockets import OpenSocket, new_transport, open_connection
 from dicomnet.drivers.transport import LAST_WORDS, QUEUED_ANSWERS, Transport
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
+from dicomnet.records import replace
 from dicomnet.steps import Branch, Close, Open, RunOn
 from dicomnet.ul import RequestOptions, Transcript
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from dicomnet.dimse.messages import Message
 from dicomnet.endpoint import Endpoint
+from dicomnet.records import dataclass, replace
 from dicomnet.ul import Direction, Primitive, RequestOptions, Timeouts, build_request
 from dicomnet.wire import AAssociateRQ, Pdu
 

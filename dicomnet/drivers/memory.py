@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dicomnet.dimse.exchange import MessageLimits
@@ -21,6 +20,7 @@ from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectFailed, LocalProtocolError, TimedOut
 from dicomnet.handlers import Handler
+from dicomnet.records import dataclass
 from dicomnet.steps import Branch, Close, Open, RunOn
 from dicomnet.ul import AcceptancePolicy, Association, RequestOptions, Role, Transcript
 from dicomnet.wire import PduLimits

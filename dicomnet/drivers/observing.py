@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
 from dicomnet.dimse.exchange import Exchange
 from dicomnet.drivers.common import Hooks
+from dicomnet.records import dataclass
 from dicomnet.ul import Association, Counters
 from dicomnet.wire import Pdu
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Hooks, Waits, proposal
 from dicomnet.drivers.session import Session
 from dicomnet.handlers import Handler
+from dicomnet.records import replace
 from dicomnet.ul import Association, RequestOptions, Role, Transcript
 from dicomnet.ul.negotiated import smaller_window
 from dicomnet.wire import PduLimits

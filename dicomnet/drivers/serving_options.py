@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.exchange import MessageLimits
@@ -12,6 +11,7 @@ from dicomnet.drivers.common import Hooks, SocketOptions, Waits
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
 from dicomnet.handlers import Handler
+from dicomnet.records import dataclass
 from dicomnet.ul import AcceptancePolicy, Association, Role, Transcript
 from dicomnet.wire import PduLimits
 

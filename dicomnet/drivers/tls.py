@@ -15,11 +15,11 @@ import os
 import ssl
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
 from dicomnet.errors import TransportError
+from dicomnet.records import dataclass
 
 __all__ = ["RECIPES", "ClientCertificates", "Profile", "Recipe", "TlsSetupFailed", "client_context", "server_context"]
 

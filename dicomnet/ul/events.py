@@ -7,12 +7,12 @@ one of them, or a request or response of the user, for who wants to see both. Kn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from dicomnet.errors import DicomNetError
+from dicomnet.records import dataclass
 from dicomnet.wire.pdata import Buffer, Pdv
 from dicomnet.wire.pdu import AAssociateAC, AAssociateRJ, AAssociateRQ
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from dicomnet.codes import AbortReason, AbortSource, RejectResult, RejectSource, reject_reason_text
 from dicomnet.errors import DicomNetError, Rejected, RemoteProtocolError
+from dicomnet.records import dataclass
 from dicomnet.ul.counters import Counters
 from dicomnet.ul.events import (
     AbortIndication,

@@ -8,10 +8,10 @@ nothing and knows no state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from dicomnet.codes import ContextResult
+from dicomnet.records import dataclass
 from dicomnet.wire.items import (
     AsyncOperationsWindow,
     CommonExtendedNegotiation,

@@ -8,11 +8,11 @@ are held to more. Knows no state.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from dicomnet import uids
 from dicomnet.codes import ContextResult, IdentityType
 from dicomnet.errors import EncodeError, LocalProtocolError
+from dicomnet.records import dataclass
 from dicomnet.ul.negotiated import (
     Negotiated,
     answers_with_proposed_syntax,

@@ -8,10 +8,10 @@ does the file. As the transcript itself it has passwords and patient data in it.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from dicomnet.errors import EncodeError, Fault
+from dicomnet.records import dataclass, field
 from dicomnet.ul.machine import Role
 from dicomnet.ul.states import State
 from dicomnet.ul.transcript import Direction, Transcript

@@ -7,11 +7,11 @@ malformed, or of another protocol version, never reach it. Knows no state.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from dicomnet import uids
 from dicomnet.codes import ContextResult, IdentityType, RejectResult, RejectSource
+from dicomnet.records import dataclass, field
 from dicomnet.ul.negotiated import (
     clean_title,
     clean_uid,

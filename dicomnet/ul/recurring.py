@@ -9,12 +9,12 @@ Judges nothing and knows no state.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar, TypeVarTuple
 
 from dicomnet.codes import ItemType
+from dicomnet.records import fields, is_dataclass
 from dicomnet.wire.pdu import AAssociateAC, AAssociateRQ
 
 __all__ = ["made", "once"]

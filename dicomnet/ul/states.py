@@ -21,10 +21,11 @@ This room knows no PDU layout, no bytes and no time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import Final
+
+from dicomnet.records import dataclass
 
 __all__ = [
     "ACTIONS",

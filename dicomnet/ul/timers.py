@@ -8,11 +8,11 @@ seconds that never goes back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from dicomnet.records import dataclass
 from dicomnet.ul.states import State
 
 __all__ = ["OVERDUE", "SUPERVISED", "Timeouts", "Timers", "Wait"]

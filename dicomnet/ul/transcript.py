@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
+from dicomnet.records import dataclass
 from dicomnet.ul.states import Action, Event, State
 from dicomnet.wire.pdu import HEADER_LENGTH, Pdu, decode_pdu
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from dataclasses import dataclass
 
 from dicomnet.codes import PduType
 from dicomnet.errors import DecodeError, Fault
+from dicomnet.records import dataclass
 from dicomnet.wire.pdata import MAX_PDVS, Buffer
 from dicomnet.wire.pdu import HEADER_LENGTH, PDataTF, pdu_name, read_p_data_tfs
 

@@ -6,12 +6,12 @@ Text of the peer is escaped and capped, so that it cannot forge a log line.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
 from enum import IntEnum
 from typing import Any
 
 from dicomnet.codes import ItemType, known, reject_reason_text
 from dicomnet.errors import DecodeError
+from dicomnet.records import MISSING, fields
 from dicomnet.wire.items import Item, UnknownItem
 from dicomnet.wire.pdata import Pdv
 from dicomnet.wire.pdu import AAssociateRJ, Pdu, pdu_name

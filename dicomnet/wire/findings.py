@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
+from dicomnet.records import dataclass
 from dicomnet.uids import is_uid
 
 __all__ = ["Finding", "check_context_id", "check_reserved", "check_title", "check_uid", "error", "warning"]

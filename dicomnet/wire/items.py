@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Self, TypeAlias
 
 from dicomnet.codes import ContextResult, ItemType, known
 from dicomnet.errors import EncodeError, Fault
 from dicomnet.kernel import read_contexts, write_contexts
+from dicomnet.records import dataclass
 from dicomnet.wire.leaf_items import (
     AbstractSyntax,
     ApplicationContext,

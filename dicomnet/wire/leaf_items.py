@@ -6,11 +6,11 @@ Knows no places: any item can stand anywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from dicomnet.codes import IdentityType, ItemType, known
 from dicomnet.errors import Fault
+from dicomnet.records import dataclass
 from dicomnet.wire.reader import Reader
 from dicomnet.wire.writer import latin1, u8, u16, u32
 

@@ -6,13 +6,13 @@ What a command or a data set means is not known here; that the command comes fir
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from io import BytesIO
 from typing import TypeAlias
 
 from dicomnet.codes import PduType
 from dicomnet.errors import DecodeError, Fault
 from dicomnet.kernel import pack_p_data_tf
+from dicomnet.records import dataclass
 from dicomnet.wire.writer import u8, u32
 
 __all__ = ["MAX_PDVS", "OWN_MAX_LENGTH", "Assembled", "Buffer", "FragmentAssembler", "Pdv", "fragment_message"]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Self, TypeAlias, TypeVar
 
 from dicomnet.codes import AbortReason, AbortSource, PduType, RejectResult, RejectSource, known
 from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel import read_p_data, scan_pdvs
+from dicomnet.records import dataclass, field
 from dicomnet.wire.items import (
     ASSOCIATE_ITEMS,
     MAX_USER_ITEMS,

@@ -96,9 +96,9 @@ runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
     [
         *(
             ("ups", name)
-            for name in ("ups.cli.main", "dataclasses", "ups.cli.console", "dicomnet.codes", "ups.cli.options")
+            for name in ("ups.cli.main", "dicomnet.records", "ups.cli.console", "dicomnet.codes", "ups.cli.options")
         ),
-        *(("ups.cli.upsscp", name) for name in ("ups.cli.main", "dataclasses", "ups.cli.server_parser")),
+        *(("ups.cli.upsscp", name) for name in ("ups.cli.main", "dicomnet.records", "ups.cli.server_parser")),
     ],
 )
 def test_an_interrupt_while_the_program_is_loaded_is_no_traceback(module: str, when: str) -> None:

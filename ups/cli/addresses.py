@@ -5,7 +5,7 @@ Only text is judged here (PS3.5 6.2 for the title); nothing is resolved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dicomnet.records import dataclass
 
 __all__ = [
     "DEFAULT_PORT",

@@ -6,12 +6,12 @@ The association is opened only when all input is known to be good, and a result 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from dicomnet.drivers import blocking
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.errors import DicomNetError, TimedOut
 from dicomnet.handlers import Handler
+from dicomnet.records import dataclass
 from dicomnet.ul import ProposedContext, RequestOptions, Transcript
 from dicomnet.wire.items import RoleSelection
 from ups.cli.catalogue import CONTEXTS, OperationSpec

@@ -6,9 +6,9 @@ Pure data (PS3.4 CC.2, Tables CC.2-1 to CC.2-5 for the contexts). Options are na
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from dicomnet import uids
+from dicomnet.records import dataclass
 from ups.names import ActionType
 
 __all__ = ["CONTEXTS", "OPERATIONS", "OperationSpec", "ServiceContext"]

@@ -8,7 +8,8 @@ CC.1.1-2 and CC.2.3-1.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from dicomnet.records import dataclass
 
 __all__ = ["LISTENERS", "RESTART", "UIDS", "Expected", "Step", "Workflow", "workflows"]
 

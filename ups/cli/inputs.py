@@ -7,12 +7,12 @@ no association. pydicom is imported when the first data set is due, not before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits
 from dicomnet.errors import DecodeError, DicomNetError, EncodeError
+from dicomnet.records import dataclass, field
 from ups.cli.catalogue import OperationSpec
 from ups.cli.parser import CommandLine
 from ups.cli.values import NEW_UID, Code

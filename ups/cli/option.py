@@ -6,10 +6,10 @@ Everything there is to say of an option is said in its record. Knows no option o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from dicomnet.records import dataclass
 from ups.cli.words import Taking
 
 __all__ = ["Option", "Program", "Repeat", "Section"]

@@ -7,9 +7,9 @@ in ``options``; what they mean together, and for which operation, is here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from dicomnet.codes import Priority
+from dicomnet.records import dataclass
 from dicomnet.uids import UPS_FILTERED_GLOBAL_SUBSCRIPTION
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress

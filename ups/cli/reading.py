@@ -6,10 +6,10 @@ Knows the records of a program, and no option but those two that it answers befo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from dicomnet.records import dataclass
 from ups.cli.console import Console
 from ups.cli.option import Option, Program, Repeat
 from ups.cli.values import BadValue

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from dicomnet.records import dataclass
 
 __all__ = ["Repeats"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from dicomnet.records import dataclass
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.option import Option, Program, Repeat, Section

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from dicomnet.records import dataclass, field
 
 __all__ = ["Grouped", "Taking", "UsageError", "group"]
 

@@ -6,13 +6,13 @@ transaction is undone. They decide by the tables of ``state``, ``rules`` and ``f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
 from dicomnet.dimse import status as general
+from dicomnet.records import dataclass, replace
 from dicomnet.uids import is_uid, new_uid
 from ups import status
 from ups.names import FINAL_STATES, SUBSCRIPTION_INSTANCES, StepState

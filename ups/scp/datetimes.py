@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from dicomnet.records import dataclass
 
 __all__ = ["Span", "dt_value", "parse", "parse_range"]
 

@@ -7,7 +7,6 @@ a workitem or a subscription, and a report that cannot be delivered changes neit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
@@ -16,6 +15,7 @@ from pydicom.tag import BaseTag
 
 from dicomnet import uids
 from dicomnet.dimse.messages import NEventReportRequest
+from dicomnet.records import dataclass
 from ups.names import EventType, ListStatus, ScpStatus, StepState
 from ups.scp.values import canonical, is_empty, items
 from ups.scp.workitem import pick, same_content

@@ -8,11 +8,11 @@ holds up nobody and can be cancelled. A workitem is shown as it is when its page
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse import status as general
 from dicomnet.errors import DecodeError
+from dicomnet.records import replace
 from ups.scp.matching import Query, with_uids
 from ups.scp.store import StoreError
 from ups.scp.workitem import decode

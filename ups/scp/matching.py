@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from dicomnet.records import dataclass
 from dicomnet.uids import UPS_PUSH
 from ups import status
 from ups.names import TRIAL_CLASSES

@@ -11,10 +11,10 @@ All faults are gathered before one is answered, so that the answer can say how m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse import status as general
+from dicomnet.records import dataclass, field
 from dicomnet.uids import is_uid
 from ups import status
 from ups.names import InputReadiness, StepPriority, StepState

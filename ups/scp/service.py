@@ -14,7 +14,6 @@ Requests in the retired trial classes are treated alike and answered in the tria
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -26,6 +25,7 @@ from dicomnet.dimse import messages
 from dicomnet.dimse import status as general
 from dicomnet.dimse.conversion import command_code
 from dicomnet.errors import CodecError
+from dicomnet.records import dataclass
 from dicomnet.uids import EXPLICIT_VR_LE, UPS_FILTERED_GLOBAL_SUBSCRIPTION, UPS_GLOBAL_SUBSCRIPTION
 from ups import status
 from ups.names import (

@@ -10,10 +10,10 @@ None.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from dicomnet.dimse.status import DUPLICATE_SOP_INSTANCE, SUCCESS
+from dicomnet.records import dataclass
 from dicomnet.uids import is_uid
 from ups import status
 from ups.names import StepState

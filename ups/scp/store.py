@@ -11,10 +11,10 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol, TypeVar
 
 from dicomnet.errors import DicomNetError
+from dicomnet.records import dataclass, field, replace
 
 __all__ = [
     "PAGE_BYTES",
