@@ -8,6 +8,8 @@ Layers, each knowing only those before it: ``kernel``, ``codes``, ``uids``, ``er
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dicomnet.errors import (
     Aborted,
     AssociationError,
@@ -25,7 +27,9 @@ from dicomnet.errors import (
     TimedOut,
     TransportError,
 )
-from dicomnet.kernel import KERNEL
+
+if TYPE_CHECKING:
+    from dicomnet.kernel import KERNEL
 
 __all__ = [
     "KERNEL",
@@ -48,3 +52,12 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """The kernel, at the first look: whoever only needs a name or an error of this package can do without."""
+    if name != "KERNEL":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dicomnet.kernel import KERNEL
+
+    return KERNEL

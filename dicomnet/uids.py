@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from functools import lru_cache
 
 __all__ = [
@@ -88,4 +87,6 @@ def _has_form_of_uid(text: str) -> bool:
 
 def new_uid() -> str:
     """A fresh UID under the UUID root, ``2.25.<uuid as integer>`` (PS3.5 B.2)."""
+    import uuid  # it asks platform for the machine, which takes as long as all else at the start of a program
+
     return f"2.25.{uuid.uuid4().int}"

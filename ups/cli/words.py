@@ -31,8 +31,8 @@ class Taking(Enum):
 
 _HEX_TAG = r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{4},[0-9A-Fa-f]{4}|\([0-9A-Fa-f]{4},[0-9A-Fa-f]{4}\))"
 _STEP = rf"(?:[A-Z][A-Za-z0-9]*|{_HEX_TAG})"
-_LOOKS_LIKE_PATH = re.compile(rf"{_STEP}(?:/{_STEP})*")
-_CERTAIN_PATH = re.compile(rf"{_STEP}(?:/{_STEP})*/{_STEP}|{_HEX_TAG}")
+_PATH = rf"{_STEP}(?:/{_STEP})*"
+_CERTAIN_PATH = rf"{_STEP}(?:/{_STEP})*/{_STEP}|{_HEX_TAG}"
 
 
 @dataclass(slots=True)
@@ -60,9 +60,9 @@ def group(
     Raises:
         UsageError: an unknown option, or one without its value.
     """
-    grouped = _group(words, options, lambda word: _LOOKS_LIKE_PATH.fullmatch(word) is not None)
+    grouped = _group(words, options, _looks_like_path)
     if grouped.unsure and not complete(grouped.positionals):
-        grouped = _group(words, options, lambda word: _CERTAIN_PATH.fullmatch(word) is not None or is_attribute(word))
+        grouped = _group(words, options, lambda word: _is_path_for_certain(word) or is_attribute(word))
     return grouped
 
 
@@ -109,12 +109,20 @@ def _take_more(
     for value in words:
         if _is_option(value):
             return [value]
-        if taking is Taking.NAMES and _LOOKS_LIKE_PATH.fullmatch(value) and not _CERTAIN_PATH.fullmatch(value):
+        if taking is Taking.NAMES and _looks_like_path(value) and not _is_path_for_certain(value):
             grouped.unsure = True
         if not ("=" in value if taking is Taking.PAIRS else belongs(value)):
             return [value]
         grouped.options.append((name, value))
     return []
+
+
+def _looks_like_path(word: str) -> bool:
+    return re.fullmatch(_PATH, word) is not None  # compiled when there is a -r, and kept by re
+
+
+def _is_path_for_certain(word: str) -> bool:
+    return re.fullmatch(_CERTAIN_PATH, word) is not None
 
 
 def _is_option(word: str) -> bool:
