@@ -21,10 +21,12 @@ from dicomnet.dimse.messages import (
     Request,
 )
 from dicomnet.flows import Flow
-from dicomnet.handlers import Handler, Peer
+from dicomnet.handlers import Peer
 from dicomnet.ul import PlainPolicy, SupportedContext
 from dicomnet.wire import PresentationContext, RoleSelection
 from ups.cli.main import main
+
+from .answers import answering, leaking, matching
 
 U = "1.2.3"
 T = "1.7"
@@ -64,13 +66,6 @@ def dcmups(text: str, peer: Any) -> int:
 
 def contexts(peer: Any) -> list[PresentationContext]:
     return list(peer.request.presentation_contexts)
-
-
-def answering(status: int, **values: Any) -> Handler:
-    def handle(request: Request, peer: Peer) -> Flow[None]:
-        yield from flows.send(reply(request, status, **values))
-
-    return handle
 
 
 # -- what is proposed and sent ---------------------------------------------------------------------------------------
@@ -219,27 +214,6 @@ def test_a_new_transaction_uid_is_printed_even_if_the_claim_fails(
     peer = scripted(answering(0xC301))
     assert dcmups(f"chstate S -iuid {U} -state 'IN PROGRESS' -tuid new", peer) == 3
     assert capsys.readouterr().out == f"{peer.messages[0].dataset().TransactionUID}\n"
-
-
-def leaking() -> Dataset:
-    item, dataset = Dataset(), Dataset()
-    item.TransactionUID = "6.6.6"
-    item.CodeValue = "1"
-    dataset.TransactionUID = "6.6.6"
-    dataset.ScheduledWorkitemCodeSequence = [item]
-    dataset.SOPInstanceUID = U
-    dataset.PatientName = "Evil\x07^Name"
-    return dataset
-
-
-def matching(*statuses: int, pause: float = 0.0) -> Handler:
-    def handle(request: Request, peer: Peer) -> Flow[None]:
-        for status in statuses:
-            yield from flows.pause(pause)
-            yield from flows.send(reply(request, status, data_set=leaking()))
-        yield from flows.send(reply(request))
-
-    return handle
 
 
 def test_find_prints_a_block_for_each_match(scripted: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,22 +14,17 @@ from dicomnet import flows, uids
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import EncodedDataSet, Request
 from dicomnet.flows import Flow
-from dicomnet.handlers import Handler, Peer
+from dicomnet.handlers import Peer
 from dicomnet.ul import PlainPolicy, SupportedContext
 from ups.cli.main import main
+
+from .answers import answering
 
 U = "1.2.3"
 
 
 def dcmups(text: str, peer: Any) -> int:
     return main([peer.address if word == "S" else word for word in shlex.split(text)])
-
-
-def answering(status: int, **values: Any) -> Handler:
-    def handle(request: Request, peer: Peer) -> Flow[None]:
-        yield from flows.send(reply(request, status, **values))
-
-    return handle
 
 
 # -- no association, and lost ones -----------------------------------------------------------------------------------

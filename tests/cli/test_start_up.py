@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -145,7 +146,11 @@ def test_a_terminal_that_cannot_show_a_name_gets_it_escaped() -> None:
     assert done.stdout == b"M\\xfcller\n"
 
 
-def test_a_defect_is_a_line_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_defect_is_a_line_and_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("ups"), "handlers", [])  # a test with -vv leaves its log behind
+
     def broken() -> int:
         raise ZeroDivisionError("oh\nno")
 

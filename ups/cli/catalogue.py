@@ -72,7 +72,10 @@ _SPECS = (
     ),
     OperationSpec("get", "show the attributes of a workitem (N-GET)", "pull", needs=("instance",)),
     OperationSpec(
-        "find", "list the workitems that match (C-FIND)", "pull", uses=_DATA | {"instance", "state", "priority"}
+        "find",
+        "list the workitems that match (C-FIND)",
+        "pull",
+        uses=_DATA | {"instance", "state", "priority", "no_match_error"},
     ),
     OperationSpec(
         "chstate",

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import unicodedata
+from collections.abc import Callable
 from typing import TextIO
 
 __all__ = ["Console", "OutputFailed", "is_harmless", "printable"]
 
 _MAX_TEXT = 500
+_PROGRESS_BEGINS = 1.0
+_PROGRESS_SECONDS = 0.2
+_CLEAR_LINE = "\x1b[K"
 _MAX_LINE = 4000
 """Of a line of ours, which may name many attributes; what a peer or a file says in it is bounded before."""
 
@@ -51,14 +56,41 @@ def _is_missing(stream: TextIO | None) -> bool:
     return stream is None
 
 
-class Console:
-    """The two streams of one program."""
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
 
-    def __init__(self, program: str) -> None:
+
+class Console:
+    """The two streams of one program. A ``quiet`` one says what went wrong and nothing else."""
+
+    def __init__(self, program: str, *, now: Callable[[], float] = time.monotonic) -> None:
         self.program = program
+        self.quiet = False
+        self._now = now
+        self._next_progress = now() + _PROGRESS_BEGINS
+        self._progress_shown = False
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # a name outside the terminal's repertoire is shown, not refused
                 stream.reconfigure(errors="backslashreplace")
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether results go to a terminal."""
+        return _is_terminal(sys.stdout)
+
+    @property
+    def encoding(self) -> str:
+        """What results are encoded in."""
+        return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+    @staticmethod
+    def speak_utf8() -> None:
+        """Write results in UTF-8 whatever the terminal has, as forms do that say so."""
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8")
 
     def result(self, *lines: str) -> None:
         """Lines of a result, already printable, seen at once by whoever reads.
@@ -66,6 +98,7 @@ class Console:
         Raises:
             OutputFailed: standard output is closed or full.
         """
+        self.end_progress()
         if _is_missing(sys.stdout):
             raise OutputFailed("cannot write to standard output: it is closed", closed=False)
         try:
@@ -78,19 +111,48 @@ class Console:
             raise OutputFailed(reason, closed=isinstance(error, BrokenPipeError)) from error
 
     def say(self, *lines: str) -> None:
-        """Lines about what happens; a standard error that is gone is no reason to stop."""
-        if _is_missing(sys.stderr):
-            return
-        try:
-            for line in lines:
-                sys.stderr.write(f"{self.program}: {printable(line, _MAX_LINE)}\n")
-            sys.stderr.flush()
-        except OSError:
-            pass
+        """Lines about what went wrong; a standard error that is gone is no reason to stop."""
+        self.end_progress()
+        self._write_error("".join(f"{self.program}: {printable(line, _MAX_LINE)}\n" for line in lines))
+
+    def tell(self, *lines: str) -> None:
+        """Lines about what happens."""
+        if not self.quiet:
+            self.say(*lines)
 
     def warn(self, *lines: str) -> None:
         """Lines about what the user may not expect."""
+        if not self.quiet:
+            self.complain(*lines)
+
+    def complain(self, *lines: str) -> None:
+        """Warnings that a quiet console has, too: they decide about the exit status."""
         self.say(*(f"warning: {line}" for line in lines))
+
+    def progress(self, text: str) -> None:
+        """Say how far it is, for a user who waits before a terminal: a line that the next line takes the place of."""
+        now = self._now()
+        if self.quiet or now < self._next_progress or not _is_terminal(sys.stderr):
+            return
+        self._next_progress = now + _PROGRESS_SECONDS
+        self._progress_shown = True
+        self._write_error(f"\r{self.program}: {printable(text)}{_CLEAR_LINE}")
+
+    def end_progress(self) -> None:
+        """Take the line of progress away."""
+        if self._progress_shown:
+            self._progress_shown = False
+            self._write_error(f"\r{_CLEAR_LINE}")
+
+    @staticmethod
+    def _write_error(text: str) -> None:
+        if _is_missing(sys.stderr):
+            return
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            pass
 
     @staticmethod
     def _give_up() -> None:

@@ -15,4 +15,6 @@ class Exit(IntEnum):
     NO_ASSOCIATION = 2
     FAILURE_STATUS = 3
     DEADLINE = 4
+    WARNING_STATUS = 5
+    NO_MATCH = 6
     INTERRUPTED = 130

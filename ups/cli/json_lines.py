@@ -7,22 +7,56 @@ cannot be read does not cost the others their line: it is UN with its bytes, and
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
-from ups.cli.console import is_harmless
+from ups.cli.console import Console, is_harmless
 from ups.cli.redacted import without_transaction
+from ups.cli.results import Results
 from ups.names import EVENT_NAMES
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["data_set_object", "event_object", "line"]
+__all__ = ["JsonResults", "data_set_object", "event_object", "line"]
 
 _STATE = 0x00741000
+
+
+class JsonResults(Results):
+    """Writes a line for each match, workitem and event report, and one for each operation that has neither."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        console.speak_utf8()
+
+    def write_match(self, dataset: Dataset) -> None:
+        """A match of ``find``."""
+        found, errors = data_set_object(dataset)
+        self.tell_opaque(errors)
+        self.console.result(line(found))
+
+    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+        """The workitem of ``get``."""
+        self.write_match(dataset)
+
+    def event(self, report: NEventReportRequest, sender: str, received: datetime) -> None:
+        """An event report."""
+        self.console.result(line(event_object(report, sender, received)))
+
+    def instance(self, uid: str) -> None:
+        """Nothing: ``outcome`` has it."""
+
+    def transaction(self, uid: str, operation: str, instance: str | None) -> None:
+        """A line of its own, for it must be known whatever becomes of the operation."""
+        self.console.result(line({"operation": operation, "uid": instance, "transaction_uid": uid}))
+
+    def outcome(self, facts: Mapping[str, str | None]) -> None:
+        """The facts, as they are."""
+        self.console.result(line(dict(facts)))
 
 
 def data_set_object(dataset: Dataset) -> tuple[dict[str, Any], Sequence[EncodeError]]:

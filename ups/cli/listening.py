@@ -22,6 +22,7 @@ from ups.cli.exits import Exit
 from ups.cli.inputs import transfer_syntaxes
 from ups.cli.operations import Operation
 from ups.cli.parser import CommandLine
+from ups.cli.results import Results
 
 __all__ = ["listen"]
 
@@ -30,7 +31,7 @@ _DRAIN_SECONDS = 2.0
 
 
 def listen(
-    line: CommandLine, local: LocalAddress, console: Console, prepared: Call | None, operation: Operation | None
+    line: CommandLine, local: LocalAddress, results: Results, prepared: Call | None, operation: Operation | None
 ) -> Exit:
     """Listen, run the operation if there is one, and stay until a signal comes or the operation has failed.
 
@@ -38,11 +39,11 @@ def listen(
         DicomNetError: the port cannot be used, or the association of the operation failed.
         OutputFailed: nobody reads what we print.
     """
-    return asyncio.run(_listen(line, local, console, prepared, operation))
+    return asyncio.run(_listen(line, local, results, prepared, operation))
 
 
 async def _listen(
-    line: CommandLine, local: LocalAddress, console: Console, prepared: Call | None, operation: Operation | None
+    line: CommandLine, local: LocalAddress, results: Results, prepared: Call | None, operation: Operation | None
 ) -> Exit:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[Exit] = loop.create_future()
@@ -58,12 +59,12 @@ async def _listen(
     with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread: whoever runs us there stops us
         loop.add_signal_handler(signal.SIGTERM, stop, Exit.DONE)
         loop.add_signal_handler(signal.SIGINT, stop, Exit.INTERRUPTED)
-    handler = event_printer(console, fail)
+    handler = event_printer(results, fail)
     server = await aio_server.serve(local.bind_host, local.port or 0, _policy(line, local), handler=handler)
     try:
-        console.say(readiness(local, server.port))
+        results.console.tell(readiness(local, server.port))
         if prepared is not None and operation is not None:
-            work = asyncio.ensure_future(_operate(prepared, operation, handler, console))
+            work = asyncio.ensure_future(_operate(prepared, operation, handler, results.console))
             await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 work.cancel()
@@ -95,8 +96,11 @@ async def _operate(prepared: Call, operation: Operation, handler: Handler, conso
         transcript=prepared.transcript,
     )
     try:
-        async for item in link.stream(operation.flow()):
-            operation.item(item)
+        try:
+            async for item in link.stream(operation.flow()):
+                operation.item(item)
+        finally:
+            operation.close()
         status = operation.settle()
     except BaseException:
         await link.abort()

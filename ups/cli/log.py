@@ -8,6 +8,7 @@ counted instead (see ``repeats``).
 from __future__ import annotations
 
 import logging
+from logging import ERROR, WARNING
 
 from dicomnet.ul import Transcript
 from dicomnet.ul.transcript import Direction, Octets, Step
@@ -15,7 +16,7 @@ from dicomnet.wire.describe import describe
 from ups.cli.console import Console
 from ups.cli.repeats import Repeats
 
-__all__ = ["LoggingTranscript", "start_log"]
+__all__ = ["ERROR", "WARNING", "LoggingTranscript", "start_log"]
 
 _log = logging.getLogger("dicomnet.wire")
 
@@ -58,7 +59,7 @@ class LoggingTranscript(Transcript):
 
 
 def start_log(
-    console: Console, verbose: int, *, quietest: int = logging.WARNING, repeats: Repeats | None = None
+    console: Console, verbose: int, *, quietest: int = WARNING, repeats: Repeats | None = None
 ) -> Transcript | None:
     """Send the log of our packages to the console, ``quietest`` and up; at -vv make the transcript for the driver."""
     level = max(logging.DEBUG, quietest - 10 * verbose)

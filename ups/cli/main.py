@@ -36,6 +36,7 @@ def guarded(console: Console, work: Callable[[], int]) -> int:
             console.say(str(error))
         return Exit.BAD_INPUT
     except KeyboardInterrupt:
+        console.end_progress()
         return Exit.INTERRUPTED
     except SystemExit as end:  # the demo, when it is told to end
         return end.code if isinstance(end.code, int) else Exit.DONE
@@ -64,6 +65,7 @@ def _run(words: Sequence[str], console: Console) -> int:
     if isinstance(line, Wish):
         grant(line, PROGRAM, console)
         return Exit.DONE
+    console.quiet = line.quiet
     console.warn(*line.warnings)
     if line.demo:
         from ups.cli.demo import demo
@@ -77,26 +79,28 @@ def _work(line: CommandLine, console: Console) -> int:
     from dicomnet.errors import DicomNetError
     from ups.cli import calling, inputs, log
     from ups.cli.events import event_printer
+    from ups.cli.forms import results_for
     from ups.cli.operations import Operation
     from ups.cli.outcome import exit_of_error, lines_of_error
 
-    transcript = log.start_log(console, line.verbose)
+    transcript = log.start_log(console, line.verbose, quietest=log.ERROR if line.quiet else log.WARNING)
+    results = results_for(line, console)
     prepared, operation = None, None
     if line.operation is not None:
         content = inputs.gather(line, line.operation)
         console.warn(*content.warnings)
         if content.made_transaction is not None:
-            console.result(content.made_transaction)
+            results.transaction(content.made_transaction, line.operation.name, content.instance)
         prepared = calling.prepare(line, line.operation, transcript)
-        operation = Operation(line, line.operation, content, console)
+        operation = Operation(line, line.operation, content, results)
     try:
         if line.local is not None and line.listens:
             from ups.cli.listening import listen
 
-            return listen(line, line.local, console, prepared, operation)
+            return listen(line, line.local, results, prepared, operation)
         if prepared is None or operation is None:
             raise UsageError("there is nothing to do")
-        return calling.call(prepared, operation, event_printer(console), console)
+        return calling.call(prepared, operation, event_printer(results), console)
     except DicomNetError as error:
         console.say(*lines_of_error(error, str(prepared.endpoint) if prepared else str(line.calling_ae_title)))
         return exit_of_error(error)

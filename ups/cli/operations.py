@@ -13,13 +13,13 @@ from dicomnet.dimse.messages import CFindResponse, NCreateResponse, NGetResponse
 from dicomnet.dimse.status import PENDING_WITH_WARNING, SUCCESS, StatusClass
 from dicomnet.flows import Flow
 from ups import scu
-from ups.cli import output
 from ups.cli.catalogue import CONTEXTS, OperationSpec
-from ups.cli.console import Console, printable
+from ups.cli.console import Console
 from ups.cli.exits import Exit
 from ups.cli.inputs import Content
 from ups.cli.outcome import exit_of_status, lines_of_status
 from ups.cli.parser import CommandLine
+from ups.cli.results import Results
 
 if TYPE_CHECKING:
     from dicomnet.drivers.blocking import Link
@@ -42,13 +42,13 @@ def abstract_syntax(line: CommandLine, spec: OperationSpec) -> str:
 class Operation:
     """One operation: stream ``flow``, pass each ``item``, and ``settle`` once the stream has ended."""
 
-    def __init__(self, line: CommandLine, spec: OperationSpec, content: Content, console: Console) -> None:
+    def __init__(self, line: CommandLine, spec: OperationSpec, content: Content, results: Results) -> None:
         self._line = line
         self._spec = spec
         self._content = content
-        self._console = console
+        self._results = results
+        self._console: Console = results.console
         self._response: Response | None = None
-        self._matches = 0
         self._unsupported_keys = False
 
     def flow(self) -> Flow[None]:
@@ -56,18 +56,24 @@ class Operation:
         self._response = yield from self._request()
 
     def item(self, item: object) -> None:
-        """Print a match, as soon as it is there.
+        """Show a match, as soon as it is there.
 
         Raises:
-            DecodeError: the peer's data set cannot be read.
             OutputFailed: nobody reads what we print.
         """
         if isinstance(item, CFindResponse):
-            self._matches += 1
             self._unsupported_keys |= item.status == PENDING_WITH_WARNING
-            dataset = item.dataset()
-            if dataset is not None:
-                self._console.result(*output.match_lines(dataset))
+            self._results.match(item)
+            if not self._results.visible:
+                self._console.progress(self._counted())
+
+    def close(self) -> None:
+        """Show what was kept back of the matches; call it however the stream has ended, before ``settle``.
+
+        Raises:
+            OutputFailed: nobody reads what we print.
+        """
+        self._results.close()
 
     def _request(self) -> Flow[Any]:
         line, content, spec = self._line, self._content, self._spec
@@ -98,33 +104,65 @@ class Operation:
         outcome = exit_of_status(response.status_class)
         _log.info("%s was answered with %04X", self._spec.name, response.status)
         if outcome is Exit.DONE:
-            self._results(response)
-        if response.status_class is StatusClass.WARNING:
-            self._console.warn(*lines_of_status(response))
-        elif response.status != SUCCESS:
-            self._console.say(*lines_of_status(response))
-        else:
-            self._console.say(f"{self._spec.name}: {self._done()}")
-        if self._unsupported_keys:
-            self._console.warn("FF01 the peer does not support some of the optional keys of this search")
+            self._show(response)
+            outcome = self._verdict(response)
+        self._comment(response)
         return outcome
 
-    def _results(self, response: Response) -> None:
+    def _show(self, response: Response) -> None:
+        """Give the result of what was done to the form it is to have."""
+        if isinstance(response, NGetResponse):
+            self._results.found(response)
+            return
+        if isinstance(response, CFindResponse):
+            return
+        instance = self._content.instance or self._spec.instance
         if isinstance(response, NCreateResponse):
-            instance = response.instance or self._content.instance
+            instance = response.instance or instance
             if instance:
-                self._console.result(printable(instance))
+                self._results.instance(instance)
             else:
                 self._console.warn(
                     "the peer made the UID of the workitem and did not say which; look for it with 'find'"
                 )
-        elif isinstance(response, NGetResponse) and (dataset := response.dataset()) is not None:
-            self._console.result(*output.attribute_lines(dataset))
+        facts = {"operation": self._spec.name, "uid": instance, "status": f"{response.status:04X}"}
+        more = {"state": self._line.state, "aet": self._line.aet}
+        used = {name: value for name, value in more.items() if value is not None and self._spec.has_use_for(name)}
+        self._results.outcome({**facts, **used})
+
+    def _verdict(self, response: Response) -> Exit:
+        """The exit status of what was done: --strict and --no-match-error are less content than the peer."""
+        warned = response.status_class is StatusClass.WARNING or self._unsupported_keys
+        if self._results.unreadable:
+            return Exit.NO_ASSOCIATION
+        if self._line.strict and warned:
+            return Exit.WARNING_STATUS
+        if self._line.no_match_error and isinstance(response, CFindResponse) and not self._results.matches:
+            return Exit.NO_MATCH
+        return Exit.DONE
+
+    def _comment(self, response: Response) -> None:
+        """Say what the status says."""
+        warn = self._console.complain if self._line.strict else self._console.warn
+        if response.status_class is StatusClass.WARNING:
+            warn(*lines_of_status(response))
+        elif response.status != SUCCESS:
+            self._console.say(*lines_of_status(response))
+        else:
+            self._console.tell(f"{self._spec.name}: {self._done()}")
+        if self._unsupported_keys:
+            warn("FF01 the peer does not support some of the optional keys of this search")
+        if self._results.unreadable:
+            self._console.say(f"{self._results.unreadable} of {self._counted()} could not be read")
+
+    def _counted(self) -> str:
+        matches = self._results.matches
+        return f"{matches} match{'es' * (matches != 1)}"
 
     def _done(self) -> str:
         match self._spec.name:
             case "find":
-                return "no match" if not self._matches else f"{self._matches} match{'es' * (self._matches > 1)}"
+                return self._counted() if self._results.matches else "no match"
             case "create":
                 return "created"
             case "set":
@@ -148,6 +186,9 @@ def perform(link: Link, operation: Operation) -> Exit:
         DicomNetError: the association failed.
         OutputFailed: nobody reads what we print.
     """
-    for item in link.stream(operation.flow()):
-        operation.item(item)
+    try:
+        for item in link.stream(operation.flow()):
+            operation.item(item)
+    finally:
+        operation.close()
     return operation.settle()

@@ -235,6 +235,27 @@ _TIMES = Section(
     ),
 )
 
+_OUTPUT = Section(
+    "output",
+    (
+        flag(
+            "--json",
+            dest="form",
+            const="json",
+            default=None,
+            help="results as one JSON object per line (data sets in the DICOM JSON model)",
+        ),
+        flag(
+            "--strict",
+            dest="strict",
+            help="a warning status is exit status 5",
+            calling=True,
+        ),
+        flag("--no-match-error", dest="no_match_error", help="a find without a match is exit status 6", bound=True),
+        flag("--quiet", dest="quiet", help="results and errors only"),
+    ),
+)
+
 VERBOSITY = flag("-v", "--verbose", dest="verbose", const=1, default=0, repeat=Repeat.SUM, help="log what happens")
 
 _OTHER = Section(
@@ -259,8 +280,9 @@ PROGRAM = Program(
     epilog=f"operations:\n{_OPERATIONS}\n  {DEMO:<12} show three workflows with an SCP of its own\n\n"
     "An attribute is a keyword or eight hex digits, inside a sequence seq/attribute.\n"
     "exit status: 0 done, 1 bad usage or input, 2 no association or lost, 3 failure status,\n"
-    "  4 a deadline of ours ran out, 130 interrupted",
-    sections=(_CONTENT, _CLASS, _LOCAL, _TIMES, _OTHER),
+    "  4 a deadline of ours ran out, 5 a warning status (--strict), 6 no match (--no-match-error),\n"
+    "  130 interrupted",
+    sections=(_CONTENT, _CLASS, _LOCAL, _TIMES, _OUTPUT, _OTHER),
 )
 
 BOUND: Mapping[str, Option] = {option.dest: option for option in PROGRAM.options if option.bound}

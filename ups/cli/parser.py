@@ -55,6 +55,10 @@ class CommandLine:
     accept_timeout: float | None
     response_timeout: float | None
     release_timeout: float | None
+    form: str | None
+    quiet: bool
+    strict: bool
+    no_match_error: bool
     verbose: int
     warnings: tuple[str, ...]
 

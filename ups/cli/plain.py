@@ -1,11 +1,12 @@
-"""Results for people: a block of lines for each match, each workitem, each event report.
+"""The plain form: a block of lines for each match, each workitem, each event report.
 
-Gives printable lines and writes nothing.
+It is what there is when standard output is no terminal, and it stays as it is, for scripts: a match is its UID in the
+first column, its attributes indented behind it, an empty line. Values of more than 500 characters are cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,21 +14,50 @@ from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import printable
 from ups.cli.redacted import without_transaction
+from ups.cli.results import Results
 from ups.names import EVENT_NAMES
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["attribute_lines", "event_lines", "match_lines"]
+__all__ = ["PlainResults", "attribute_lines", "event_lines", "match_lines"]
 
 _SOP_INSTANCE = 0x00080018
+_WIDTH = 500
+
+
+class PlainResults(Results):
+    """Writes blocks of lines."""
+
+    def write_match(self, dataset: Dataset) -> None:
+        """A match of ``find``."""
+        self.console.result(*match_lines(dataset))
+
+    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+        """The workitem of ``get``."""
+        self.console.result(*attribute_lines(dataset))
+
+    def instance(self, uid: str) -> None:
+        """The UID of a workitem that was created."""
+        self.console.result(printable(uid))
+
+    def transaction(self, uid: str, operation: str, instance: str | None) -> None:
+        """A Transaction UID that was made."""
+        self.console.result(uid)
+
+    def outcome(self, facts: Mapping[str, str | None]) -> None:
+        """Nothing: a line on standard error has it."""
+
+    def event(self, report: NEventReportRequest, sender: str, received: datetime) -> None:
+        """An event report."""
+        self.console.result(*event_lines(report, sender, received))
 
 
 def attribute_lines(dataset: Dataset, indent: str = "") -> Iterator[str]:
     """One line per attribute."""
     from dicomnet.dataset import dump
 
-    yield from dump.lines(without_transaction(dataset), indent)
+    yield from dump.lines(without_transaction(dataset), indent, width=_WIDTH)
 
 
 def match_lines(dataset: Dataset) -> Iterator[str]:

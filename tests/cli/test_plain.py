@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dicomnet import uids
 from dicomnet.dataset import decode
-from ups.cli.output import match_lines
+from ups.cli.plain import match_lines
 
 
 def test_a_match_whose_uid_cannot_be_read_is_shown_all_the_same() -> None:

@@ -1,0 +1,107 @@
+"""What becomes of results: each form of output is a ``Results``, and who has a result gives it here.
+
+Here is what all forms share: what of a peer cannot be read costs a warning and nothing else. A form writes what it is
+given as soon as it can; ``close`` is called at the end in any case, for what it may have kept back.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from dicomnet.dimse.messages import CFindResponse, NEventReportRequest, NGetResponse
+from dicomnet.errors import DecodeError, EncodeError
+from ups.cli.console import Console
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["Results"]
+
+_MAX_COMPLAINTS = 10
+
+
+class Results(ABC):
+    """One form of output. Every method that writes raises OutputFailed when nobody can read it."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.matches = 0
+        self.unreadable = 0
+        self._complaints = 0
+
+    @property
+    def visible(self) -> bool:
+        """Whether the user sees matches come, so that nothing need be said of them."""
+        return self.console.is_terminal
+
+    # -- what others call --------------------------------------------------------------------------------------------
+
+    def match(self, response: CFindResponse) -> None:
+        """A match of ``find``; one that cannot be read is counted."""
+        self.matches += 1
+        try:
+            dataset = response.dataset()
+        except DecodeError as error:
+            self.unreadable += 1
+            self._complain(f"match {self.matches} cannot be read: {error}")
+            return
+        if dataset is not None:
+            self.write_match(dataset)
+
+    def found(self, response: NGetResponse) -> None:
+        """What ``get`` found.
+
+        Raises:
+            DecodeError: the peer's data set cannot be read.
+        """
+        dataset = response.dataset()
+        if dataset is not None:
+            self.write_found(dataset, response.instance)
+
+    def close(self) -> None:
+        """Write what was kept back."""
+        if self._complaints > _MAX_COMPLAINTS:
+            self.console.warn(f"{self._complaints - _MAX_COMPLAINTS} more values or matches that cannot be read")
+            self._complaints = 0
+
+    # -- what a form does --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def write_match(self, dataset: Dataset) -> None:
+        """A match of ``find``."""
+
+    @abstractmethod
+    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+        """The workitem of ``get``."""
+
+    @abstractmethod
+    def instance(self, uid: str) -> None:
+        """The UID of a workitem that was created."""
+
+    @abstractmethod
+    def transaction(self, uid: str, operation: str, instance: str | None) -> None:
+        """A Transaction UID that was made for an operation that is yet to begin."""
+
+    @abstractmethod
+    def outcome(self, facts: Mapping[str, str | None]) -> None:
+        """What there is to say of an operation that gives no data set, once it is done."""
+
+    @abstractmethod
+    def event(self, report: NEventReportRequest, sender: str, received: datetime) -> None:
+        """An event report."""
+
+    # -- what forms share --------------------------------------------------------------------------------------------
+
+    def tell_opaque(self, errors: Sequence[EncodeError]) -> None:
+        """Say which values are given as bytes."""
+        where = f"match {self.matches}: " if self.matches else ""
+        for error in errors:
+            self._complain(f"{where}{error}; it is given as its bytes")
+
+    def _complain(self, text: str) -> None:
+        self._complaints += 1
+        if self._complaints <= _MAX_COMPLAINTS:
+            self.console.warn(text)
