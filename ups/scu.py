@@ -72,10 +72,11 @@ def get(
     *,
     via: str = uids.UPS_PULL,
     sop_class: str = uids.UPS_PUSH,
+    timeout: float | None = None,
 ) -> Flow[NGetResponse]:
-    """Read attributes (CC.2.7); none named means all."""
+    """Read attributes (CC.2.7); none named means all. ``timeout`` is that of ``flows.ask``."""
     request = NGetRequest(sop_class=sop_class, instance=uid, attributes=tuple(attributes) or None)
-    return (yield from flows.ask(request, expect=NGetResponse, via=via))
+    return (yield from flows.ask(request, expect=NGetResponse, via=via, timeout=timeout))
 
 
 def find(identifier: Dataset, *, via: str = uids.UPS_PULL, priority: int = Priority.MEDIUM) -> Flow[CFindResponse]:

@@ -82,6 +82,7 @@ _SPECS = (
         "claim, complete or cancel a workitem (N-ACTION 1)",
         "pull",
         needs=("instance", "state", "transaction"),
+        uses=_DATA | {"wait", "wait_timeout"},
         action=ActionType.CHANGE_STATE,
     ),
     OperationSpec(
@@ -89,7 +90,7 @@ _SPECS = (
         "ask that a workitem be canceled (N-ACTION 2)",
         "push",
         needs=("instance", "aet"),
-        uses=_DATA | {"reason", "reason_code", "contact", "contact_uri"},
+        uses=_DATA | {"reason", "reason_code", "contact", "contact_uri", "wait", "wait_timeout"},
         action=ActionType.REQUEST_CANCEL,
     ),
     OperationSpec(

@@ -59,7 +59,7 @@ async def _listen(
     with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread: whoever runs us there stops us
         loop.add_signal_handler(signal.SIGTERM, stop, Exit.DONE)
         loop.add_signal_handler(signal.SIGINT, stop, Exit.INTERRUPTED)
-    handler = event_printer(results, fail)
+    handler = event_printer(results, fail, also=[operation.note] if operation is not None else [])
     server = await aio_server.serve(local.bind_host, local.port or 0, _policy(line, local), handler=handler)
     try:
         results.console.tell(readiness(local, server.port))

@@ -100,7 +100,7 @@ def _work(line: CommandLine, console: Console) -> int:
             return listen(line, line.local, results, prepared, operation)
         if prepared is None or operation is None:
             raise UsageError("there is nothing to do")
-        return calling.call(prepared, operation, event_printer(results), console)
+        return calling.call(prepared, operation, event_printer(results, also=[operation.note]), console)
     except DicomNetError as error:
         console.say(*lines_of_error(error, str(prepared.endpoint) if prepared else str(line.calling_ae_title)))
         return exit_of_error(error)

@@ -8,18 +8,27 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from dicomnet import uids
-from dicomnet.dimse.messages import CFindResponse, NCreateResponse, NGetResponse, Response
+from dicomnet import flows, uids
+from dicomnet.dimse.messages import (
+    CFindResponse,
+    NActionResponse,
+    NCreateResponse,
+    NEventReportRequest,
+    NGetResponse,
+    Response,
+)
 from dicomnet.dimse.status import PENDING_WITH_WARNING, SUCCESS, StatusClass
 from dicomnet.flows import Flow
 from ups import scu
 from ups.cli.catalogue import CONTEXTS, OperationSpec
-from ups.cli.console import Console
+from ups.cli.console import Console, printable
 from ups.cli.exits import Exit
 from ups.cli.inputs import Content
 from ups.cli.outcome import exit_of_status, lines_of_status
 from ups.cli.parser import CommandLine
 from ups.cli.results import Results
+from ups.cli.waiting import Ending, Wait, Waited
+from ups.names import StepState
 
 if TYPE_CHECKING:
     from dicomnet.drivers.blocking import Link
@@ -50,18 +59,45 @@ class Operation:
         self._console: Console = results.console
         self._response: Response | None = None
         self._unsupported_keys = False
+        self._outcome: Exit | None = None
+        self._wait = None if line.wait is None else self._wait_for(line.wait)
+        self._waited: Waited | None = None
+
+    def _wait_for(self, state: StepState) -> Wait | None:
+        line, instance = self._line, self._content.instance
+        if instance is None or not self._spec.has_use_for("wait"):
+            return None
+        return Wait(
+            instance,
+            state,
+            line.wait_timeout,
+            via=abstract_syntax(line, self._spec),
+            sop_class=CONTEXTS["push"].abstract_syntax(trial=line.trial),
+            response_timeout=line.response_timeout,
+        )
+
+    def note(self, report: NEventReportRequest) -> None:
+        """An event report came while the operation goes on, on this association or another."""
+        if self._wait is not None:
+            self._wait.note(report)
 
     def flow(self) -> Flow[None]:
-        """Send the request and keep the final response."""
-        self._response = yield from self._request()
+        """Send the request and keep the final response; then wait, if that was asked for."""
+        response: Response = yield from self._request()
+        self._response = response
+        if self._wait is not None and exit_of_status(response.status_class) is Exit.DONE:
+            yield from flows.deliver(response)
+            self._waited = yield from self._wait.flow()
 
     def item(self, item: object) -> None:
-        """Show a match, as soon as it is there.
+        """Show a match, or the answer that is waited after, as soon as it is there.
 
         Raises:
             OutputFailed: nobody reads what we print.
         """
-        if isinstance(item, CFindResponse):
+        if isinstance(item, NActionResponse):
+            self._outcome = self._report(item)
+        elif isinstance(item, CFindResponse):
             self._unsupported_keys |= item.status == PENDING_WITH_WARNING
             self._results.match(item)
             if not self._results.visible:
@@ -98,9 +134,14 @@ class Operation:
             OutputFailed: nobody reads what we print.
             ValueError: the flow has not ended.
         """
-        response = self._response
-        if response is None:
+        if self._response is None:
             raise ValueError("the operation has no final response yet")
+        outcome = self._report(self._response) if self._outcome is None else self._outcome
+        if self._wait is None or self._waited is None:
+            return outcome
+        return self._tell(self._wait, self._waited) or outcome
+
+    def _report(self, response: Response) -> Exit:
         outcome = exit_of_status(response.status_class)
         _log.info("%s was answered with %04X", self._spec.name, response.status)
         if outcome is Exit.DONE:
@@ -108,6 +149,25 @@ class Operation:
             outcome = self._verdict(response)
         self._comment(response)
         return outcome
+
+    def _tell(self, wait: Wait, waited: Waited) -> Exit:
+        """How the wait ended, after a good answer."""
+        say, instance, state = self._console.say, wait.instance, printable(waited.state)
+        self._results.outcome({"operation": "wait", "uid": instance, "state": waited.state or None})
+        if waited.ending is Ending.REACHED:
+            self._console.tell(f"{self._spec.name}: {instance} is {wait.wanted}")
+            return Exit.DONE
+        if waited.ending is Ending.TIMED_OUT:
+            known = f"is still {state}" if state else "has not told its state"
+            say(f"{instance} {known} after {wait.seconds:g} s (--wait-timeout)")
+            return Exit.DEADLINE
+        if waited.ending is Ending.MISSED:
+            say(f"{instance} is {state} and will never be {wait.wanted} (--wait)")
+        elif waited.response is not None:
+            say(*lines_of_status(waited.response))
+        else:
+            say(f"the peer does not tell the state of {instance} (--wait)")
+        return Exit.FAILURE_STATUS
 
     def _show(self, response: Response) -> None:
         """Give the result of what was done to the form it is to have."""

@@ -156,6 +156,31 @@ _CONTENT = Section(
 )
 
 
+_FOLLOWING = Section(
+    "after the answer",
+    (
+        Option(
+            names=("--wait",),
+            dest="wait",
+            metavar="STATE",
+            convert=values.awaited_state,
+            choices=tuple(state for state in StepState if state is not StepState.SCHEDULED),
+            help="chstate, reqcancel: wait until the workitem is in this state",
+            bound=True,
+        ),
+        Option(
+            names=("--wait-timeout",),
+            dest="wait_timeout",
+            metavar="MS",
+            convert=values.milliseconds,
+            default=60.0,
+            help="how long, in milliseconds (default 60000, 0: without end)",
+            bound=True,
+        ),
+    ),
+)
+
+
 def _class(name: str) -> Option:
     users = ", ".join(spec.name for spec in OPERATIONS.values() if spec.context == name)
     text = f"use the {name.capitalize()} class (default of {users})"
@@ -282,7 +307,7 @@ PROGRAM = Program(
     "exit status: 0 done, 1 bad usage or input, 2 no association or lost, 3 failure status,\n"
     "  4 a deadline of ours ran out, 5 a warning status (--strict), 6 no match (--no-match-error),\n"
     "  130 interrupted",
-    sections=(_CONTENT, _CLASS, _LOCAL, _TIMES, _OUTPUT, _OTHER),
+    sections=(_CONTENT, _FOLLOWING, _CLASS, _LOCAL, _TIMES, _OUTPUT, _OTHER),
 )
 
 BOUND: Mapping[str, Option] = {option.dest: option for option in PROGRAM.options if option.bound}

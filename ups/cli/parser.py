@@ -23,6 +23,10 @@ from ups.names import StepState
 __all__ = ["CommandLine", "parse"]
 
 
+_TOGETHER = {"wait_timeout": "wait"}
+"""Options that only say more of another one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandLine:
     """What the user asked for, checked; times are in seconds and None is no limit."""
@@ -45,6 +49,8 @@ class CommandLine:
     reason_code: Code | None
     contact: str | None
     contact_uri: str | None
+    wait: StepState | None
+    wait_timeout: float | None
     priority: Priority
     context: str | None
     trial: bool
@@ -137,11 +143,17 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
     _check_filter(reading)
     if spec.needs_data and not any(found[place] for place in ("file", "edits", "keys", "names")):
         raise UsageError(f"{spec.name} needs a data set: -f FILE or --set attribute=value")
-    return tuple(
+    useless = [
         f"{given[place]} has no effect on {spec.name}"
         for place in BOUND
         if place in given and not spec.has_use_for(place)
-    )
+    ]
+    alone = [
+        f"{given[place]} has no effect without {BOUND[other].name}"
+        for place, other in _TOGETHER.items()
+        if place in given and other not in given and spec.has_use_for(place)
+    ]
+    return (*useless, *alone)
 
 
 def _check_filter(reading: Reading) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "BadValue",
     "Code",
     "assignment",
+    "awaited_state",
     "code",
     "local_address",
     "milliseconds",
@@ -74,6 +75,18 @@ def state(text: str) -> StepState:
     except ValueError:
         choices = ", ".join(StepState)
         raise BadValue(f"{text!r} is no Procedure Step State; there are {choices}") from None
+
+
+def awaited_state(text: str) -> StepState:
+    """A state that a workitem can come into.
+
+    Raises:
+        BadValue: it is none.
+    """
+    awaited = state(text)
+    if awaited is StepState.SCHEDULED:
+        raise BadValue(f"no state leads to {text}; a workitem begins with it")
+    return awaited
 
 
 def priority(text: str) -> Priority:
