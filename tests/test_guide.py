@@ -61,7 +61,7 @@ def test_every_program_has_a_name_of_its_own() -> None:
     assert len(PROGRAMS) == len(BLOCKS) == GUIDE.count("```python\n")
 
 
-@pytest.mark.parametrize("name", [name for name in PRINTS if name not in ("store.py", "secure.py")])
+@pytest.mark.parametrize("name", [name for name in PRINTS if name not in ("store.py", "secure.py", "stores.py")])
 def test_a_program_prints_what_it_says(name: str, folder: Path, scp: Path) -> None:
     assert run(folder, name) == PRINTS[name]
 
@@ -80,6 +80,9 @@ def test_a_secure_association(folder: Path, tmp_path: Path) -> None:
     both = authority.identity("both")
     words = (str(authority.certificate), str(both.certificate), str(both.key))
     assert run(folder, "secure.py", *words) == PRINTS["secure.py"]
+    (tmp_path / "joined.pem").write_bytes(both.joined)
+    words = (str(tmp_path / "joined.pem"), authority.certificate.as_uri())
+    assert run(folder, "stores.py", *words) == PRINTS["stores.py"]
 
 
 def test_data_sets_are_streamed(folder: Path) -> None:

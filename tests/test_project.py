@@ -29,6 +29,7 @@ FLOORS = {
     "dicomnet.errors": 0,
     "dicomnet.wire": 1,
     "dicomnet.dataset": 1,
+    "dicomnet.keystores": 1.5,  # reads with the cursor of wire, and knows nothing of DICOM
     "dicomnet.ul": 2,
     "dicomnet.dimse": 3,
     "dicomnet.endpoint": 0,
@@ -70,6 +71,7 @@ LIGHT = [
     "dicomnet.handlers",
     "dicomnet.scu",
     "dicomnet.scp",
+    "dicomnet.keystores",
     "dicomnet.drivers.common",
     "dicomnet.drivers.session",
     "dicomnet.drivers.blocking",

@@ -1,7 +1,8 @@
 """TLS contexts for the secure transport connection profiles of PS3.15 Annex B, and for what came before them.
 
 ``client_context`` and ``server_context`` make an ``ssl.SSLContext`` that does what its profile says, nothing weaker and
-nothing stronger; give it to ``connect``, ``serve`` or ``listen`` as ``tls``. Any other context works as well.
+nothing stronger; give it to ``connect``, ``serve`` or ``listen`` as ``tls``. Any other context works as well. Keys and
+certificates come from PEM files by their path, or from a store of any kind that ``dicomnet.keystores`` has read.
 
 What no profile can have here: OpenSSL has no CAMELLIA-GCM suites, most builds have neither 3DES nor SSLv3, and Python
 leaves the TLS 1.3 suites as OpenSSL has them (AES-GCM and CHACHA20-POLY1305). A server takes part in finite field DHE
@@ -13,12 +14,15 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
 from dicomnet.errors import TransportError
+from dicomnet.keystores.stores import Identity, Trust
 from dicomnet.records import dataclass
 
 __all__ = ["RECIPES", "ClientCertificates", "Profile", "Recipe", "TlsSetupFailed", "client_context", "server_context"]
@@ -94,19 +98,20 @@ _REFUSED: Final = {
 
 
 def client_context(
-    profile: str = Profile.BCP195,
+    profile: str | Recipe = Profile.BCP195,
     *,
-    trust: Path | None = None,
-    certificate: Path | None = None,
+    trust: Path | Trust | None = None,
+    certificate: Path | Identity | None = None,
     key: Path | None = None,
     password: str | bytes | None = None,
     check_hostname: bool = True,
 ) -> ssl.SSLContext:
     """A context for those who connect: the server must prove who it is.
 
-    ``trust`` is a PEM file or a folder of certificates to trust, None the system's own. ``certificate`` and ``key``
-    (PEM; the key may be in the same file) are shown to servers that ask. ``check_hostname`` False takes any name that
-    one of the trusted has signed for.
+    ``profile`` is one of ``Profile`` or a recipe of one's own. ``trust`` is a PEM file or a folder of certificates to
+    trust, None the system's own. ``certificate`` and ``key`` (PEM; the key may be in the same file) are shown to
+    servers that ask. Either may be what ``load_trust`` and ``load_identity`` of ``dicomnet.keystores`` return.
+    ``check_hostname`` False takes any name that one of the trusted has signed for.
 
     Raises:
         TlsSetupFailed: there is no such profile, or a file cannot be used.
@@ -123,11 +128,11 @@ def client_context(
 
 
 def server_context(
-    profile: str = Profile.BCP195,
+    profile: str | Recipe = Profile.BCP195,
     *,
-    certificate: Path,
+    certificate: Path | Identity,
     key: Path | None = None,
-    trust: Path | None = None,
+    trust: Path | Trust | None = None,
     password: str | bytes | None = None,
     client_certificates: ClientCertificates = "require",
 ) -> ssl.SSLContext:
@@ -154,13 +159,19 @@ def server_context(
     return context
 
 
-def _context(protocol: int, profile: str) -> ssl.SSLContext:
+def _recipe(profile: str | Recipe) -> Recipe:
+    if isinstance(profile, Recipe):
+        return profile
     if refusal := _REFUSED.get(profile):
         raise TlsSetupFailed(f"there is no profile {profile!r}: {refusal}")
     try:
-        recipe = RECIPES[Profile(profile)]
+        return RECIPES[Profile(profile)]
     except ValueError:
         raise TlsSetupFailed(f"there is no profile {profile!r}, only {', '.join(map(str, Profile))}") from None
+
+
+def _context(protocol: int, profile: str | Recipe) -> ssl.SSLContext:
+    recipe = _recipe(profile)
     context = ssl.SSLContext(protocol)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     try:
@@ -169,11 +180,20 @@ def _context(protocol: int, profile: str) -> ssl.SSLContext:
             warnings.simplefilter("ignore", DeprecationWarning)  # of TLS 1.0, which was asked for
             context.minimum_version, context.maximum_version = recipe.lowest, recipe.highest
     except (ssl.SSLError, ValueError) as error:
-        raise TlsSetupFailed(f"this OpenSSL cannot do {profile!r}: {error}") from error
+        what = recipe.suites if isinstance(profile, Recipe) else repr(str(profile))
+        raise TlsSetupFailed(f"this OpenSSL cannot do {what}: {_why(error)}") from error
     return context
 
 
-def _trust(context: ssl.SSLContext, trust: Path) -> None:
+def _trust(context: ssl.SSLContext, trust: Path | Trust) -> None:
+    if isinstance(trust, Trust):
+        try:
+            context.load_verify_locations(cadata=b"".join(trust.certificates))
+        except (OSError, ValueError) as error:
+            raise TlsSetupFailed(f"cannot use the trusted certificates: {_why(error)}") from error
+        # Who is in a trust store is trusted, also where it is the holder itself and not its authority, as in Java.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return
     try:
         if os.path.isdir(trust):
             context.load_verify_locations(capath=os.fspath(trust))
@@ -183,12 +203,17 @@ def _trust(context: ssl.SSLContext, trust: Path) -> None:
         raise TlsSetupFailed(f"cannot read trusted certificates from {os.fspath(trust)!r}: {_why(error)}") from error
 
 
-def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None, password: str | bytes | None) -> None:
+def _identify(
+    context: ssl.SSLContext, certificate: Path | Identity, key: Path | None, password: str | bytes | None
+) -> None:
     def ask() -> str | bytes:
         if password is None:  # OpenSSL would ask at the terminal
             raise TlsSetupFailed(f"the key in {where!r} is encrypted, and there is no password")
         return password
 
+    if isinstance(certificate, Identity):
+        _show(context, certificate)
+        return
     where = os.fspath(certificate if key is None else key)
     try:
         context.load_cert_chain(certificate, key, ask)
@@ -199,7 +224,36 @@ def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None, pass
         _log.warning("others can read the private key in %r", where)
 
 
-def _why(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
-    return error.strerror or str(error)
+def _show(context: ssl.SSLContext, identity: Identity) -> None:
+    try:
+        with _passing_file(identity.pem()) as path:
+            context.load_cert_chain(path, password=lambda: b"")  # or OpenSSL might ask at the terminal
+    except (OSError, ValueError) as error:
+        raise TlsSetupFailed(f"cannot use the private key and its certificates: {_why(error)}") from error
+
+
+@contextmanager
+def _passing_file(content: bytes) -> Iterator[str]:
+    """A file for as long as OpenSSL reads it, since Python hands keys over in files only.
+
+    It is one in memory where there is such a thing, and else a temporary one of mode 0600.
+    """
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("key"), "wb") as file:
+            path = f"/proc/self/fd/{file.fileno()}"
+            if os.path.exists(path):  # it does not if /proc is not mounted
+                file.write(content)
+                file.flush()
+                yield path
+                return
+    with tempfile.NamedTemporaryFile() as visible:
+        visible.write(content)
+        visible.flush()
+        yield visible.name
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):  # its text without the number of a source line
+        reason = getattr(error, "reason", None) or str(error.args[-1]).partition(" (_ssl.c:")[0]
+        return reason.replace("_", " ").rstrip(".").lower()
+    return getattr(error, "strerror", None) or str(error)

@@ -25,11 +25,12 @@ from dicomnet.drivers import aio, blocking
 from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.blocking_server import listen
 from dicomnet.drivers.common import Endpoint, Waits
-from dicomnet.drivers.tls import Profile, TlsSetupFailed, client_context, server_context
+from dicomnet.drivers.tls import Profile, Recipe, TlsSetupFailed, client_context, server_context
 from dicomnet.drivers.transport import TlsTransport
 from dicomnet.errors import ConnectFailed, ConnectionLost, DicomNetError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
+from dicomnet.keystores import Identity, Trust, load_identity, load_trust
 from dicomnet.ul import Applicant, PlainPolicy, build_request
 from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, encode_pdu
 from tests.certificates import Authority
@@ -542,3 +543,69 @@ def test_a_key_that_is_encrypted(pki: Pki, caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING, "dicomnet.tls"):
         client_context(trust=pki["ca"], certificate=pki["locked"], password="x")
     assert "others can read" in caplog.text
+
+
+# Stores that have been read into memory.
+
+
+@pytest.fixture
+def ours(pki: Pki) -> Identity:
+    return load_identity(Path(pki["client"]).read_bytes())
+
+
+@pytest.fixture
+def authority(pki: Pki) -> Trust:
+    return load_trust(Path(pki["ca"]).read_bytes())
+
+
+@pytest.mark.parametrize("memfd", [True, False], ids=["in memory", "in a file"])
+def test_stores_in_memory(
+    pki: Pki, ours: Identity, authority: Trust, memfd: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    used: list[str] = []
+    load = ssl.SSLContext.load_cert_chain
+
+    def watch(self: ssl.SSLContext, path: str, **more: Any) -> None:
+        used.append(path)
+        assert Path(path).stat().st_mode & 0o077 == 0 or memfd  # of a file in memory there is no name to open it by
+        load(self, path, **more)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", watch)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    if not memfd:
+        monkeypatch.delattr("os.memfd_create", raising=False)
+    client, server = (
+        client_context(trust=authority, certificate=ours),
+        server_context(trust=authority, certificate=ours),
+    )
+    assert agreed(pki, client, server).startswith("TLSv1.3")
+    assert len(used) == 2
+    assert all(path.startswith("/proc/self/fd/" if memfd else str(tmp_path)) for path in used)
+    assert not list(tmp_path.iterdir())
+
+
+def test_who_is_trusted_needs_no_authority(pki: Pki, ours: Identity) -> None:
+    """As in Java, whose trust stores often hold the certificates of the peers themselves."""
+    peer = load_identity(Path(pki["server"]).read_bytes())
+    server = server_context(trust=Trust(ours.chain), certificate=peer)
+    assert agreed(pki, client_context(trust=Trust(peer.chain), certificate=ours), server).startswith("TLSv1.3")
+    with pytest.raises(ConnectFailed, match="unable to get local issuer"):
+        agreed(pki, client_context(trust=Trust(ours.chain), certificate=ours), server)
+
+
+def test_stores_that_cannot_be_used(ours: Identity, authority: Trust) -> None:
+    with pytest.raises(TlsSetupFailed, match="cannot use the trusted certificates: not enough data"):
+        client_context(trust=Trust((b"no certificate",)))
+    for key in (b"", b"no key", ours.key[:100], ours.key.replace(b"BEGIN ", b"BEGIN ENCRYPTED ")):
+        with pytest.raises(TlsSetupFailed, match="cannot use the private key and its certificates"):
+            client_context(trust=authority, certificate=Identity(key, ours.chain))
+    with pytest.raises(TlsSetupFailed, match="cannot use the private key and its certificates: key values mismatch"):
+        client_context(trust=authority, certificate=Identity(ours.key, authority.certificates))
+
+
+def test_recipes_of_ones_own(pki: Pki) -> None:
+    version = ssl.TLSVersion.TLSv1_2
+    recipe = Recipe("AES128-SHA256:@SECLEVEL=2", version, version)
+    assert agreed(pki, pki.client(recipe), pki.server(recipe)) == "TLSv1.2 AES128-SHA256"
+    with pytest.raises(TlsSetupFailed, match="this OpenSSL cannot do NO-SUCH-SUITE: no cipher can be selected"):
+        client_context(Recipe("NO-SUCH-SUITE", version, version))
