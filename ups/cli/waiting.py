@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from dicomnet.dimse.messages import NEventReportRequest, NGetResponse
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DicomNetError, EncodeError, TimedOut
 from dicomnet.flows import Flow
+from dicomnet.records import dataclass
 from ups import scu
 from ups.names import FINAL_STATES, EventType, StepState
 
