@@ -15,6 +15,11 @@ from typing import NoReturn
 import pytest
 from hypothesis import settings
 
+# The tests bring their own configuration, and so do the programs that they start.
+os.environ["DICOMNET_CONFIG"] = ""
+for name in [name for name in os.environ if name.startswith(("DCMUPS_", "UPSSCP_"))]:
+    del os.environ[name]
+
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
 

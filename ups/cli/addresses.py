@@ -34,6 +34,9 @@ class PeerAddress:
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"{self.ae_title}@{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalAddress:

@@ -6,13 +6,14 @@ All text of a peer or a file passes ``printable`` before it reaches a terminal. 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import unicodedata
 from collections.abc import Callable
 from typing import TextIO
 
-__all__ = ["Console", "OutputFailed", "is_harmless", "printable"]
+__all__ = ["Console", "OutputFailed", "is_harmless", "printable", "without_password"]
 
 _MAX_TEXT = 500
 _PROGRESS_BEGINS = 1.0
@@ -40,6 +41,11 @@ def is_harmless(character: str) -> bool:
     """Whether a terminal can have this character: it does not move, hide or end a line."""
     # Control characters, formatting ones (bidirectional overrides), lone surrogates, line and paragraph separators
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def without_password(text: str) -> str:
+    """The text without the password that a URL in it may hold."""
+    return re.sub(r"(://[^/@]*?:)[^/]*@", r"\1***@", text)
 
 
 def _escaped(character: str) -> str:

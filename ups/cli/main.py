@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ups.cli import settings
 from ups.cli.console import Console, OutputFailed
 from ups.cli.exits import Exit
 from ups.cli.options import PROGRAM
-from ups.cli.parser import CommandLine, parse
+from ups.cli.parser import CommandLine, Inquiry, parse
 from ups.cli.reading import Wish, grant
 from ups.cli.words import UsageError
 
@@ -61,17 +62,24 @@ def _is_attribute(word: str) -> bool:
 
 
 def _run(words: Sequence[str], console: Console) -> int:
-    line = parse(words, is_attribute=_is_attribute)
+    line = parse(words, is_attribute=_is_attribute, load=settings.load)
     if isinstance(line, Wish):
         grant(line, PROGRAM, console)
         return Exit.DONE
+    if isinstance(line, Inquiry):
+        from ups.cli.config_check import check
+
+        return check(PROGRAM, line.reading, line.alias, console)
     console.quiet = line.quiet
     console.warn(*line.warnings)
     if line.demo:
         from ups.cli.demo import demo
 
         return demo(console)
-    return _work(line, console)
+    try:
+        return _work(line, console)
+    except UsageError as error:
+        raise settings.blame(PROGRAM, error, line.settled) from error
 
 
 def _work(line: CommandLine, console: Console) -> int:

@@ -32,6 +32,8 @@ class Option:
     it takes no value. ``convert`` raises ``values.BadValue`` for what it does not take. ``choices`` are the values for
     completion, where they are few. The value of a ``secret`` one is never shown.
 
+    One that is ``settable`` can be set in a configuration file and by an environment variable, under its names.
+
     One that is ``bound`` says what an operation does; those that do not list it (``OperationSpec``) have no use for it.
     One that is ``calling`` is about the association we open, and has no effect without an operation.
     """
@@ -47,6 +49,7 @@ class Option:
     repeat: Repeat = Repeat.LAST
     choices: tuple[str, ...] = ()
     secret: bool = False
+    settable: bool = True
     bound: bool = False
     calling: bool = False
 

@@ -17,10 +17,13 @@ from ups.cli.reading import HELP, VERSION
 from ups.cli.words import Taking
 from ups.names import StepState
 
-__all__ = ["BOUND", "DEMO", "PROGRAM", "VERBOSITY", "flag", "title_option"]
+__all__ = ["BOUND", "CONFIG", "DEMO", "PROFILE", "PROGRAM", "VERBOSITY", "flag", "title_option"]
 
 DEMO = "demo"
 """The one operation that calls nobody: it brings its own SCP."""
+
+CONFIG = "config"
+"""The one that tells what it would do: ``config check``."""
 
 
 def flag(*names: str, dest: str, help: str, const: Any = True, default: Any = False, **more: Any) -> Option:  # noqa: A002
@@ -283,9 +286,14 @@ _OUTPUT = Section(
 
 VERBOSITY = flag("-v", "--verbose", dest="verbose", const=1, default=0, repeat=Repeat.SUM, help="log what happens")
 
+PROFILE = Option(
+    names=("--profile",), dest="profile", metavar="NAME", help="take the options of [profile.NAME] in config.toml"
+)
+
 _OTHER = Section(
     "other",
     (
+        PROFILE,
         VERBOSITY,
         flag("-vv", dest="verbose", const=2, default=0, repeat=Repeat.SUM, help="log every PDU as well"),
         HELP,
@@ -298,12 +306,17 @@ _OPERATIONS = "\n".join(f"  {spec.name:<12} {spec.summary}" for spec in OPERATIO
 PROGRAM = Program(
     name="dcmups",
     usage="dcmups <operation> <aet>[@<host>[:<port>]] [options]\n"
+    "       dcmups <operation> @<alias> [options]\n"
     "       dcmups -L <aet>[@<host>]:<port> [options]\n"
+    "       dcmups config check [@<alias>] [options]\n"
     "       dcmups demo",
     description="Work with Unified Procedure Steps (DICOM PS3.4 Annex CC) on another system, "
     "or listen for their event reports.",
-    epilog=f"operations:\n{_OPERATIONS}\n  {DEMO:<12} show three workflows with an SCP of its own\n\n"
-    "An attribute is a keyword or eight hex digits, inside a sequence seq/attribute.\n"
+    epilog=f"operations:\n{_OPERATIONS}\n"
+    f"  {CONFIG:<12} check: tell which configuration counts, and what is wrong with it\n"
+    f"  {DEMO:<12} show three workflows with an SCP of its own\n\n"
+    "An attribute is a keyword or eight hex digits, inside a sequence seq/attribute. Options can be set\n"
+    "in config.toml and the environment, and an alias stands for an address there: see dcmups.conf(5).\n"
     "exit status: 0 done, 1 bad usage or input, 2 no association or lost, 3 failure status,\n"
     "  4 a deadline of ours ran out, 5 a warning status (--strict), 6 no match (--no-match-error),\n"
     "  130 interrupted",

@@ -6,7 +6,7 @@ in ``options``; what they mean together, and for which operation, is here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dicomnet.codes import Priority
 from dicomnet.records import dataclass
@@ -14,13 +14,15 @@ from dicomnet.uids import UPS_FILTERED_GLOBAL_SUBSCRIPTION
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.catalogue import OPERATIONS, OperationSpec
-from ups.cli.options import BOUND, DEMO, PROGRAM
+from ups.cli.option import Program
+from ups.cli.options import BOUND, CONFIG, DEMO, PROGRAM
 from ups.cli.reading import Reading, Wish, read
+from ups.cli.settings import Settings
 from ups.cli.values import Code
 from ups.cli.words import UsageError
 from ups.names import StepState
 
-__all__ = ["CommandLine", "parse"]
+__all__ = ["CommandLine", "Inquiry", "parse"]
 
 
 _TOGETHER = {"wait_timeout": "wait"}
@@ -65,8 +67,11 @@ class CommandLine:
     quiet: bool
     strict: bool
     no_match_error: bool
+    profile: str | None
     verbose: int
     warnings: tuple[str, ...]
+    settled: Mapping[str, str]
+    """The places that environment or files filled, and where that stands."""
 
     @property
     def calling_ae_title(self) -> str:
@@ -79,21 +84,52 @@ class CommandLine:
         return self.local is not None and self.local.port is not None
 
 
-def parse(words: Sequence[str], *, is_attribute: Callable[[str], bool]) -> CommandLine | Wish:
-    """The command line these words are, or the wish they have instead of work.
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """``config check``: the question what would count, for a call to an alias when one is named."""
+
+    reading: Reading
+    alias: str | None
+
+
+def parse(
+    words: Sequence[str],
+    *,
+    is_attribute: Callable[[str], bool],
+    load: Callable[[Program], Settings] = lambda _: Settings(),
+) -> CommandLine | Inquiry | Wish:
+    """The command line these words are, or what they want instead of work; ``load`` gives what was set before.
 
     Raises:
         UsageError: the words are no usable command line.
     """
     reading = read(PROGRAM, words, is_attribute=is_attribute, complete=_complete)
-    return reading if isinstance(reading, Wish) else _checked(reading)
+    if isinstance(reading, Wish):
+        return reading
+    if list(reading.positionals[:1]) == [CONFIG]:
+        return _inquiry(reading)
+    return _checked(reading, load)
 
 
 def _complete(positionals: Sequence[str]) -> bool:
     return len(positionals) >= 2 or DEMO in positionals
 
 
-def _checked(reading: Reading) -> CommandLine:
+def _inquiry(reading: Reading) -> Inquiry:
+    words = reading.positionals[1:]
+    if list(words[:1]) != ["check"]:
+        raise UsageError(f"{CONFIG} what? There is {CONFIG} check")
+    if len(words) > 2 or (len(words) == 2 and _alias(words[1]) is None):
+        raise UsageError(f"unexpected word {words[-1]!r}; {CONFIG} check takes an alias: @NAME")
+    return Inquiry(reading, _alias(words[1]) if len(words) > 1 else None)
+
+
+def _alias(called: str | None) -> str | None:
+    """The alias that the word for the peer names, if it does."""
+    return called[1:] if called is not None and len(called) > 1 and called.startswith("@") else None
+
+
+def _checked(reading: Reading, load: Callable[[Program], Settings]) -> CommandLine:
     words = reading.positionals
     if len(words) > 2:
         raise UsageError(f"unexpected word {words[2]!r}")
@@ -101,13 +137,30 @@ def _checked(reading: Reading) -> CommandLine:
     spec = _operation(name)
     if name == DEMO and (called is not None or reading.given):
         raise UsageError(f"{DEMO} takes no address and no options: it brings everything itself")
-    peer = None if called is None else _peer(called)
+    settings = Settings() if name == DEMO else load(PROGRAM)
+    alias = _alias(called)
+    reading = _useful(settings.lay(PROGRAM, reading, alias), spec)
+    peer = settings.address(alias) if alias is not None else _peer(called) if called is not None else None
     return CommandLine(
         operation=spec,
         demo=name == DEMO,
         called=peer,
-        warnings=() if name == DEMO else _check_use(spec, peer, reading),
+        warnings=() if name == DEMO else (*settings.warnings, *_check_use(spec, peer, reading)),
+        settled={place: reading.given[place] for place in reading.settled},
         **reading.values,
+    )
+
+
+def _useful(reading: Reading, spec: OperationSpec | None) -> Reading:
+    """Without what was set before and this operation has no use for: it was not set for it."""
+    idle = {place for place in reading.settled if place in BOUND and (spec is None or not spec.has_use_for(place))}
+    if not idle:
+        return reading
+    return Reading(
+        reading.values | {place: BOUND[place].default for place in idle},
+        {place: name for place, name in reading.given.items() if place not in idle},
+        reading.positionals,
+        reading.settled - idle,
     )
 
 
@@ -115,7 +168,7 @@ def _operation(name: str | None) -> OperationSpec | None:
     if name is None or name == DEMO:
         return None
     if name not in OPERATIONS:
-        raise UsageError(f"unknown operation {name!r}; there are {', '.join([*OPERATIONS, DEMO])}")
+        raise UsageError(f"unknown operation {name!r}; there are {', '.join([*OPERATIONS, CONFIG, DEMO])}")
     return OPERATIONS[name]
 
 
@@ -133,7 +186,9 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
         _check_listening(found["local"])
         idle = [option.dest for option in PROGRAM.options if option.bound or option.calling]
         return tuple(
-            f"{given[place]} has no effect without an operation" for place in dict.fromkeys(idle) if place in given
+            f"{given[place]} has no effect without an operation"
+            for place in dict.fromkeys(idle)
+            if place in given and place not in reading.settled
         )
     if peer is None:
         raise UsageError(f"{spec.name} needs the address of the peer: <aet>[@<host>[:<port>]]")

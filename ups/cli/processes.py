@@ -131,6 +131,8 @@ def start(module: str, *words: str) -> subprocess.Popen[str]:
     # This very installation, wherever it is, and nothing of the current folder.
     home = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    # What the user has set up for calls to other systems has no place here.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DCMUPS_", "UPSSCP_"))}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module, *words],
         stdin=subprocess.DEVNULL,
@@ -138,7 +140,7 @@ def start(module: str, *words: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        env={**environment, "DICOMNET_CONFIG": "", "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
     )
 
 

@@ -25,19 +25,27 @@ class Wish(Enum):
     VERSION = "version"
 
 
-HELP = Option(names=("-h", "--help"), dest="help", taking=Taking.NOTHING, help="print this help and exit")
-VERSION = Option(names=("-V", "--version"), dest="version", taking=Taking.NOTHING, help="print the version and exit")
+HELP = Option(
+    names=("-h", "--help"), dest="help", taking=Taking.NOTHING, settable=False, help="print this help and exit"
+)
+VERSION = Option(
+    names=("-V", "--version"), dest="version", taking=Taking.NOTHING, settable=False, help="print the version and exit"
+)
 
 _WISHES = {name: wish for option, wish in ((HELP, Wish.HELP), (VERSION, Wish.VERSION)) for name in option.names}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``values`` has every place that options fill; ``given`` those that the user filled, and how that was written."""
+    """``values`` has every place that options fill; ``given`` those that the user filled, and how that was written.
+
+    ``settled`` are those of them that were not filled now, but in the environment or a configuration file.
+    """
 
     values: dict[str, Any]
     given: Mapping[str, str]
     positionals: Sequence[str]
+    settled: frozenset[str] = frozenset()
 
 
 def read(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dicomnet.records import dataclass
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.option import Option, Program, Repeat, Section
-from ups.cli.options import VERBOSITY, title_option
-from ups.cli.reading import HELP, VERSION, Wish, read
+from ups.cli.options import CONFIG, PROFILE, VERBOSITY, title_option
+from ups.cli.reading import HELP, VERSION, Reading, Wish, read
+from ups.cli.settings import Settings
 from ups.cli.words import UsageError
 
 __all__ = ["PROGRAM", "ServerLine", "parse"]
@@ -31,6 +32,7 @@ _OPTIONS = (
         repeat=Repeat.ALL,
         help="where event reports for an AE go; may be repeated",
     ),
+    PROFILE,
     VERBOSITY,
     HELP,
     VERSION,
@@ -38,10 +40,12 @@ _OPTIONS = (
 
 PROGRAM = Program(
     name="upsscp",
-    usage="upsscp -L <aet>[@<host>]:<port> [--db FILE|URL] [--peer AET=HOST:PORT ...]",
+    usage="upsscp -L <aet>[@<host>]:<port> [--db FILE|URL] [--peer AET=HOST:PORT ...]\n       upsscp config check",
     description="Manage Unified Procedure Steps (DICOM PS3.4 Annex CC) as SCP of the Push, Pull, Watch, Event and "
     "Query classes and of their trial forms.",
-    epilog="SIGTERM finishes what has begun and exits 0.\n"
+    epilog="Options can be set in config.toml and the environment, and the aliases there are peers: see "
+    "dcmups.conf(5).\n"
+    "SIGTERM finishes what has begun and exits 0.\n"
     "exit status: 0 done, 1 bad usage or input, 2 the port is in use, 130 interrupted",
     sections=(Section("options", _OPTIONS),),
 )
@@ -54,11 +58,17 @@ class ServerLine:
     local: LocalAddress
     database: str | None
     peers: tuple[PeerAddress, ...]
+    profile: str | None
     verbose: int
+    warnings: tuple[str, ...] = ()
+    settled: Mapping[str, str]
+    """The places that environment or files filled, and where that stands."""
 
 
-def parse(words: Sequence[str]) -> ServerLine | Wish:
-    """The command line these words are, or the wish they have instead of work.
+def parse(
+    words: Sequence[str], *, load: Callable[[Program], Settings] = lambda _: Settings()
+) -> ServerLine | Reading | Wish:
+    """The command line these words are, or what they want instead of work: a Reading is that of ``config check``.
 
     Raises:
         UsageError: the words are no usable command line.
@@ -66,10 +76,20 @@ def parse(words: Sequence[str]) -> ServerLine | Wish:
     reading = read(PROGRAM, words)
     if isinstance(reading, Wish):
         return reading
+    if list(reading.positionals) == [CONFIG, "check"]:
+        return reading
     if reading.positionals:
         raise UsageError(f"unexpected word {reading.positionals[0]!r}")
+    settings = load(PROGRAM)
+    reading = settings.lay(PROGRAM, reading)
     _check(**{place: reading.values[place] for place in ("local", "database", "peers")})
-    return ServerLine(**reading.values)
+    aliases, warnings = settings.ae_table({peer.ae_title for peer in reading.values["peers"]})
+    peers = (*reading.values["peers"], *aliases)
+    return ServerLine(
+        **{**reading.values, "peers": peers},
+        warnings=(*settings.warnings, *warnings),
+        settled={place: reading.given[place] for place in reading.settled},
+    )
 
 
 def _check(local: LocalAddress | None, database: str | None, peers: Sequence[PeerAddress]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dicomnet.drivers.common import Endpoint
 from dicomnet.errors import DicomNetError
 from ups.cli.addresses import readiness
-from ups.cli.console import Console
+from ups.cli.console import Console, without_password
 from ups.cli.exits import Exit
 from ups.cli.log import start_log
 from ups.cli.words import UsageError
@@ -71,12 +70,7 @@ def _open(database: str | None) -> Store:
 
 
 def _unusable(database: str | None, error: StoreError | OSError) -> UsageError:
-    return UsageError(f"--db {_shown(_name(database))}: {getattr(error, 'strerror', None) or error}")
-
-
-def _shown(name: str) -> str:
-    """A database name without the password that a URL may hold."""
-    return re.sub(r"(://[^/@]*?:)[^/]*@", r"\1***@", name)
+    return UsageError(f"--db {without_password(_name(database))}: {getattr(error, 'strerror', None) or error}")
 
 
 async def _serve(line: ServerLine, store: Store, console: Console) -> Exit:

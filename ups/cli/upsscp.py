@@ -19,19 +19,29 @@ def main(words: Sequence[str]) -> int:
     from ups.cli.console import Console
     from ups.cli.exits import Exit
     from ups.cli.main import guarded
-    from ups.cli.reading import Wish, grant
+    from ups.cli.reading import Reading, Wish, grant
     from ups.cli.server_parser import PROGRAM, parse
+    from ups.cli.settings import blame, load
+    from ups.cli.words import UsageError
 
     console = Console(PROGRAM.name)
 
     def work() -> int:
-        line = parse(words)
+        line = parse(words, load=load)
         if isinstance(line, Wish):
             grant(line, PROGRAM, console)
             return Exit.DONE
+        if isinstance(line, Reading):
+            from ups.cli.config_check import check
+
+            return check(PROGRAM, line, None, console)
+        console.warn(*line.warnings)
         from ups.cli.serving import serve
 
-        return serve(line, console)
+        try:
+            return serve(line, console)
+        except UsageError as error:
+            raise blame(PROGRAM, error, line.settled) from error
 
     return guarded(console, work)
 
