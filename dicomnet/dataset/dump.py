@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
 
-from dicomnet.dataset.values import BINARY, Field, excerpt, fields, private_creator
+from dicomnet.dataset.values import BINARY, Field, lenient_fields, private_creator
 from dicomnet.errors import EncodeError
 
 __all__ = ["lines"]
@@ -28,28 +27,24 @@ def lines(dataset: Dataset, indent: str = "", *, width: int = _WIDTH) -> Iterato
 
 def _lines(dataset: Dataset, indent: str, encodings: tuple[str, ...], width: int, depth: int) -> Iterator[str]:
     """One data set; recursion ends at the nesting limit."""
-    for tag in sorted(dataset._dict, key=int):
-        try:
-            # one bad element must not hide the others
-            found = list(fields(excerpt(dataset, (tag,)), encodings))
-        except EncodeError as error:
-            yield f"{indent}{_label(dataset, tag, '??')} {_cut(error.message, width)}"
+    for tag, field in lenient_fields(dataset, encodings):
+        if isinstance(field, EncodeError):
+            yield f"{indent}{_label(dataset, tag, '??')} {_cut(field.message, width)}"
             continue
-        for field in found:
-            label = _label(dataset, tag, field.vr)
-            if field.vr != "SQ":
-                yield f"{indent}{label} {_value(field, width)}".rstrip()
-                continue
-            yield f"{indent}{label} {len(field.items)} item{'' if len(field.items) == 1 else 's'}"
-            for number, item in enumerate(field.items, 1):
-                yield f"{indent}  item {number}"
-                if depth >= _MAX_DEPTH:
-                    yield f"{indent}    ..."
-                else:
-                    yield from _lines(item, indent + "    ", field.encodings, width, depth + 1)
+        label = _label(dataset, tag, field.vr)
+        if field.vr != "SQ":
+            yield f"{indent}{label} {_value(field, width)}".rstrip()
+            continue
+        yield f"{indent}{label} {len(field.items)} item{'' if len(field.items) == 1 else 's'}"
+        for number, item in enumerate(field.items, 1):
+            yield f"{indent}  item {number}"
+            if depth >= _MAX_DEPTH:
+                yield f"{indent}    ..."
+            else:
+                yield from _lines(item, indent + "    ", field.encodings, width, depth + 1)
 
 
-def _label(dataset: Dataset, tag: BaseTag, vr: str) -> str:
+def _label(dataset: Dataset, tag: int, vr: str) -> str:
     if tag >> 16 & 1:
         creator = private_creator(dataset, tag)
         name = f"[{_cut(creator, 64)}]" if creator else "[private]"

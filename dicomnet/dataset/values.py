@@ -32,6 +32,7 @@ __all__ = [
     "field_at",
     "fields",
     "fit_character_set",
+    "lenient_fields",
     "private_creator",
     "text_element",
     "text_value",
@@ -94,6 +95,18 @@ def fields(dataset: Dataset, encodings: tuple[str, ...] = ("iso8859",)) -> Itera
     for tag in sorted(dataset._dict, key=int):
         if tag & 0xFFFF and tag >> 16 != 2:
             yield _readable(dataset, tag, own)
+
+
+def lenient_fields(
+    dataset: Dataset, encodings: tuple[str, ...] = ("iso8859",)
+) -> Iterator[tuple[int, Field | EncodeError]]:
+    """The elements as ``fields`` gives them, with their tags; an error in place of one that cannot be converted."""
+    for tag in sorted(dataset._dict, key=int):
+        try:
+            for field in fields(excerpt(dataset, (tag,)), encodings):
+                yield tag, field
+        except EncodeError as error:
+            yield tag, error
 
 
 def excerpt(dataset: Dataset, tags: Iterable[int]) -> Dataset:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
 import shlex
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.dataset import Dataset
 
 from dicomnet import flows, uids
 from dicomnet.dimse.conversion import reply
@@ -18,6 +29,7 @@ from ups.cli.main import main
 from .answers import LOCK, answering, element, encoded, leaking, matching
 
 U = "1.2.3"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -147,6 +159,74 @@ def test_many_complaints_are_counted(dcmups: Any) -> None:
     assert out.count("1.2.5") == 20
     assert err.count("given as its bytes") == 10
     assert "30 more values or matches that cannot be read" in err
+
+
+# -- for people ------------------------------------------------------------------------------------------------------
+
+
+def named() -> Dataset:
+    dataset = leaking()
+    dataset.ProcedureStepState = "IN PROGRESS"
+    return dataset
+
+
+def on_a_terminal(words: str, peer: Any, *, columns: int, **environment: str) -> tuple[int, list[str]]:
+    """Run a command on a terminal of its own: the exit status, and what is to be seen."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [peer.address if word == "S" else word for word in shlex.split(words)]
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ups", *command],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.STDOUT,
+        env={**kept, "TERM": "xterm", "PYTHONUTF8": "1", **environment},
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as file:
+        while part := file.read(4096):
+            seen += part
+    text = re.sub("\r[^\n]*\x1b\\[K", "", seen.decode())  # progress
+    return process.wait(), text.replace("\r\n", "\n").splitlines()
+
+
+@pytest.mark.once
+def test_a_terminal_gets_a_table_and_a_sheet(scripted: Any) -> None:
+    status, seen = on_a_terminal("find S -r ProcedureStepState PatientName", scripted(matching(named())), columns=30)
+    assert status == 0
+    assert seen == [
+        "\x1b[1mUID    ProcedureSt…  PatientN…\x1b[0m",
+        "1.2.3  \x1b[33mIN PROGRESS\x1b[0m   Evil\\x07…",
+        "dcmups: find: 1 match",
+    ]
+    peer = scripted(answering(0, data_set=named()))
+    status, seen = on_a_terminal(f"get S -iuid {U}", peer, columns=60, NO_COLOR="1")
+    assert (status, seen[0], seen[-2:]) == (
+        0,
+        "SOP Instance UID          1.2.3",
+        ["Procedure Step State      IN PROGRESS", "dcmups: get: done"],
+    )
+
+
+def test_color_always_writes_as_for_a_terminal(dcmups: Any) -> None:
+    status, out, _ = dcmups("find S -r ProcedureStepState --color always", matching(named()))
+    assert (status, out.splitlines()[0]) == (0, "\x1b[1mUID    ProcedureStepState\x1b[0m")
+    status, out, _ = dcmups(f"get S -iuid {U} --color always", answering(0, data_set=named()))
+    assert (status, out.startswith("\x1b[36mSOP Instance UID\x1b[0m")) == (0, True)
+    for when in ("auto", "never"):
+        assert dcmups(f"find S --color {when}", matching(named()))[1].startswith(f"{U}\n  (0008,0018)")
+
+
+def test_matches_that_came_are_shown_even_if_the_search_then_fails(dcmups: Any) -> None:
+    def handle(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.send(reply(request, 0xFF00, data_set=named()))
+        yield from flows.inject(bytes.fromhex("07000000000400000000"))
+
+    status, out, err = dcmups("find S --color always", handle)
+    assert (status, U in out, "abort" in err) == (2, True, True)
 
 
 # -- how much is said, and how it ends -------------------------------------------------------------------------------

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ups.cli.console import Console
 from ups.cli.parser import CommandLine
 from ups.cli.results import Results
 
+if TYPE_CHECKING:
+    from ups.cli.inputs import Content
+
 __all__ = ["results_for"]
 
 
-def results_for(line: CommandLine, console: Console) -> Results:
+def results_for(line: CommandLine, content: Content | None, console: Console) -> Results:
     """The form that the options ask for, else that which suits standard output.
 
     Raises:
@@ -19,6 +24,18 @@ def results_for(line: CommandLine, console: Console) -> Results:
         from ups.cli.json_lines import JsonResults
 
         return JsonResults(console)
+    from ups.cli.terminal import for_people, terminal
+
+    name = line.operation.name if line.operation is not None else ""
+    if name in ("find", "get") and content is not None and for_people(console, line.colour):
+        paper = terminal(console, line.colour)
+        if name == "get":
+            from ups.cli.sheet import SheetResults
+
+            return SheetResults(console, paper)
+        from ups.cli.table import TableResults, columns_for
+
+        return TableResults(console, columns_for(line.names, content.dataset), paper)
     from ups.cli.plain import PlainResults
 
     return PlainResults(console)

@@ -92,10 +92,10 @@ def _work(line: CommandLine, console: Console) -> int:
     from ups.cli.outcome import exit_of_error, lines_of_error
 
     transcript = log.start_log(console, line.verbose, quietest=log.ERROR if line.quiet else log.WARNING)
-    results = results_for(line, console)
+    content = None if line.operation is None else inputs.gather(line, line.operation)
+    results = results_for(line, content, console)
     prepared, operation = None, None
-    if line.operation is not None:
-        content = inputs.gather(line, line.operation)
+    if line.operation is not None and content is not None:
         console.warn(*content.warnings)
         if content.made_transaction is not None:
             results.transaction(content.made_transaction, line.operation.name, content.instance)

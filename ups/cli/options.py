@@ -273,6 +273,15 @@ _OUTPUT = Section(
             default=None,
             help="results as one JSON object per line (data sets in the DICOM JSON model)",
         ),
+        Option(
+            names=("--color",),
+            dest="colour",
+            metavar="WHEN",
+            convert=values.colour,
+            choices=values.COLOURS,
+            default="auto",
+            help="auto (default: on a terminal, unless NO_COLOR is set), always (and write as for a terminal) or never",
+        ),
         flag(
             "--strict",
             dest="strict",

@@ -64,6 +64,7 @@ class CommandLine:
     response_timeout: float | None
     release_timeout: float | None
     form: str | None
+    colour: str
     quiet: bool
     strict: bool
     no_match_error: bool

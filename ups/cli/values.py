@@ -11,6 +11,7 @@ from ups.cli import addresses
 from ups.names import StepState
 
 __all__ = [
+    "COLOURS",
     "NEW_UID",
     "PRIORITIES",
     "BadValue",
@@ -18,6 +19,7 @@ __all__ = [
     "assignment",
     "awaited_state",
     "code",
+    "colour",
     "local_address",
     "milliseconds",
     "one_line",
@@ -40,6 +42,8 @@ class BadValue(ValueError):
 
 NEW_UID = "new"
 """What -tuid takes for a UID that is yet to be made."""
+
+COLOURS = ("auto", "always", "never")
 
 PRIORITIES = {"NORMAL": Priority.MEDIUM, "HIGH": Priority.HIGH, "LOW": Priority.LOW}
 
@@ -98,6 +102,17 @@ def priority(text: str) -> Priority:
     if text not in PRIORITIES:
         raise BadValue(f"{text!r} is no priority; there are {', '.join(PRIORITIES)}")
     return PRIORITIES[text]
+
+
+def colour(text: str) -> str:
+    """Auto, always or never.
+
+    Raises:
+        BadValue: it is none of them.
+    """
+    if text not in COLOURS:
+        raise BadValue(f"{text!r} is none of {', '.join(COLOURS)}")
+    return text
 
 
 def milliseconds(text: str) -> float | None:
