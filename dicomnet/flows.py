@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable, Generator
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 from dicomnet.dimse.conversion import command_code, command_name
 from dicomnet.dimse.messages import (
@@ -30,7 +30,7 @@ from dicomnet.dimse.messages import (
     Response,
 )
 from dicomnet.dimse.outgoing import SourceReader
-from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, IncomingDataSet
+from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, IncomingDataSet, is_dataset
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.records import replace
@@ -124,7 +124,7 @@ def send(
     with that once it is open, and returns what is sent in the place of ``message``.
     """
     source = message.data_set
-    if source is not None and isinstance(source, DataSetSource | os.PathLike):
+    if source is not None and not is_dataset(source) and isinstance(source, DataSetSource | os.PathLike):
         return (yield from _send_from(message, source, via, complete))
     message_id: int = yield SendMessage(message, via)
     return message_id
@@ -206,7 +206,7 @@ def ask_many(
     message_id = yield from send(request, via=via)
     while True:
         response = _expected(expect, (yield AwaitReply(message_id, timeout)))
-        if response.status_class != "pending":
+        if response.status_class is not StatusClass.PENDING:
             return response
         if enough is not None and enough(response):
             enough = None
@@ -231,9 +231,12 @@ def cancel(message_id: int, *, via: str) -> Flow[None]:
     yield SendMessage(CCancelRequest(responding_to=message_id), via)
 
 
+_ECHO: Final = CEchoRequest()
+
+
 def c_echo(*, timeout: float | None = None) -> Flow[CEchoResponse]:
     """Verify that the peer answers (PS3.4 Annex A)."""
-    return (yield from ask(CEchoRequest(), expect=CEchoResponse, timeout=timeout))
+    return (yield from ask(_ECHO, expect=CEchoResponse, timeout=timeout))
 
 
 # Data sets that are still arriving: what a streaming handler does with them.

@@ -6,7 +6,8 @@ its ``missing`` elements, one that cannot is a DecodeError, and so is a response
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from dicomnet.codes import CommandField, known
@@ -47,7 +48,7 @@ from dicomnet.dimse.messages import (
 from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.errors import DecodeError, Fault
 from dicomnet.kernel import make_frozen
-from dicomnet.records import dataclass, fields
+from dicomnet.records import MISSING, dataclass, fields
 
 __all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command"]
 
@@ -95,8 +96,8 @@ class _Layout:
     names: tuple[str, ...]
     """Of all fields: ``context_id`` and ``data_set``, which no element carries, and then those of ``elements``."""
     elements: tuple[int, ...]
-    carried: tuple[tuple[str, int], ...]
-    """Each of ``elements`` with the name of its field."""
+    carried: Callable[[Message], tuple[Any, ...]]
+    """The values of a message's fields, one for each of ``elements``."""
     mandatory: tuple[CommandElement, ...]
     """What a received request must have, or it is an OtherRequest."""
     taken_for: tuple[tuple[int, int], ...]
@@ -112,12 +113,13 @@ _TAKEN_FOR = (
 
 def _layout(kind: type[Message]) -> _Layout:
     items = [item for item in fields(kind) if "element" in item.metadata]
-    carried = tuple((item.name, int(item.metadata["element"])) for item in items)
+    names = tuple(item.name for item in items)
+    one = attrgetter(names[0])
     return _Layout(
         code=getattr(kind, "command_field", 0),
-        names=("context_id", "data_set", *(name for name, _ in carried)),
-        elements=tuple(element for _, element in carried),
-        carried=carried,
+        names=("context_id", "data_set", *names),
+        elements=tuple(int(item.metadata["element"]) for item in items),
+        carried=attrgetter(*names) if len(names) > 1 else lambda message: (one(message),),
         mandatory=tuple(item.metadata["element"] for item in items if not item.metadata["conditional"])
         if issubclass(kind, Request)
         else (),
@@ -141,15 +143,37 @@ _RESPONSES: dict[type[Request], type[Response]] = {
     NDeleteRequest: NDeleteResponse,
 }
 
-_COPIED: Mapping[type[Request], tuple[str, ...]] = {
-    request: tuple(
-        name
-        for name in ("sop_class", "instance", "event_type", "action_type")
-        if name in _LAYOUTS[request].names and name in _LAYOUTS[response].names
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """How a request is answered."""
+
+    kind: type[Response]
+    copied: tuple[str, ...]
+    """The fields that the response repeats."""
+    defaults: Mapping[str, Any]
+    """Of all fields of the response, in the order of ``names``; None for those that have none."""
+    names: tuple[str, ...]
+
+
+def _answer(request: type[Request], response: type[Response]) -> _Answer:
+    asked, answered = _LAYOUTS[request].names, _LAYOUTS[response].names
+    defaults = {item.name: None if item.default is MISSING else item.default for item in fields(response)}
+    return _Answer(
+        kind=response,
+        copied=tuple(
+            name
+            for name in ("sop_class", "instance", "event_type", "action_type")
+            if name in asked and name in answered
+        ),
+        defaults=defaults,
+        names=tuple(defaults),
     )
-    for request, response in _RESPONSES.items()
+
+
+_ANSWERS: Mapping[type[Request], _Answer] = {
+    request: _answer(request, response) for request, response in _RESPONSES.items()
 }
-"""For each request: the fields that its response repeats."""
 
 Arriving: TypeAlias = EncodedDataSet | IncomingDataSet | None
 """What a received message may carry."""
@@ -165,13 +189,21 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
 
     ``values`` are further fields of the response and win over what is copied.
     """
-    if isinstance(request, OtherRequest):
-        values.setdefault("answers", command_code(request))
-    for name in _COPIED.get(type(request), ()):
-        values.setdefault(name, getattr(request, name))
-    return response_type(request)(
-        responding_to=request.message_id or 0, context_id=request.context_id, status=status, **values
-    )
+    message_id, context_id = request.message_id or 0, request.context_id
+    answer = _ANSWERS.get(type(request))
+    if answer is None:
+        if isinstance(request, OtherRequest):
+            values.setdefault("answers", command_code(request))
+        return OtherResponse(responding_to=message_id, context_id=context_id, status=status, **values)
+    found = {**answer.defaults, "responding_to": message_id, "context_id": context_id, "status": status}
+    for name in answer.copied:
+        found[name] = getattr(request, name)
+    if values:
+        found.update(values)
+        if len(found) != len(answer.names):
+            return answer.kind(**found)  # which says what is no field of it
+    response: Response = make_frozen(answer.kind, answer.names, tuple(found.values()))
+    return response
 
 
 def command_code(message: Message) -> int:
@@ -189,8 +221,7 @@ def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
         return {**message.command, _DATA_SET_TYPE: data_set_type}
     layout = _LAYOUTS[type(message)]
     command: CommandSet = {_COMMAND_FIELD: layout.code or command_code(message), _DATA_SET_TYPE: data_set_type}
-    for name, element in layout.carried:
-        value = getattr(message, name)
+    for element, value in zip(layout.elements, layout.carried(message), strict=True):
         if value is not None:
             command[element] = value
     return command

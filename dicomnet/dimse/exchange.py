@@ -101,7 +101,7 @@ class Exchange(SendingHalf):
         """The next message or upper layer event, or None; raises nothing for what the peer does."""
         while not self._events:
             event = self.association.next_event()
-            if not isinstance(event, PDataIndication):
+            if event is None or not isinstance(event, PDataIndication):
                 return event
             if self._broken:
                 continue

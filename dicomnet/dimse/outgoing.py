@@ -7,13 +7,21 @@ before a byte of the message is sent.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, cast
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits, encode
-from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet, FileDataSet, SourceStream
+from dicomnet.dimse.payloads import (
+    Buffer,
+    DataSet,
+    DataSetSource,
+    EncodedDataSet,
+    FileDataSet,
+    SourceStream,
+    is_dataset,
+)
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
 from dicomnet.records import dataclass
 from dicomnet.ul import AcceptedContext, Negotiated
@@ -77,10 +85,13 @@ def own_syntax(data_set: DataSet) -> str | None:
     A ``pydicom.Dataset`` is written in whatever the context has, unless it came from a file with encapsulated pixel
     data: that is not decompressed.
     """
-    if isinstance(data_set, EncodedDataSet | DataSetSource):
+    if isinstance(data_set, EncodedDataSet):
         return data_set.transfer_syntax
-    meta = getattr(data_set, "file_meta", None)
-    if meta is None or _PIXEL_DATA not in data_set:  # type: ignore[operator]
+    if not is_dataset(data_set):
+        return data_set.transfer_syntax if isinstance(data_set, DataSetSource) else None
+    whole = cast("Dataset", data_set)
+    meta = whole.__dict__.get("file_meta")  # which pydicom would take for a keyword where it is not
+    if meta is None or not _has_pixel_data(whole):
         return None
     syntax = str(meta.get("TransferSyntaxUID", ""))
     return syntax if syntax and syntax not in PLAIN else None
@@ -121,16 +132,23 @@ def encoded(data_set: DataSet, transfer_syntax: str) -> Buffer | None:
             return data_set.data if len(data_set.data) else None
         check_convertible(data_set.transfer_syntax, transfer_syntax)
         return encode(data_set.decode(), transfer_syntax) or None
-    if not hasattr(data_set, "walk"):  # pydicom's, which is not to be imported for the question
+    if not is_dataset(data_set):
         raise LocalProtocolError(f"a {type(data_set).__name__} is sent in parts: use flows.send")
     whole = cast("Dataset", data_set)
     _check_pixel_data(whole, transfer_syntax)
     return encode(whole, transfer_syntax) or None
 
 
+def _has_pixel_data(data_set: Dataset) -> bool:
+    """Whether it has pixel data; without opening one that was received, and for one of our own without pydicom's
+    conversions of what may be a tag."""
+    elements: Mapping[int, object] | None = data_set.__dict__.get("_dict")
+    return _PIXEL_DATA in (data_set if elements is None else elements)
+
+
 def _check_pixel_data(data_set: Dataset, wanted: str) -> None:
     """See that pixel data is as the transfer syntax has it: in fragments, or not, and of the compression it came in."""
-    if _PIXEL_DATA not in data_set:
+    if not _has_pixel_data(data_set):
         return
     own = str(getattr(getattr(data_set, "file_meta", None), "TransferSyntaxUID", ""))  # when it was read from a file
     if own:

@@ -37,6 +37,7 @@ __all__ = [
     "StreamedDataSet",
     "cost",
     "identity",
+    "is_dataset",
 ]
 
 _OBJECT: Final = 256
@@ -309,6 +310,11 @@ DataSet: TypeAlias = "Dataset | EncodedDataSet | DataSetSource | os.PathLike[str
 """What a message carries behind its command set; a string at run time, so that pydicom stays unimported."""
 
 
+def is_dataset(value: object) -> bool:
+    """Whether this is a data set of pydicom's, which is not to be imported for the question."""
+    return hasattr(value, "private_block")
+
+
 def identity(data_set: DataSet) -> tuple[str, str]:
     """SOP class and SOP instance UID as the data set, or file meta information, tells them; empty when it does not.
 
@@ -322,7 +328,7 @@ def identity(data_set: DataSet) -> tuple[str, str]:
         return data_set.sop_class, data_set.sop_instance
     if data_set is None or isinstance(data_set, DataSetSource | IncomingDataSet | os.PathLike):
         return "", ""
-    if not isinstance(data_set, EncodedDataSet) and not hasattr(data_set, "walk"):
+    if not isinstance(data_set, EncodedDataSet) and not is_dataset(data_set):
         raise LocalProtocolError(f"a {type(data_set).__name__} is no data set: a file is given by a pathlib.Path")
     content = data_set.decode() if isinstance(data_set, EncodedDataSet) else data_set
     return str(content.get("SOPClassUID") or ""), str(content.get("SOPInstanceUID") or "")

@@ -94,7 +94,8 @@ class SendingHalf:
             EncodeError: the data set cannot be written in the context's transfer syntax.
             DecodeError: it would have to be converted, and is no data set.
         """
-        self._require_turn()
+        if self._begun is not None:
+            self._require_turn()
         data_set = message.data_set
         context = self._context_for(message, abstract_syntax)
         data = None if data_set is None else encoded(data_set, context.transfer_syntax)
@@ -199,9 +200,9 @@ class SendingHalf:
             )
 
     def _register(self, message: Message) -> int:
-        if isinstance(message, Response | CCancelRequest):
-            return message.responding_to
         if not isinstance(message, Request):
+            if isinstance(message, Response | CCancelRequest):
+                return message.responding_to
             raise LocalProtocolError(f"{type(message).__name__} is no DIMSE message")
         if message.message_id is not None:
             if message.message_id in self._asked:
@@ -224,8 +225,10 @@ class SendingHalf:
             context = negotiated.contexts.get(context_id)
             wanted = f"id {context_id}"
         else:
-            wanted = abstract_syntax or (message.context_class if isinstance(message, Request) else "")
-            if isinstance(message, CCancelRequest) and (asked := self._asked.get(message.responding_to)) is not None:
+            wanted = abstract_syntax or ""
+            if isinstance(message, Request):
+                wanted = wanted or message.context_class
+            elif isinstance(message, CCancelRequest) and (asked := self._asked.get(message.responding_to)) is not None:
                 context = asked[1]  # DCMTK reads it nowhere else
                 if wanted in ("", context.abstract_syntax):
                     return context

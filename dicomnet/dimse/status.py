@@ -167,8 +167,9 @@ _CLASSES: Mapping[int, StatusClass] = {
 
 def status_class(status: int) -> StatusClass:
     """The class by the number alone; what no table names is a failure."""
-    if status in _CLASSES:
-        return _CLASSES[status]
+    known = _CLASSES.get(status)
+    if known is not None:
+        return known
     return StatusClass.WARNING if status >> 12 == 0xB else StatusClass.FAILURE
 
 

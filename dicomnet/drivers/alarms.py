@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from typing import Any
 from weakref import ref
 
@@ -21,6 +22,8 @@ class Alarms:
     """
 
     def __init__(self) -> None:
+        self.first = math.inf
+        """None is due before."""
         self._heap: list[tuple[float, int, ref[Run[Any]]]] = []
         self._count = 0
         self._sweep_at = _SLACK
@@ -29,6 +32,8 @@ class Alarms:
         """Wake this run at its deadline."""
         if run.deadline is None:
             return
+        if run.deadline < self.first:
+            self.first = run.deadline
         self._count += 1
         heapq.heappush(self._heap, (run.deadline, self._count, ref(run)))
         if len(self._heap) > self._sweep_at:
@@ -48,12 +53,13 @@ class Alarms:
     def due(self, now: float) -> list[Run[Any]]:
         """The runs whose deadline has come; each is told of once."""
         found: list[Run[Any]] = []
-        if not self._heap or self._heap[0][0] > now:
+        if now < self.first:
             return found
         while (deadline := self.next()) is not None and deadline <= now:
             run = heapq.heappop(self._heap)[2]()
             if run is not None:
                 found.append(run)
+        self.first = self._heap[0][0] if self._heap else math.inf
         return found
 
 

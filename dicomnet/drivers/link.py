@@ -94,7 +94,8 @@ class BlockingLink(SessionLink, ABC):
         try:
             self._drive(lambda: run.done)
         finally:
-            self._session.cancel(run)
+            if not run.done:
+                self._session.cancel(run)
         return run.result()
 
     def stream(self, flow: Flow[Any]) -> Iterator[Any]:

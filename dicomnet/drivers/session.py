@@ -252,7 +252,7 @@ class Session:
     def advance(self, now: float) -> None:
         """Handle deadlines and events, then run every flow as far as it goes without waiting."""
         flows = self._flows
-        if self.congested:
+        if flows.replies.full or self.exchange.congested:
             self.exchange.postpone(now)
         if flows.cut_short is not None:  # by a flow that threw the whole program out of the last step
             self._abort_cut_short(now)

@@ -94,7 +94,8 @@ class Speaking:
         self._send_waiting(now)
 
     def _begin_message(self, run: Run[Any], step: _Beginning, now: float) -> None:
-        self._require_association()
+        if self.over is not None:
+            self._require_association()
         if self._speaker is run and not isinstance(step, steps.BeginMessage):  # it would wait for itself
             raise LocalProtocolError("this flow has its turn for a message: begin it, end it or give it up")
         if isinstance(step.message, Request) and self._window_full() and self._speaker is not run:
@@ -128,17 +129,18 @@ class Speaking:
             self._speaker = run
             run.resume(self._exchange.piece)
             return
-        if isinstance(message, Response):
+        request = isinstance(message, Request)
+        if not request and isinstance(message, Response):
             self._require_whole_request(message)
-        if isinstance(step, steps.BeginMessage):
+        if isinstance(step, steps.SendMessage):
+            message_id = self._exchange.send(message, now, abstract_syntax=step.abstract_syntax)
+            self._throttle(run, message_id)
+        else:
             opened = self._exchange.begin(message, abstract_syntax=step.abstract_syntax)
             self._speaker = run
             message_id = opened.message_id
             run.resume(opened)
-        else:
-            message_id = self._exchange.send(message, now, abstract_syntax=step.abstract_syntax)
-            self._throttle(run, message_id)
-        if isinstance(message, Request):
+        if request:
             run.message_ids.append(message_id)
 
     def _require_whole_request(self, response: Response) -> None:

@@ -179,6 +179,8 @@ class Stepper(Speaking):
         self.now = now
         if self._exchange.abandoned:
             self._reclaim_places(now)
+        if now < self._alarms.first:
+            return
         for run in self._alarms.due(now):
             waiting = run.waiting
             if run.deadline is None:  # told already
@@ -275,7 +277,8 @@ class Stepper(Speaking):
         if response is not None:
             run.resume(response)
             return
-        self._require_association()
+        if self.over is not None:
+            self._require_association()
         if step.message_id in self._awaiting:
             raise LocalProtocolError(f"another flow waits for the answer to message id {step.message_id}")
         self._awaiting[step.message_id] = run

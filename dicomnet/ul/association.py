@@ -49,9 +49,7 @@ from dicomnet.wire.pdu import (
 
 __all__ = ["Association", "Role"]
 
-# Members that every message takes, looked up once: to Python 3.11 that is a call.
-_IDLE: Final = Wait.IDLE
-_P_DATA: Final = Event.EVT9
+_P_DATA: Final = Event.EVT9  # looked up once: to Python 3.11 each time is a call
 
 _RELEASE_REQUEST: Final = encode_pdu(AReleaseRQ())
 _RELEASE_RESPONSE: Final = encode_pdu(AReleaseRP())
@@ -221,11 +219,11 @@ class Association:
     def postpone(self, now: float) -> None:
         """Give the peer its time anew to complete a PDU and to break its silence: it is us who do not read."""
         self._machine.timers.restart(Wait.PDU, now)
-        self._machine.timers.restart(Wait.IDLE, now)
+        self._machine.timers.not_idle(now)
 
     def not_idle(self, now: float) -> None:
         """Count silence from now on: somebody is at work, and with that nothing need be said."""
-        self._machine.timers.restart(Wait.IDLE, now)
+        self._machine.timers.not_idle(now)
 
     # Commands of the user.
 
@@ -289,7 +287,7 @@ class Association:
             LocalProtocolError: the state does not allow it, the context is not accepted, or both parts are None.
         """
         machine = self._machine
-        cell = self._require(_P_DATA)
+        cell = machine.cell(_P_DATA) or self._require(_P_DATA)
         negotiated = machine.negotiated
         if negotiated is None or context_id not in negotiated.contexts:
             raise LocalProtocolError(f"presentation context {context_id} is not accepted")
@@ -301,7 +299,7 @@ class Association:
         if machine.on_primitive is not None:
             machine.tell("P-DATA", PrimitiveKind.REQUEST, PDataRequest(context_id, command, data, last))
             cell = self._require(_P_DATA)  # whatever that did
-        machine.timers.restart(_IDLE, now)
+        machine.timers.not_idle(now)
         # They go out in pairs of headers and payload, but for two PDVs in one PDU: there the second's are shorter.
         pdus = 1 if len(output) == 4 and len(output[2]) < len(output[0]) else len(output) // 2
         machine.perform(cell, _P_DATA, Occasion(now, output=output, pdus=pdus))

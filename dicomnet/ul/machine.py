@@ -117,7 +117,8 @@ class Machine:
             guard, yes = GUARDS[action], _GUARDS[action](self, occasion)
             effects += tuple(_EFFECTS[effect] for effect in (guard.yes if yes else guard.no))
             after = after if yes else cell.next_states[-1]
-        before, known = self.state, len(self.events)
+        before = self.state
+        known = 0 if self.on_primitive is None else len(self.events)
         for effect in effects:
             effect(self, occasion)
         if after is not before:

@@ -49,6 +49,7 @@ __all__ = [
     "associate_fault",
     "build_request",
     "checked",
+    "p_data_fault",
     "pdu_fault",
     "speaks_version_1",
     "user_information",
@@ -202,13 +203,18 @@ def pdu_fault(pdu: Pdu, negotiated: Negotiated | None) -> str | None:
         case AAssociateAC():
             return once(associate_fault, pdu)
         case PDataTF():
-            accepted: Mapping[int, object] = negotiated.contexts if negotiated else {}
-            for pdv in pdu.pdvs:
-                if pdv.context_id not in accepted:
-                    return f"a PDV on presentation context {pdv.context_id}, which is not accepted (PS3.8 9.3.5.1)"
-            return None if pdu.pdvs else "P-DATA-TF without a PDV (PS3.8 9.3.5)"
+            return p_data_fault(pdu, negotiated)
         case _:
             return None
+
+
+def p_data_fault(pdu: PDataTF, negotiated: Negotiated | None) -> str | None:
+    """The same for a P-DATA-TF PDU."""
+    accepted: Mapping[int, object] = negotiated.contexts if negotiated is not None else {}
+    for pdv in pdu.pdvs:
+        if pdv.context_id not in accepted:
+            return f"a PDV on presentation context {pdv.context_id}, which is not accepted (PS3.8 9.3.5.1)"
+    return None if pdu.pdvs else "P-DATA-TF without a PDV (PS3.8 9.3.5)"
 
 
 def acceptance_fault(request: AAssociateRQ, response: AAssociateAC) -> str | None:

@@ -13,7 +13,7 @@ from typing import Final
 from dicomnet.codes import AbortReason, PduType
 from dicomnet.errors import Aborted, DecodeError, Fault
 from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, objection
-from dicomnet.ul.negotiation import pdu_fault
+from dicomnet.ul.negotiation import p_data_fault, pdu_fault
 from dicomnet.ul.recurring import made
 from dicomnet.ul.states import Action, Event
 from dicomnet.ul.timers import SUPERVISED, Wait
@@ -46,12 +46,13 @@ _PDU_EVENTS: Final[Mapping[type[Pdu], Event]] = MappingProxyType(
     }
 )
 # Members that every PDU takes, looked up once: to Python 3.11 that is a call.
-_IDLE: Final = Wait.IDLE
 _PDU: Final = Wait.PDU
 _REQUESTED: Final = Event.EVT6
+_P_DATA: Final = Event.EVT10
 
 _ASSOCIATE: Final = (int(PduType.A_ASSOCIATE_RQ), int(PduType.A_ASSOCIATE_AC))
 _TRUSTING: Final = frozenset({Action.AE_3, Action.AE_6, Action.DT_2, Action.AR_6})  # hand a PDU on for what it says
+_TAKING_DATA: Final = frozenset({Action.DT_2, Action.AR_6})
 _PROTESTING: Final = frozenset({Action.AA_1, Action.AA_7, Action.AA_8})  # the PDU should not have come
 
 
@@ -76,15 +77,22 @@ class Receiver:
         if self._deaf:
             self._note(now, bytes(data))
             return
-        machine = self._machine
+        machine, buffer = self._machine, self._buffer
+        timers = machine.timers
         machine.counters.octets_in += len(data)
-        machine.timers.restart(_IDLE, now)
-        self._buffer.feed(data)
-        complete = self._receive_pdus(now)
-        if self._deaf or not self._buffer.pending or _PDU not in SUPERVISED[machine.state]:
-            machine.timers.stop(_PDU)
-        elif complete or not machine.timers.is_running(_PDU):
-            machine.timers.start(_PDU, now)
+        timers.not_idle(now)
+        complete = False
+        if self._transcript is not None or self.on_pdu is not None:  # somebody wants to see the bytes of each PDU
+            buffer.feed(data)
+        elif p_data := buffer.feed_p_data(data):
+            complete = True
+            self._receive_p_data(p_data, now)
+        if not buffer.empty:
+            complete = self._receive_pdus(now) or complete
+        if self._deaf or not buffer.pending or _PDU not in SUPERVISED[machine.state]:
+            timers.stop(_PDU)
+        elif complete or not timers.is_running(_PDU):
+            timers.start(_PDU, now)
 
     def end(self, now: float) -> None:
         """No more will come: what no PDU was made of is noted."""
@@ -97,15 +105,7 @@ class Receiver:
     def _receive_pdus(self, now: float) -> bool:
         """Every whole PDU as an event; whether there was one."""
         complete = False
-        whole = self._transcript is None and self.on_pdu is None  # nobody wants to see the bytes of each PDU
         while not (self._buffer.empty or self._machine.over or self._deaf):
-            if whole and (p_data := self._buffer.next_p_data()):
-                complete = True
-                self._machine.counters.pdus_in += len(p_data)
-                for data in p_data:
-                    if not (self._machine.over or self._deaf):
-                        self._receive_pdu(data, now)
-                continue
             try:
                 raw = self._buffer.next_pdu()
                 if raw is None:
@@ -125,7 +125,22 @@ class Receiver:
                 self._invalid(str(error), reason, now, error)
             else:
                 self._receive_pdu(pdu, now)
+                if self._transcript is None and self.on_pdu is None:
+                    self._receive_p_data(self._buffer.next_p_data(), now)
         return complete
+
+    def _receive_p_data(self, p_data: list[PDataTF], now: float) -> None:
+        """P-DATA-TF PDUs one after the other; all is in order with nearly every one."""
+        machine = self._machine
+        machine.counters.pdus_in += len(p_data)
+        for pdu in p_data:
+            if machine.over or self._deaf:
+                return
+            cell = machine.cell(_P_DATA)
+            if cell is not None and cell.action in _TAKING_DATA and p_data_fault(pdu, machine.negotiated) is None:
+                machine.perform(cell, _P_DATA, Occasion(now, pdu))
+            else:
+                self._receive_pdu(pdu, now)
 
     def _receive_pdu(self, pdu: Pdu, now: float) -> None:
         machine = self._machine

@@ -83,6 +83,7 @@ _CHANGES: Final[Mapping[tuple[State, State], tuple[frozenset[Wait], frozenset[Wa
 }
 """For two states, the waits that end and those that begin on the way from the first to the second."""
 
+_IDLE: Final = Wait.IDLE  # looked up once: to Python 3.11 each time is a call
 _ARTIM: Final = frozenset({Wait.REQUEST, Wait.CLOSE})
 
 
@@ -91,6 +92,7 @@ class Timers:
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
+        self._idle = timeouts.idle
         self._deadlines: dict[Wait, float] = {}
         self.earliest: float | None = None
         """The earliest deadline, None if nothing is waited for."""
@@ -105,6 +107,13 @@ class Timers:
         """Start anew if it is running."""
         if wait in self._deadlines:
             self._set(wait, now + getattr(self._timeouts, wait))
+
+    def not_idle(self, now: float) -> None:
+        """The same for IDLE alone, which every message starts anew."""
+        deadlines = self._deadlines
+        if _IDLE in deadlines and self._idle is not None:
+            deadlines[_IDLE] = when = now + self._idle
+            self.earliest = when if len(deadlines) == 1 else min(deadlines.values())
 
     def start_artim(self, wait: Wait, now: float) -> None:
         """Start or restart ARTIM for one of its two waits."""

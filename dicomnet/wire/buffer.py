@@ -102,13 +102,26 @@ class ReceiveBuffer:
         """
         if self._needed or not self._chunks or not isinstance(chunk := self._chunks[0], bytes):
             return []
-        start = self._start
-        found, end = read_p_data_tfs(chunk, start, self._p_data_limit(), self.limits.max_pdvs)
+        start, limits = self._start, self.limits
+        found, end = read_p_data_tfs(chunk, start, limits.p_data or limits.unlimited_cap, limits.max_pdvs)
         self._left -= end - start
         self._start = end
         if end == len(chunk):
             self._chunks.popleft()
             self._start = 0
+        return found
+
+    def feed_p_data(self, data: Buffer) -> list[PDataTF]:
+        """The same as ``feed`` and then ``next_p_data``; what is taken at once is not even kept."""
+        if self._chunks or type(data) is not bytes:
+            self.feed(data)
+            return self.next_p_data()
+        limits = self.limits
+        found, end = read_p_data_tfs(data, 0, limits.p_data or limits.unlimited_cap, limits.max_pdvs)
+        if end < len(data):
+            self._chunks.append(data)
+            self._start = end
+            self._left = len(data) - end
         return found
 
     def take_rest(self) -> bytes:
@@ -150,12 +163,9 @@ class ReceiveBuffer:
                 self._start = 0
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _p_data_limit(self) -> int:
-        return self.limits.p_data or self.limits.unlimited_cap
-
     def _check_header(self, pdu_type: int, length: int) -> None:
         if pdu_type == _P_DATA_TF:
-            limit = self._p_data_limit()
+            limit = self.limits.p_data or self.limits.unlimited_cap
         elif pdu_type in _ASSOCIATE:
             limit = self.limits.associate
         elif pdu_type not in _TYPES:
