@@ -54,6 +54,7 @@ __all__ = ["Exchange", "MessageLimits", "Received"]
 
 _log = logging.getLogger("dicomnet.dimse")
 
+_LIMITS: Final = MessageLimits()
 _COMMAND_FIELD: Final = int(CommandElement.COMMAND_FIELD)
 _RESPONSE: Final = 0x8000
 _COMPOSITE: Final = 0x00FF
@@ -82,7 +83,7 @@ class Exchange(SendingHalf):
         association_id: int = 0,
     ) -> None:
         super().__init__(association, one_pdv_per_pdu, association_id)
-        self.limits = limits or MessageLimits()
+        self.limits = limits or _LIMITS
         self.check_roles = check_roles
         """Whether requests are refused whose sender has not the role for them (PS3.7 D.3.3.4). Event reports are if
         roles were negotiated for their class."""

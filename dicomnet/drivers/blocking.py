@@ -14,7 +14,7 @@ import contextlib
 import select
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = ["Link", "connect"]
+
+
+_WAITS: Final = Waits()
 
 
 class Link(BlockingLink):
@@ -133,10 +136,11 @@ class Link(BlockingLink):
             self._send()
             if session.close_wanted:
                 self._close_transport()
+            runnable = session.runnable
             over = self._transport is None or (until is not None and now >= until)
-            if not session.runnable and (over or done()):
+            if not runnable and (over or done()):
                 return
-            self._receive(until)
+            self._receive(until, runnable)
 
     def _drive_to_close(self) -> None:
         """Let the last PDUs pass; the peer closes, or ARTIM ends the wait (PS3.8 9.1.5)."""
@@ -212,11 +216,11 @@ class Link(BlockingLink):
                 room -= sum(map(len, answers))
                 transport.send(answers)
 
-    def _receive(self, until: float | None) -> None:
+    def _receive(self, until: float | None, runnable: bool) -> None:
         """Wait for bytes until the next deadline; not at all when a flow can go on."""
         session = self._session
         timeout: float | None = 0.0
-        if not session.runnable:
+        if not runnable:
             moment = session.next_deadline()
             if until is not None and (moment is None or until < moment):
                 moment = until
@@ -314,7 +318,7 @@ def connect(
         Rejected, Aborted, ConnectionLost: what the peer did instead of accepting.
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
     """
-    waits = waits or Waits()
+    waits = waits or _WAITS
     session = requesting_session(
         endpoint,
         options,

@@ -335,7 +335,8 @@ class Session:
                 # Requests still being served get their answers first: data may be sent before the release response.
                 # In a collision the requestor answers at once, the acceptor after the confirmation (PS3.8 7.2.3).
                 self._release_due = not collision
-                self.exchange.cut(RemoteProtocolError("the peer released the association amid a data set"))
+                if self.exchange.amid:
+                    self.exchange.cut(RemoteProtocolError("the peer released the association amid a data set"))
                 if self.association.state is State.STA9:
                     self.association.release_response(now)
             case ReleaseConfirmation():

@@ -28,6 +28,7 @@ __all__ = [
     "why_not",
 ]
 
+_OPTIONS = SocketOptions()
 _MOST = 0x7FFFFFFF
 """Of what a socket option, an int of C, can hold."""
 
@@ -49,7 +50,7 @@ def open_connection(
         TimedOut: not within ``waits.connect``.
     """
     where = f"{endpoint.host}:{endpoint.port}"
-    options = options or SocketOptions()
+    options = options or _OPTIONS
     try:
         if open_socket is not None:
             sock = open_socket(endpoint, waits.connect)

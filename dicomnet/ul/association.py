@@ -175,10 +175,11 @@ class Association:
     def transport_connected(self, now: float) -> None:
         """The transport connection stands: the one we asked for, or one a peer opened."""
         event = Event.EVT2 if self.role is Role.REQUESTOR else Event.EVT5
-        if self._machine.cell(event) is not None:
+        cell = self._machine.cell(event)
+        if cell is not None:
             self._connected = True
             self._machine.connect_wanted = False
-            self._machine.fire(event, Occasion(now, output=(self._request,)))
+            self._machine.perform(cell, event, Occasion(now, output=(self._request,)))
 
     def receive_data(self, data: Buffer, now: float) -> None:
         """Bytes of the peer, cut anywhere. What comes after the end is ignored."""
@@ -187,13 +188,15 @@ class Association:
 
     def receive_eof(self, now: float, error: DicomNetError | None = None) -> None:
         """The transport is closed, or never came up; ``error`` may say more about it than ConnectionLost would."""
-        if self._machine.cell(Event.EVT17) is None:
+        cell = self._machine.cell(Event.EVT17)
+        if cell is None:
             return
         self._receiver.end(now)
         self._connected = False
         self._machine.output.clear()
-        lost = error or ConnectionLost(f"the transport closed in {self.state}, {self.state.meaning}")
-        self._machine.fire(Event.EVT17, Occasion(now, error=lost))
+        if error is None and cell.action is not Action.AR_5:  # which is how each one ends, and tells nobody
+            error = ConnectionLost(f"the transport closed in {self.state}, {self.state.meaning}")
+        self._machine.perform(cell, Event.EVT17, Occasion(now, error=error))
         # There is no effect for it, the transport being closed already; but our half of it may still be open.
         self._machine.connect_wanted = False
         self._machine.close_wanted = True

@@ -113,10 +113,13 @@ class Machine:
         """The same for who has looked up the cell of this event already."""
         action = cell.action
         effects, after = _DEEDS[action], cell.next_states[0]
-        if action in _GUARDS:
-            guard, yes = GUARDS[action], _GUARDS[action](self, occasion)
-            effects += tuple(_EFFECTS[effect] for effect in (guard.yes if yes else guard.no))
-            after = after if yes else cell.next_states[-1]
+        if action in _GUARDED:
+            holds, yes, no = _GUARDED[action]
+            if holds(self, occasion):
+                effects += yes
+            else:
+                effects += no
+                after = cell.next_states[-1]
         before = self.state
         known = 0 if self.on_primitive is None else len(self.events)
         for effect in effects:
@@ -255,10 +258,23 @@ _DEEDS: Final[Mapping[Action, tuple[Callable[[Machine, Occasion], None], ...]]] 
 }
 """What performs the effects of each action, in order, those of its guard aside."""
 
-_GUARDS: Final[Mapping[Action, Callable[[Machine, Occasion], bool]]] = MappingProxyType(
-    {
-        Action.AE_6: Machine._offers_our_version,
-        Action.AR_8: Machine._is_requestor,
-        Action.AA_3: Machine._user_aborted,
-    }
-)
+_Deeds = tuple[Callable[[Machine, Occasion], None], ...]
+
+
+def _guarded(
+    action: Action, holds: Callable[[Machine, Occasion], bool]
+) -> tuple[Callable[[Machine, Occasion], bool], _Deeds, _Deeds]:
+    guard = GUARDS[action]
+    return (
+        holds,
+        tuple(_EFFECTS[effect] for effect in guard.yes),
+        tuple(_EFFECTS[effect] for effect in guard.no),
+    )
+
+
+_GUARDED: Final[Mapping[Action, tuple[Callable[[Machine, Occasion], bool], _Deeds, _Deeds]]] = {
+    Action.AE_6: _guarded(Action.AE_6, Machine._offers_our_version),
+    Action.AR_8: _guarded(Action.AR_8, Machine._is_requestor),
+    Action.AA_3: _guarded(Action.AA_3, Machine._user_aborted),
+}
+"""The question that each of these actions asks, and what performs the further effects it then has, or else."""

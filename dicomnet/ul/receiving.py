@@ -112,7 +112,8 @@ class Receiver:
                     break
                 complete = True
                 self._machine.counters.pdus_in += 1
-                self._note(now, raw)
+                if self._transcript is not None:
+                    self._note(now, raw)
                 if self.on_pdu is not None:
                     self.on_pdu(decode_pdu(raw, lenient=True))
                 if raw[0] in _ASSOCIATE:
@@ -125,7 +126,7 @@ class Receiver:
                 self._invalid(str(error), reason, now, error)
             else:
                 self._receive_pdu(pdu, now)
-                if self._transcript is None and self.on_pdu is None:
+                if self._transcript is None and self.on_pdu is None and not self._buffer.empty:
                     self._receive_p_data(self._buffer.next_p_data(), now)
         return complete
 

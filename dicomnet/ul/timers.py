@@ -123,7 +123,8 @@ class Timers:
     def stop_artim(self) -> None:
         """Stop ARTIM."""
         for wait in _ARTIM:
-            self.stop(wait)
+            if wait in self._deadlines:
+                self.stop(wait)
 
     def stop(self, wait: Wait) -> None:
         """Stop if it is running."""
@@ -139,7 +140,8 @@ class Timers:
         """Stop the waits the new state does not have, start those the old one did not have."""
         over, due = _CHANGES[before, after]
         for wait in over:
-            self.stop(wait)
+            if wait in self._deadlines:
+                self.stop(wait)
         for wait in due:
             self.start(wait, now)
 

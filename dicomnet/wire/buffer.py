@@ -113,7 +113,7 @@ class ReceiveBuffer:
 
     def feed_p_data(self, data: Buffer) -> list[PDataTF]:
         """The same as ``feed`` and then ``next_p_data``; what is taken at once is not even kept."""
-        if self._chunks or type(data) is not bytes:
+        if self._chunks or type(data) is not bytes or not data or data[0] != _P_DATA_TF:
             self.feed(data)
             return self.next_p_data()
         limits = self.limits
@@ -142,6 +142,9 @@ class ReceiveBuffer:
     def _take(self, count: int) -> bytes:
         self._needed = 0
         self._left -= count
+        if not self._start and self._chunks and len(chunk := self._chunks[0]) == count and isinstance(chunk, bytes):
+            self._chunks.popleft()
+            return chunk
         parts: list[bytes] = []
         while count:
             chunk, start = self._chunks[0], self._start
