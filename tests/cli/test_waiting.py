@@ -29,6 +29,8 @@ from ups.cli.main import main
 from ups.cli.waiting import Ending, Wait, Waited
 from ups.names import StepState
 
+pytestmark = pytest.mark.once
+
 U = "1.2.3"
 REQUEST = f"reqcancel S -iuid {U} -aet ME"
 CLAIM = f"chstate S -iuid {U} -state 'IN PROGRESS' -tuid 1.7"

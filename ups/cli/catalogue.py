@@ -67,7 +67,7 @@ _SPECS = (
         "change attributes of a workitem (N-SET)",
         "pull",
         needs=("instance",),
-        uses=_DATA | {"state", "transaction"},
+        uses=_DATA | {"state", "transaction", "claim_store"},
         needs_data=True,
     ),
     OperationSpec("get", "show the attributes of a workitem (N-GET)", "pull", needs=("instance",)),
@@ -82,7 +82,7 @@ _SPECS = (
         "claim, complete or cancel a workitem (N-ACTION 1)",
         "pull",
         needs=("instance", "state", "transaction"),
-        uses=_DATA | {"wait", "wait_timeout"},
+        uses=_DATA | {"claim_store", "wait", "wait_timeout"},
         action=ActionType.CHANGE_STATE,
     ),
     OperationSpec(

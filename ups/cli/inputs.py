@@ -15,14 +15,16 @@ from dicomnet.errors import DecodeError, DicomNetError, EncodeError
 from dicomnet.records import dataclass, field
 from ups.cli.catalogue import OperationSpec
 from ups.cli.parser import CommandLine
-from ups.cli.values import NEW_UID, Code
+from ups.cli.values import AUTO_UID, NEW_UID, Code
 from ups.cli.words import UsageError
 from ups.names import ActionType
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Content", "default_find_keys", "gather", "is_attribute", "transfer_syntaxes"]
+    from ups.cli.claiming import Claiming
+
+__all__ = ["Content", "default_find_keys", "gather", "is_attribute", "take_claim", "transfer_syntaxes"]
 
 _MAX_FILE = DataSetLimits().max_bytes
 
@@ -50,6 +52,7 @@ class Content:
     instance: str | None = None
     attributes: tuple[int, ...] | None = None
     made_transaction: str | None = None
+    claiming: Claiming | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -90,6 +93,24 @@ def gather(line: CommandLine, spec: OperationSpec) -> Content:
     else:
         _check_encodable(content.dataset, line)
     return content
+
+
+def take_claim(content: Content, line: CommandLine, spec: OperationSpec) -> None:
+    """With -tuid auto, take the Transaction UID from the store; the last of all inputs, for it remembers a claim.
+
+    Raises:
+        UsageError: the store cannot be used, or remembers no claim to go on with.
+    """
+    if line.transaction != AUTO_UID or not spec.has_use_for("transaction"):
+        return
+    from dicomnet.dataset import paths
+    from ups.cli.claiming import claiming
+
+    if line.claim_store is None or line.called is None or line.instance is None:
+        raise ValueError("-tuid auto without a store, a peer or a workitem")
+    state = line.state if spec.action is ActionType.CHANGE_STATE else None
+    content.claiming = claiming(line.claim_store, line.called, line.instance, state)
+    paths.set_value(content.dataset, (_TRANSACTION,), content.claiming.transaction)
 
 
 def _load(line: CommandLine, spec: OperationSpec) -> Content:
@@ -264,6 +285,8 @@ def _lay_options(content: Content, line: CommandLine, spec: OperationSpec) -> No
         values[_TRANSACTION] = line.transaction
         if line.transaction == NEW_UID:
             values[_TRANSACTION] = content.made_transaction = uids.new_uid()
+        elif line.transaction == AUTO_UID:
+            values[_TRANSACTION] = uids.new_uid()  # in its place, until all else is known to be good
     for tag, value in values.items():
         paths.set_value(content.dataset, (tag,), value)
 

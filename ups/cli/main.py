@@ -100,6 +100,7 @@ def _work(line: CommandLine, console: Console) -> int:
         if content.made_transaction is not None:
             results.transaction(content.made_transaction, line.operation.name, content.instance)
         prepared = calling.prepare(line, line.operation, transcript)
+        inputs.take_claim(content, line, line.operation)
         operation = Operation(line, line.operation, content, results)
     try:
         if line.local is not None and line.listens:
@@ -112,3 +113,6 @@ def _work(line: CommandLine, console: Console) -> int:
     except DicomNetError as error:
         console.say(*lines_of_error(error, str(prepared.endpoint) if prepared else str(line.calling_ae_title)))
         return exit_of_error(error)
+    finally:
+        if operation is not None:
+            operation.end()

@@ -6,6 +6,7 @@ Knows no driver: an ``Operation`` is a flow to stream, something to do with each
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dicomnet import flows, uids
@@ -18,6 +19,7 @@ from dicomnet.dimse.messages import (
     Response,
 )
 from dicomnet.dimse.status import PENDING_WITH_WARNING, SUCCESS, StatusClass
+from dicomnet.errors import EncodeError, LocalProtocolError, NoPresentationContext
 from dicomnet.flows import Flow
 from ups import scu
 from ups.cli.catalogue import CONTEXTS, OperationSpec
@@ -28,7 +30,8 @@ from ups.cli.outcome import exit_of_status, lines_of_status
 from ups.cli.parser import CommandLine
 from ups.cli.results import Results
 from ups.cli.waiting import Ending, Wait, Waited
-from ups.names import StepState
+from ups.names import FINAL_STATES, StepState
+from ups.status import ALREADY_IN_PROGRESS
 
 if TYPE_CHECKING:
     from dicomnet.drivers.blocking import Link
@@ -60,6 +63,8 @@ class Operation:
         self._response: Response | None = None
         self._unsupported_keys = False
         self._outcome: Exit | None = None
+        self._claiming = content.claiming
+        self._begun = False
         self._wait = None if line.wait is None else self._wait_for(line.wait)
         self._waited: Waited | None = None
 
@@ -83,11 +88,29 @@ class Operation:
 
     def flow(self) -> Flow[None]:
         """Send the request and keep the final response; then wait, if that was asked for."""
-        response: Response = yield from self._request()
+        self._begun = True
+        try:
+            response: Response = yield from self._request()
+        except (LocalProtocolError, EncodeError, NoPresentationContext):
+            self._begun = False  # nothing was sent
+            raise
+        if self._claiming is not None:
+            self._warn_of((yield from flows.call(partial(self._claiming.answered, response))))
         self._response = response
         if self._wait is not None and exit_of_status(response.status_class) is Exit.DONE:
             yield from flows.deliver(response)
             self._waited = yield from self._wait.flow()
+            if self._claiming is not None and self._waited.state in FINAL_STATES:
+                self._warn_of((yield from flows.call(self._claiming.ended)))
+
+    def end(self) -> None:
+        """Nothing more comes, whether or not anything was done; call it last."""
+        if not self._begun and self._claiming is not None:
+            self._warn_of(self._claiming.unsent())
+
+    def _warn_of(self, problem: str | None) -> None:
+        if problem is not None:
+            self._console.warn(problem)
 
     def item(self, item: object) -> None:
         """Show a match, or the answer that is waited after, as soon as it is there.
@@ -207,13 +230,19 @@ class Operation:
         if response.status_class is StatusClass.WARNING:
             warn(*lines_of_status(response))
         elif response.status != SUCCESS:
-            self._console.say(*lines_of_status(response))
+            self._console.say(*self._lines_of_failure(response))
         else:
             self._console.tell(f"{self._spec.name}: {self._done()}")
         if self._unsupported_keys:
             warn("FF01 the peer does not support some of the optional keys of this search")
         if self._results.unreadable:
             self._console.say(f"{self._results.unreadable} of {self._counted()} could not be read")
+
+    def _lines_of_failure(self, response: Response) -> list[str]:
+        lines = lines_of_status(response)
+        if response.status == ALREADY_IN_PROGRESS and self._claiming is not None and self._claiming.may_be_ours:
+            lines[-1] = "A claim of ours is remembered, and may be the one: go on with it by 'set -tuid auto'."
+        return lines
 
     def _counted(self) -> str:
         matches = self._results.matches

@@ -85,7 +85,16 @@ _CONTENT = Section(
             dest="transaction",
             metavar="UID",
             convert=values.transaction_uid,
-            help="Transaction UID that locks the workitem; 'new' makes one and prints it",
+            choices=(values.NEW_UID, values.AUTO_UID),
+            help="Transaction UID that locks the workitem; 'new' makes one and prints it, 'auto' takes that of "
+            "--tuid-store",
+            bound=True,
+        ),
+        Option(
+            names=("--tuid-store",),
+            dest="claim_store",
+            metavar="FILE",
+            help="with -tuid auto: where claims and their Transaction UIDs are remembered (mode 0600)",
             bound=True,
         ),
         Option(

@@ -18,7 +18,7 @@ from ups.cli.option import Program
 from ups.cli.options import BOUND, CONFIG, DEMO, PROGRAM
 from ups.cli.reading import Reading, Wish, read
 from ups.cli.settings import Settings
-from ups.cli.values import Code
+from ups.cli.values import AUTO_UID, Code
 from ups.cli.words import UsageError
 from ups.names import StepState
 
@@ -42,6 +42,7 @@ class CommandLine:
     names: tuple[str, ...]
     instance: str | None
     transaction: str | None
+    claim_store: str | None
     state: StepState | None
     aet: str | None
     deletion_lock: bool
@@ -197,6 +198,7 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
         if place not in given:
             raise UsageError(f"{spec.name} needs {BOUND[place].name}")
     _check_filter(reading)
+    _check_claim(spec, reading)
     if spec.needs_data and not any(found[place] for place in ("file", "edits", "keys", "names")):
         raise UsageError(f"{spec.name} needs a data set: -f FILE or --set attribute=value")
     useless = [
@@ -207,8 +209,11 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
     alone = [
         f"{given[place]} has no effect without {BOUND[other].name}"
         for place, other in _TOGETHER.items()
-        if place in given and other not in given and spec.has_use_for(place)
+        if place in given and other not in given and spec.has_use_for(place) and place not in reading.settled
     ]
+    unused = spec.has_use_for("claim_store") and found["transaction"] != AUTO_UID
+    if unused and "claim_store" in given.keys() - reading.settled:
+        alone.append(f"{given['claim_store']} has no effect without -tuid {AUTO_UID}")
     return (*useless, *alone)
 
 
@@ -217,6 +222,17 @@ def _check_filter(reading: Reading) -> None:
     for place in ("filters", "filtered"):
         if place in reading.given and reading.values["instance"] not in (None, UPS_FILTERED_GLOBAL_SUBSCRIPTION):
             raise UsageError(f"{reading.given[place]} and {reading.given['instance']} exclude each other")
+
+
+def _check_claim(spec: OperationSpec, reading: Reading) -> None:
+    """``-tuid auto`` and the store that remembers belong together."""
+    if reading.values["transaction"] != AUTO_UID or not spec.has_use_for("transaction"):
+        return
+    option = f"{reading.given['transaction']} {AUTO_UID}"
+    if not spec.has_use_for("claim_store"):
+        raise UsageError(f"{option} is for chstate and set, not for {spec.name}")
+    if reading.values["claim_store"] is None:
+        raise UsageError(f"{option} needs --tuid-store FILE")
 
 
 def _check_listening(local: LocalAddress | None) -> None:

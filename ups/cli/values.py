@@ -11,6 +11,7 @@ from ups.cli import addresses
 from ups.names import StepState
 
 __all__ = [
+    "AUTO_UID",
     "COLOURS",
     "NEW_UID",
     "PRIORITIES",
@@ -42,6 +43,8 @@ class BadValue(ValueError):
 
 NEW_UID = "new"
 """What -tuid takes for a UID that is yet to be made."""
+AUTO_UID = "auto"
+"""What -tuid takes for the UID that --tuid-store remembers, or will."""
 
 COLOURS = ("auto", "always", "never")
 
@@ -60,12 +63,12 @@ def uid(text: str) -> str:
 
 
 def transaction_uid(text: str) -> str:
-    """A UID, or ``new``.
+    """A UID, or ``new`` or ``auto``.
 
     Raises:
         BadValue: it is none.
     """
-    return text if text == NEW_UID else uid(text)
+    return text if text in (NEW_UID, AUTO_UID) else uid(text)
 
 
 def state(text: str) -> StepState:
