@@ -30,6 +30,8 @@ from ups.scp.service import UpsService
 from ups.scp.store import MemoryStore
 from ups.server import UpsServer
 
+pytest.register_assert_rewrite("tests.cli.options")  # its rows say what was wrong
+
 SYNTAXES = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE)
 
 

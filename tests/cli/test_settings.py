@@ -359,6 +359,20 @@ def test_what_is_set_counts_where_an_operation_needs_it_and_is_nothing_to_warn_o
     assert parsed("-L ME:0").names == ()
 
 
+def test_a_user_that_is_given_takes_the_place_of_one_that_is_set(files: WriteFiles) -> None:
+    files('[defaults]\nusername = "ops"\npasscode = "geheim"\nidentity-response = true\n')
+    line = parsed("find S@h")
+    assert (line.username, line.passcode, line.identity_response) == ("ops", "geheim", True)
+    line = parsed("find S@h --jwt token")
+    assert (line.username, line.passcode, line.jwt, line.warnings) == (None, None, "token", ())
+    line = parsed("find S@h -username other")
+    assert (line.username, line.passcode, line.warnings) == ("other", None, ())
+    line = parsed("find S@h -passcode new")
+    assert (line.username, line.passcode) == ("ops", "new")
+    files("[defaults]\nidentity-response = true\n")
+    assert parsed("find S@h").warnings == ()
+
+
 def test_the_demo_is_left_alone(files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     files("[dcmups]\nnonsense = 1")
     monkeypatch.setenv("DCMUPS_STATE", "x")

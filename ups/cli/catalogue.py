@@ -75,7 +75,7 @@ _SPECS = (
         "find",
         "list the workitems that match (C-FIND)",
         "pull",
-        uses=_DATA | {"instance", "state", "priority", "no_match_error"},
+        uses=_DATA | {"instance", "state", "priority", "fuzzy", "no_match_error"},
     ),
     OperationSpec(
         "chstate",

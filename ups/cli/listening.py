@@ -10,11 +10,13 @@ import contextlib
 import signal
 
 from dicomnet.drivers import aio, aio_server
+from dicomnet.drivers.common import Waits
 from dicomnet.errors import DicomNetError
 from dicomnet.handlers import Handler
 from dicomnet.ul import PlainPolicy, SupportedContext
+from dicomnet.wire import PduLimits
 from ups.cli.addresses import LocalAddress, readiness
-from ups.cli.calling import Call, release_warning
+from ups.cli.calling import Call, release_warning, socket_options
 from ups.cli.catalogue import CONTEXTS
 from ups.cli.console import Console, OutputFailed
 from ups.cli.events import event_printer
@@ -60,7 +62,17 @@ async def _listen(
         loop.add_signal_handler(signal.SIGTERM, stop, Exit.DONE)
         loop.add_signal_handler(signal.SIGINT, stop, Exit.INTERRUPTED)
     handler = event_printer(results, fail, also=[operation.note] if operation is not None else [])
-    server = await aio_server.serve(local.bind_host, local.port or 0, _policy(line, local), handler=handler)
+    server = await aio_server.serve(
+        local.bind_host,
+        local.port or 0,
+        _policy(line, local),
+        handler=handler,
+        waits=Waits(close=line.close_delay),
+        pdu_limits=PduLimits(p_data=line.receive_pdu_length),
+        one_pdv_per_pdu=line.single_pdv,
+        send_limit=line.send_pdu_length,
+        socket_options=socket_options(line),
+    )
     try:
         results.console.tell(readiness(local, server.port))
         if prepared is not None and operation is not None:
@@ -83,19 +95,14 @@ def _policy(line: CommandLine, local: LocalAddress) -> PlainPolicy:
     return PlainPolicy(
         supported=tuple(SupportedContext(uid, syntaxes, scu=True, scp=True) for uid in (event.current, event.trial)),
         ae_titles=frozenset({local.ae_title}),
+        max_length=line.receive_pdu_length,
     )
 
 
 async def _operate(prepared: Call, operation: Operation, handler: Handler, console: Console) -> Exit:
-    link = await aio.connect(
-        prepared.endpoint,
-        prepared.options,
-        waits=prepared.waits,
-        handler=handler,
-        source_host=prepared.source_host,
-        transcript=prepared.transcript,
-    )
+    link = await aio.connect(prepared.endpoint, prepared.options, handler=handler, **prepared.keywords)
     try:
+        console.warn(*prepared.shortfalls(link.negotiated))
         try:
             async for item in link.stream(operation.flow()):
                 operation.item(item)

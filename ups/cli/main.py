@@ -97,10 +97,10 @@ def _work(line: CommandLine, console: Console) -> int:
     prepared, operation = None, None
     if line.operation is not None and content is not None:
         console.warn(*content.warnings)
-        if content.made_transaction is not None:
-            results.transaction(content.made_transaction, line.operation.name, content.instance)
         prepared = calling.prepare(line, line.operation, transcript)
         inputs.take_claim(content, line, line.operation)
+        if content.made_transaction is not None:
+            results.transaction(content.made_transaction, line.operation.name, content.instance)
         operation = Operation(line, line.operation, content, results)
     try:
         if line.local is not None and line.listens:

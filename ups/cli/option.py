@@ -12,7 +12,7 @@ from typing import Any
 from dicomnet.records import dataclass
 from ups.cli.words import Taking
 
-__all__ = ["Option", "Program", "Repeat", "Section"]
+__all__ = ["Option", "Program", "Repeat", "Section", "flag"]
 
 
 class Repeat(Enum):
@@ -57,6 +57,11 @@ class Option:
     def name(self) -> str:
         """The spelling that messages use."""
         return self.names[0]
+
+
+def flag(*names: str, dest: str, help: str, const: Any = True, default: Any = False, **more: Any) -> Option:  # noqa: A002
+    """An option without a value."""
+    return Option(names=names, dest=dest, help=help, taking=Taking.NOTHING, const=const, default=default, **more)
 
 
 @dataclass(frozen=True, slots=True)

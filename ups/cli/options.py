@@ -1,4 +1,4 @@
-"""The options of ``dcmups``, each described here and nowhere else.
+"""The options of ``dcmups``, each described in one record, here or in a module named after its sections.
 
 To add one, add its record to a section and its ``dest`` to ``CommandLine``. Help, man page, completion and the reading
 of words follow. The names with one dash are those of the tool this one takes the place of.
@@ -7,33 +7,23 @@ of words follow. The names with one dash are those of the tool this one takes th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from dicomnet.codes import Priority
 from ups.cli import values
 from ups.cli.catalogue import OPERATIONS
-from ups.cli.option import Option, Program, Repeat, Section
+from ups.cli.option import Option, Program, Repeat, Section, flag
+from ups.cli.options_association import IDENTITY, LOCAL, SOCKET, TIMES, TRANSFER
 from ups.cli.reading import HELP, VERSION
 from ups.cli.words import Taking
 from ups.names import StepState
 
-__all__ = ["BOUND", "CONFIG", "DEMO", "PROFILE", "PROGRAM", "VERBOSITY", "flag", "title_option"]
+__all__ = ["BOUND", "CONFIG", "DEMO", "PROFILE", "PROGRAM", "VERBOSITY"]
 
 DEMO = "demo"
 """The one operation that calls nobody: it brings its own SCP."""
 
 CONFIG = "config"
 """The one that tells what it would do: ``config check``."""
-
-
-def flag(*names: str, dest: str, help: str, const: Any = True, default: Any = False, **more: Any) -> Option:  # noqa: A002
-    """An option without a value."""
-    return Option(names=names, dest=dest, help=help, taking=Taking.NOTHING, const=const, default=default, **more)
-
-
-def title_option(metavar: str, text: str) -> Option:
-    """-L, which both programs have."""
-    return Option(names=("-L", "--local"), dest="local", metavar=metavar, convert=values.local_address, help=text)
 
 
 def _pairs(*names: str, dest: str, help: str) -> Option:  # noqa: A002
@@ -164,6 +154,7 @@ _CONTENT = Section(
             help="priority of find: NORMAL (default), HIGH or LOW",
             bound=True,
         ),
+        flag("-fuzzy", "--fuzzy", dest="fuzzy", help="ask that find matches person names fuzzily", bound=True),
     ),
 )
 
@@ -200,75 +191,10 @@ def _class(name: str) -> Option:
 
 
 _CLASS = Section(
-    "SOP class and transfer syntax",
+    "SOP class",
     (
         *(_class(name) for name in ("push", "pull", "watch")),
         flag("--trial", dest="trial", help="speak the retired trial SOP classes"),
-        flag("-ivrle", "--implicit-vr", dest="implicit_only", help="propose Implicit VR Little Endian only"),
-    ),
-)
-
-_LOCAL = Section(
-    "local",
-    (
-        title_option(
-            "AET[@HOST][:PORT]", "our AE title and address; with a port, listen for event reports (0: any free port)"
-        ),
-        Option(
-            names=("-device", "--device"),
-            dest="device",
-            metavar="NAME",
-            convert=values.title,
-            default="DCMUPSSCU",
-            help="our AE title without -L (default DCMUPSSCU)",
-        ),
-    ),
-)
-
-
-def _deadline(*names: str, dest: str, default: float | None, help: str) -> Option:  # noqa: A002
-    return Option(
-        names=names,
-        dest=dest,
-        metavar="MS",
-        convert=values.milliseconds,
-        default=default,
-        help=help,
-        calling=True,
-    )
-
-
-_TIMES = Section(
-    "deadlines, in milliseconds (0: none)",
-    (
-        _deadline(
-            "-connectTO",
-            "--connect-timeout",
-            dest="connect_timeout",
-            default=None,
-            help="to connect (default: the system's)",
-        ),
-        _deadline(
-            "-acceptTO",
-            "--accept-timeout",
-            dest="accept_timeout",
-            default=5.0,
-            help="for the answer to the association request (default 5000)",
-        ),
-        _deadline(
-            "-rspTO",
-            "--response-timeout",
-            dest="response_timeout",
-            default=10.0,
-            help="for each response (default 10000)",
-        ),
-        _deadline(
-            "-releaseTO",
-            "--release-timeout",
-            dest="release_timeout",
-            default=5.0,
-            help="for the release to be confirmed (default 5000)",
-        ),
     ),
 )
 
@@ -338,7 +264,7 @@ PROGRAM = Program(
     "exit status: 0 done, 1 bad usage or input, 2 no association or lost, 3 failure status,\n"
     "  4 a deadline of ours ran out, 5 a warning status (--strict), 6 no match (--no-match-error),\n"
     "  130 interrupted",
-    sections=(_CONTENT, _FOLLOWING, _CLASS, _LOCAL, _TIMES, _OUTPUT, _OTHER),
+    sections=(_CONTENT, _FOLLOWING, _CLASS, LOCAL, IDENTITY, TRANSFER, SOCKET, TIMES, _OUTPUT, _OTHER),
 )
 
 BOUND: Mapping[str, Option] = {option.dest: option for option in PROGRAM.options if option.bound}

@@ -6,10 +6,10 @@ in ``options``; what they mean together, and for which operation, is here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dicomnet.codes import Priority
-from dicomnet.records import dataclass
+from dicomnet.records import dataclass, field
 from dicomnet.uids import UPS_FILTERED_GLOBAL_SUBSCRIPTION
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
@@ -24,6 +24,9 @@ from ups.names import StepState
 
 __all__ = ["CommandLine", "Inquiry", "parse"]
 
+
+_USERS = ("username", "jwt", "saml", "kerberos")
+"""The ways to say who the user is, which exclude each other."""
 
 _TOGETHER = {"wait_timeout": "wait"}
 """Options that only say more of another one."""
@@ -57,13 +60,28 @@ class CommandLine:
     priority: Priority
     context: str | None
     trial: bool
+    fuzzy: bool
+    username: str | None
+    passcode: str | None = field(repr=False)
+    jwt: str | None
+    saml: str | None
+    kerberos: str | None
+    identity_response: bool
     implicit_only: bool
+    single_pdv: bool
+    receive_pdu_length: int
+    send_pdu_length: int
+    tcp_delay: bool
+    receive_buffer: int
+    send_buffer: int
+    close_delay: float
     local: LocalAddress | None
     device: str
     connect_timeout: float | None
     accept_timeout: float | None
     response_timeout: float | None
     release_timeout: float | None
+    reaper_period: float | None
     form: str | None
     colour: str
     quiet: bool
@@ -154,12 +172,14 @@ def _checked(reading: Reading, load: Callable[[Program], Settings]) -> CommandLi
 
 
 def _useful(reading: Reading, spec: OperationSpec | None) -> Reading:
-    """Without what was set before and this operation has no use for: it was not set for it."""
+    """Without what was set before and was not set for this: the operation has no use for it, or the user is another."""
     idle = {place for place in reading.settled if place in BOUND and (spec is None or not spec.has_use_for(place))}
+    if any(place in reading.given and place not in reading.settled for place in _USERS):
+        idle |= reading.settled & {*_USERS, "passcode"}
     if not idle:
         return reading
     return Reading(
-        reading.values | {place: BOUND[place].default for place in idle},
+        reading.values | {option.dest: option.default for option in PROGRAM.options if option.dest in idle},
         {place: name for place, name in reading.given.items() if place not in idle},
         reading.positionals,
         reading.settled - idle,
@@ -214,7 +234,20 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
     unused = spec.has_use_for("claim_store") and found["transaction"] != AUTO_UID
     if unused and "claim_store" in given.keys() - reading.settled:
         alone.append(f"{given['claim_store']} has no effect without -tuid {AUTO_UID}")
-    return (*useless, *alone)
+    return (*useless, *alone, *_check_identity(reading))
+
+
+def _check_identity(reading: Reading) -> Iterator[str]:
+    """One user at most; what belongs to a user that is not there is worth a warning."""
+    given = reading.given
+    users = [given[place] for place in _USERS if place in given]
+    if len(users) > 1:
+        raise UsageError(f"{users[0]} and {users[1]} exclude each other")
+    said = given.keys() - reading.settled
+    if "passcode" in said and "username" not in given:
+        yield f"{given['passcode']} has no effect without -username"
+    if "identity_response" in said and not users:
+        yield f"{given['identity_response']} has no effect without -username or a token"
 
 
 def _check_filter(reading: Reading) -> None:

@@ -8,7 +8,8 @@ from dicomnet.records import dataclass
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.option import Option, Program, Repeat, Section
-from ups.cli.options import CONFIG, PROFILE, VERBOSITY, title_option
+from ups.cli.options import CONFIG, PROFILE, VERBOSITY
+from ups.cli.options_association import title_option
 from ups.cli.reading import HELP, VERSION, Reading, Wish, read
 from ups.cli.settings import Settings
 from ups.cli.words import UsageError

@@ -13,6 +13,7 @@ from ups.names import StepState
 __all__ = [
     "AUTO_UID",
     "COLOURS",
+    "MAX_CREDENTIAL",
     "NEW_UID",
     "PRIORITIES",
     "BadValue",
@@ -21,6 +22,9 @@ __all__ = [
     "awaited_state",
     "code",
     "colour",
+    "credential",
+    "delay",
+    "kilobytes",
     "local_address",
     "milliseconds",
     "one_line",
@@ -47,6 +51,12 @@ AUTO_UID = "auto"
 """What -tuid takes for the UID that --tuid-store remembers, or will."""
 
 COLOURS = ("auto", "always", "never")
+
+MAX_CREDENTIAL = 0xFFFF
+"""Bytes that one field of a user identity holds (PS3.7 D.3.3.7.1)."""
+
+_MAX_KILOBYTES = 2 * 1024 * 1024 - 1
+"""So that bytes fit into a C int, as sockets want them, and into the maximum length of PDUs."""
 
 PRIORITIES = {"NORMAL": Priority.MEDIUM, "HIGH": Priority.HIGH, "LOW": Priority.LOW}
 
@@ -127,6 +137,41 @@ def milliseconds(text: str) -> float | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
         raise BadValue(f"{text!r} is no number of milliseconds")
     return int(text) / 1000 or None
+
+
+def delay(text: str) -> float:
+    """A time in whole milliseconds as seconds; 0 is none.
+
+    Raises:
+        BadValue: it is none.
+    """
+    return milliseconds(text) or 0.0
+
+
+def kilobytes(text: str) -> int:
+    """A size in KB as bytes; 0 is for the option to explain.
+
+    Raises:
+        BadValue: it is none.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= 7 and int(text) <= _MAX_KILOBYTES):
+        raise BadValue(f"{text!r} is no number of KB (0 to {_MAX_KILOBYTES})")
+    return int(text) * 1024
+
+
+def credential(text: str) -> str:
+    """The name or passcode of a user; what it is does not appear in the error.
+
+    Raises:
+        BadValue: it is empty, or longer than a user identity holds (PS3.7 D.3.3.7.1), or no text.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # bytes of another character set than the locale's
+        raise BadValue("the text is not in the character set of this terminal") from None
+    if not 0 < size <= MAX_CREDENTIAL:
+        raise BadValue("the text is empty" if not size else f"the text is longer than {MAX_CREDENTIAL} bytes")
+    return text
 
 
 def assignment(text: str) -> tuple[str, str]:
