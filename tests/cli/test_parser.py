@@ -18,7 +18,7 @@ from ups.cli.console import Console
 from ups.cli.option import Program
 from ups.cli.options import BOUND, PROGRAM
 from ups.cli.parser import CommandLine, parse
-from ups.cli.reading import HELP, VERSION, Wish, grant
+from ups.cli.reading import Wish, grant
 from ups.cli.usage import build_parser
 from ups.cli.values import Code
 from ups.cli.words import Taking, UsageError
@@ -274,7 +274,7 @@ class TestTable:
         fields = {field.name for field in dataclasses.fields(line)}
         defaults: dict[str, object] = {}
         for option in program.options:
-            if option not in (HELP, VERSION):
+            if option.settable:
                 assert option.dest in fields, option.name
                 assert defaults.setdefault(option.dest, option.default) == option.default, option.name
 

@@ -74,13 +74,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A program with its options, and the texts around them in the help."""
+    """A program with its options, and the texts around them in the help. ``operations`` are its first words, with what
+    each does."""
 
     name: str
     usage: str
     description: str
     epilog: str
     sections: tuple[Section, ...]
+    operations: tuple[tuple[str, str], ...] = ()
 
     @property
     def options(self) -> tuple[Option, ...]:

@@ -13,11 +13,11 @@ from ups.cli import values
 from ups.cli.catalogue import OPERATIONS
 from ups.cli.option import Option, Program, Repeat, Section, flag
 from ups.cli.options_association import IDENTITY, LOCAL, SOCKET, TIMES, TRANSFER
-from ups.cli.reading import HELP, VERSION
+from ups.cli.reading import COMPLETION, HELP, VERSION
 from ups.cli.words import Taking
 from ups.names import StepState
 
-__all__ = ["BOUND", "CONFIG", "DEMO", "PROFILE", "PROGRAM", "VERBOSITY"]
+__all__ = ["BOUND", "CONFIG", "CONFIG_CHECK", "DEMO", "PROFILE", "PROGRAM", "VERBOSITY"]
 
 DEMO = "demo"
 """The one operation that calls nobody: it brings its own SCP."""
@@ -240,12 +240,19 @@ _OTHER = Section(
         PROFILE,
         VERBOSITY,
         flag("-vv", dest="verbose", const=2, default=0, repeat=Repeat.SUM, help="log every PDU as well"),
+        COMPLETION,
         HELP,
         VERSION,
     ),
 )
 
-_OPERATIONS = "\n".join(f"  {spec.name:<12} {spec.summary}" for spec in OPERATIONS.values())
+CONFIG_CHECK = (f"{CONFIG} check", "tell which configuration counts, and what is wrong with it")
+
+_OPERATIONS = (
+    *((spec.name, spec.summary) for spec in OPERATIONS.values()),
+    CONFIG_CHECK,
+    (DEMO, "show three workflows with an SCP of its own"),
+)
 
 PROGRAM = Program(
     name="dcmups",
@@ -256,10 +263,8 @@ PROGRAM = Program(
     "       dcmups demo",
     description="Work with Unified Procedure Steps (DICOM PS3.4 Annex CC) on another system, "
     "or listen for their event reports.",
-    epilog=f"operations:\n{_OPERATIONS}\n"
-    f"  {CONFIG:<12} check: tell which configuration counts, and what is wrong with it\n"
-    f"  {DEMO:<12} show three workflows with an SCP of its own\n\n"
-    "An attribute is a keyword or eight hex digits, inside a sequence seq/attribute. Options can be set\n"
+    operations=_OPERATIONS,
+    epilog="An attribute is a keyword or eight hex digits, inside a sequence seq/attribute. Options can be set\n"
     "in config.toml and the environment, and an alias stands for an address there: see dcmups.conf(5).\n"
     "exit status: 0 done, 1 bad usage or input, 2 no association or lost, 3 failure status,\n"
     "  4 a deadline of ours ran out, 5 a warning status (--strict), 6 no match (--no-match-error),\n"

@@ -15,7 +15,7 @@ from ups.cli.option import Option, Program, Repeat
 from ups.cli.values import BadValue
 from ups.cli.words import Taking, UsageError, group
 
-__all__ = ["HELP", "VERSION", "Reading", "Wish", "grant", "read"]
+__all__ = ["COMPLETION", "HELP", "VERSION", "Reading", "Wish", "grant", "read"]
 
 
 class Wish(Enum):
@@ -23,6 +23,18 @@ class Wish(Enum):
 
     HELP = "help"
     VERSION = "version"
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+_SHELLS = {wish.value: wish for wish in (Wish.BASH, Wish.ZSH, Wish.FISH)}
+
+
+def _shell(text: str) -> Wish:
+    if text not in _SHELLS:
+        raise BadValue(f"{text!r} is no shell that is known; there are {', '.join(_SHELLS)}")
+    return _SHELLS[text]
 
 
 HELP = Option(
@@ -30,6 +42,15 @@ HELP = Option(
 )
 VERSION = Option(
     names=("-V", "--version"), dest="version", taking=Taking.NOTHING, settable=False, help="print the version and exit"
+)
+COMPLETION = Option(
+    names=("--completion",),
+    dest="completion",
+    metavar="SHELL",
+    convert=_shell,
+    choices=tuple(_SHELLS),
+    settable=False,
+    help="print what bash, zsh or fish needs to complete command lines, and exit",
 )
 
 _WISHES = {name: wish for option, wish in ((HELP, Wish.HELP), (VERSION, Wish.VERSION)) for name in option.names}
@@ -70,7 +91,8 @@ def read(
     given: dict[str, str] = {}
     for name, text in grouped.options:
         _put(values, given, options, name, text)
-    return Reading(values, given, grouped.positionals)
+    completion: Wish | None = values.pop(COMPLETION.dest, None)
+    return completion or Reading(values, given, grouped.positionals)
 
 
 def _put(
@@ -99,7 +121,7 @@ def _converted(option: Option, name: str, text: str) -> Any:
 
 
 def grant(wish: Wish, program: Program, console: Console) -> None:
-    """Print the help or the version.
+    """Print the help, the version or the completion.
 
     Raises:
         OutputFailed: nobody can read it.
@@ -108,6 +130,10 @@ def grant(wish: Wish, program: Program, console: Console) -> None:
         from ups.cli.usage import build_parser
 
         console.result(*build_parser(program).format_help().splitlines())
+    elif wish is not Wish.VERSION:
+        from ups.cli.completion import completion
+
+        console.result(*completion(program, wish.value).splitlines())
     else:
         from dicomnet import __version__
 

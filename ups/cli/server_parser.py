@@ -8,9 +8,9 @@ from dicomnet.records import dataclass
 from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.option import Option, Program, Repeat, Section
-from ups.cli.options import CONFIG, PROFILE, VERBOSITY
+from ups.cli.options import CONFIG, CONFIG_CHECK, PROFILE, VERBOSITY
 from ups.cli.options_association import title_option
-from ups.cli.reading import HELP, VERSION, Reading, Wish, read
+from ups.cli.reading import COMPLETION, HELP, VERSION, Reading, Wish, read
 from ups.cli.settings import Settings
 from ups.cli.words import UsageError
 
@@ -35,6 +35,7 @@ _OPTIONS = (
     ),
     PROFILE,
     VERBOSITY,
+    COMPLETION,
     HELP,
     VERSION,
 )
@@ -49,6 +50,7 @@ PROGRAM = Program(
     "SIGTERM finishes what has begun and exits 0.\n"
     "exit status: 0 done, 1 bad usage or input, 2 the port is in use, 130 interrupted",
     sections=(Section("options", _OPTIONS),),
+    operations=(CONFIG_CHECK,),
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ups.cli.option import Option, Program, Repeat
@@ -40,13 +41,15 @@ def _width() -> int:
         return 78
 
 
-def build_parser(program: Program) -> argparse.ArgumentParser:
-    """The parser that shows all there is to say of the program."""
+def build_parser(
+    program: Program, *, also: Callable[[Option, argparse.Action], None] | None = None
+) -> argparse.ArgumentParser:
+    """The parser that shows all there is to say of the program; ``also`` may say more to each of its actions."""
     parser = argparse.ArgumentParser(
         prog=program.name,
         usage=program.usage,
         description=program.description,
-        epilog=program.epilog,
+        epilog="\n\n".join(filter(None, (_operations(program), program.epilog))),
         formatter_class=_Formatter,
         add_help=False,
         allow_abbrev=False,
@@ -54,8 +57,15 @@ def build_parser(program: Program) -> argparse.ArgumentParser:
     for section in program.sections:
         group = parser.add_argument_group(section.title)
         for option in section.options:
-            group.add_argument(*option.names, dest=option.dest, **_keywords(option))
+            action = group.add_argument(*option.names, dest=option.dest, **_keywords(option))
+            if also is not None:
+                also(option, action)
     return parser
+
+
+def _operations(program: Program) -> str:
+    lines = [f"  {name:<12} {summary}" for name, summary in program.operations]
+    return "\n".join(["operations:", *lines]) if lines else ""
 
 
 def _keywords(option: Option) -> dict[str, Any]:
