@@ -219,7 +219,8 @@ def write(dataset: Dataset, *, max_depth: int = 64) -> bytes:
     root = etree.Element(f"{{{NAMESPACE}}}NativeDicomModel", nsmap=default)
     root.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     _write_fields(root, dataset, ("iso8859",), "", max_depth)
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8")).replace(b"\n", b"", 1)
+    content = bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8")).replace(b"\n", b"", 1)
+    return content.replace(b"\n", b"&#10;")  # what is left of them is text
 
 
 def _write_fields(

@@ -70,12 +70,18 @@ _SPECS = (
         uses=_DATA | {"state", "transaction", "claim_store"},
         needs_data=True,
     ),
-    OperationSpec("get", "show the attributes of a workitem (N-GET)", "pull", needs=("instance",)),
+    OperationSpec(
+        "get",
+        "show the attributes of a workitem (N-GET)",
+        "pull",
+        needs=("instance",),
+        uses=_DATA | {"output"},
+    ),
     OperationSpec(
         "find",
         "list the workitems that match (C-FIND)",
         "pull",
-        uses=_DATA | {"instance", "state", "priority", "fuzzy", "no_match_error"},
+        uses=_DATA | {"instance", "state", "priority", "fuzzy", "no_match_error", "output"},
     ),
     OperationSpec(
         "chstate",

@@ -236,7 +236,7 @@ class Operation:
         if self._unsupported_keys:
             warn("FF01 the peer does not support some of the optional keys of this search")
         if self._results.unreadable:
-            self._console.say(f"{self._results.unreadable} of {self._counted()} could not be read")
+            self._console.say(f"missing from the results: {self._results.unreadable} of {self._counted()}")
 
     def _lines_of_failure(self, response: Response) -> list[str]:
         lines = lines_of_status(response)

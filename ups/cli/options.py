@@ -208,6 +208,21 @@ _OUTPUT = Section(
             default=None,
             help="results as one JSON object per line (data sets in the DICOM JSON model)",
         ),
+        flag(
+            "--xml",
+            dest="form",
+            const="xml",
+            default=None,
+            help="data sets and event reports as one whole Native DICOM Model document per line",
+        ),
+        Option(
+            names=("-o", "--output"),
+            dest="output",
+            metavar="NAME",
+            settable=False,
+            bound=True,
+            help="get: write a Part 10 file; find: a folder, for a file per match, named by its UID",
+        ),
         Option(
             names=("--color",),
             dest="colour",

@@ -31,6 +31,12 @@ _USERS = ("username", "jwt", "saml", "kerberos")
 _TOGETHER = {"wait_timeout": "wait"}
 """Options that only say more of another one."""
 
+_EXCLUSIVE = (("output", "form"), ("quiet", "verbose"))
+"""Options that contradict each other; what is given now goes before what was set before."""
+
+_DATA_SETS = frozenset({"find", "get", "subscribe"})
+"""Operations that data sets or event reports follow."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandLine:
@@ -83,6 +89,7 @@ class CommandLine:
     release_timeout: float | None
     reaper_period: float | None
     form: str | None
+    output: str | None
     colour: str
     quiet: bool
     strict: bool
@@ -172,10 +179,11 @@ def _checked(reading: Reading, load: Callable[[Program], Settings]) -> CommandLi
 
 
 def _useful(reading: Reading, spec: OperationSpec | None) -> Reading:
-    """Without what was set before and was not set for this: the operation has no use for it, or the user is another."""
+    """Without what was set before and not for this: of no use, of another user, or against what is asked for now."""
     idle = {place for place in reading.settled if place in BOUND and (spec is None or not spec.has_use_for(place))}
     if any(place in reading.given and place not in reading.settled for place in _USERS):
         idle |= reading.settled & {*_USERS, "passcode"}
+    idle |= _contradicted(reading)
     if not idle:
         return reading
     return Reading(
@@ -184,6 +192,22 @@ def _useful(reading: Reading, spec: OperationSpec | None) -> Reading:
         reading.positionals,
         reading.settled - idle,
     )
+
+
+def _contradicted(reading: Reading) -> set[str]:
+    """What was set before and does not go with what is asked for now.
+
+    Raises:
+        UsageError: both were asked for at a time.
+    """
+    found: set[str] = set()
+    for pair in _EXCLUSIVE:
+        if all(reading.values[place] for place in pair):
+            before = reading.settled.intersection(pair)
+            if len(before) != 1:
+                raise UsageError(f"{reading.given[pair[0]]} and {reading.given[pair[1]]} exclude each other")
+            found |= before
+    return found
 
 
 def _operation(name: str | None) -> OperationSpec | None:
@@ -234,7 +258,7 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
     unused = spec.has_use_for("claim_store") and found["transaction"] != AUTO_UID
     if unused and "claim_store" in given.keys() - reading.settled:
         alone.append(f"{given['claim_store']} has no effect without -tuid {AUTO_UID}")
-    return (*useless, *alone, *_check_identity(reading))
+    return (*useless, *_idle_form(spec, reading), *alone, *_check_identity(reading))
 
 
 def _check_identity(reading: Reading) -> Iterator[str]:
@@ -248,6 +272,15 @@ def _check_identity(reading: Reading) -> Iterator[str]:
         yield f"{given['passcode']} has no effect without -username"
     if "identity_response" in said and not users:
         yield f"{given['identity_response']} has no effect without -username or a token"
+
+
+def _idle_form(spec: OperationSpec, reading: Reading) -> Iterator[str]:
+    """What has no data set and no event reports has no form in XML."""
+    local: LocalAddress | None = reading.values["local"]
+    listens = local is not None and local.port is not None
+    wanted = reading.values["form"] == "xml" and "form" not in reading.settled
+    if wanted and not listens and spec.name not in _DATA_SETS:
+        yield f"{reading.given['form']} has no effect on {spec.name}"
 
 
 def _check_filter(reading: Reading) -> None:

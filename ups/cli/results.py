@@ -45,8 +45,7 @@ class Results(ABC):
         try:
             dataset = response.dataset()
         except DecodeError as error:
-            self.unreadable += 1
-            self._complain(f"match {self.matches} cannot be read: {error}")
+            self.lose(f"cannot be read: {error}")
             return
         if dataset is not None:
             self.write_match(dataset)
@@ -100,6 +99,11 @@ class Results(ABC):
         where = f"match {self.matches}: " if self.matches else ""
         for error in errors:
             self._complain(f"{where}{error}; it is given as its bytes")
+
+    def lose(self, reason: str) -> None:
+        """Say why there is nothing of the match that came."""
+        self.unreadable += 1
+        self._complain(f"match {self.matches} {reason}")
 
     def _complain(self, text: str) -> None:
         self._complaints += 1
