@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from dicomnet import flows, uids
+from dicomnet.codes import CommandField
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.exchange import MessageLimits
@@ -24,10 +25,11 @@ from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.common import Endpoint, Waits
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer
-from dicomnet.ul import PlainPolicy, SupportedContext
-from dicomnet.wire import PduLimits
+from dicomnet.records import replace
+from dicomnet.ul import Applicant, PlainPolicy, SupportedContext
+from dicomnet.wire import AAssociateAC, AAssociateRJ, AAssociateRQ, ExtendedNegotiation, PduLimits
 from ups.delivery import DeliveryLimits, EventDelivery
-from ups.names import CURRENT_CLASSES, TRIAL_CLASSES
+from ups.names import CURRENT_CLASSES, TRIAL_CLASSES, serves
 from ups.scp.service import Caller, DeliverEventReport, Outcome, UpsService
 from ups.scp.store import StoreError
 
@@ -48,6 +50,28 @@ def acceptance_policy(ae_title: str, *, max_length: int = PduLimits().p_data) ->
     classes = (uids.VERIFICATION, *sorted(CURRENT_CLASSES), *sorted(TRIAL_CLASSES))
     supported = tuple(SupportedContext(uid, _TRANSFER_SYNTAXES) for uid in classes)
     return PlainPolicy(supported, ae_titles=frozenset({ae_title}), max_length=max_length)
+
+
+def _answer_extended(proposed: ExtendedNegotiation) -> bytes | None:
+    """The answer to the extended negotiation of a class with C-FIND (PS3.4 K.5.1.2): date and time are matched
+    together, names fuzzily if that is wanted, and values are not adjusted to a time zone."""
+    if not serves(proposed.sop_class, CommandField.C_FIND_RQ):
+        return None
+    fuzzy = proposed.info[2:3] == b"\1"
+    return bytes((1, 1, fuzzy, 0))[: 4 if len(proposed.info) == 4 else 3]
+
+
+class _Policy:
+    """The acceptance policy, apart for who negotiates more than others: the rest is answered from memory."""
+
+    def __init__(self, plain: PlainPolicy) -> None:
+        self._plain = plain
+        self._extended = replace(plain, extended=_answer_extended)
+
+    def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
+        """The answer to this request of this applicant."""
+        policy = self._plain if request.find(ExtendedNegotiation) is None else self._extended
+        return policy.decide(request, applicant)
 
 
 class UpsServer:
@@ -115,7 +139,7 @@ class UpsServer:
         self._server = await serve(
             self._host,
             self._wanted_port,
-            acceptance_policy(self._ae_title, max_length=self._pdu_limits.p_data),
+            _Policy(acceptance_policy(self._ae_title, max_length=self._pdu_limits.p_data)),
             handler=self._handle,
             waits=self._waits,
             pdu_limits=self._pdu_limits,
@@ -181,7 +205,9 @@ class UpsServer:
         if isinstance(request, CEchoRequest):
             yield from flows.send(reply(request))
             return
-        caller = Caller(ae_title=peer.ae_title, abstract_syntax=peer.abstract_syntax(request))
+        context = peer.abstract_syntax(request)
+        fuzzy = isinstance(request, CFindRequest) and peer.negotiated.extended.get(context, b"")[2:3] == b"\1"
+        caller = Caller(ae_title=peer.ae_title, abstract_syntax=context, fuzzy=fuzzy)
         outcome = yield from flows.call(lambda: self._serve(request, caller))
         yield from _respond(request, outcome.batches)
 

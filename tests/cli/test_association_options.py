@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
@@ -91,3 +92,11 @@ def test_a_listener_waits_for_who_was_rejected_to_leave(stage: Stage, delay: int
 
     assert stage.listen(f"{LISTEN} -soclosedelay {delay}", visit).status == 0
     assert least <= lasted[0] < most
+
+
+def test_fuzzy_finds_at_upsscp_what_exact_matching_does_not(desk: Any) -> None:
+    desk.done("create S -iuid 1.2.3 -f create.xml --set 'PatientName=Müller^Jürgen'")
+    desk.done("find S -q PatientName=mueller")
+    assert desk.out == ""
+    desk.done("find S -q PatientName=mueller -r PatientName -fuzzy")
+    assert "Müller^Jürgen" in desk.out

@@ -15,8 +15,9 @@ from dicomnet.dimse.messages import CFindRequest, CFindResponse, NGetRequest, NG
 from dicomnet.drivers import blocking
 from dicomnet.errors import Aborted
 from dicomnet.flows import Flow
+from dicomnet.records import replace
 from dicomnet.ul import ProposedContext, RequestOptions
-from dicomnet.wire import PDataTF, PduLimits, Pdv
+from dicomnet.wire import ExtendedNegotiation, PDataTF, PduLimits, Pdv
 from ups.scp.service import Caller, Outcome, UpsService
 from ups.scp.store import MemoryStore
 from ups.server import UpsServer
@@ -129,3 +130,43 @@ def test_a_search_ends_with_its_association(endless: tuple[_Endless, UpsServer])
             if before == service.turns:
                 return
     pytest.fail("the search goes on for nobody")
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "asked", "answer"),
+    [
+        (uids.UPS_PULL, b"\1\1\1", b"\1\1\1"),
+        (uids.UPS_WATCH, b"\1\1\1\1", b"\1\1\1\0"),
+        (uids.UPS_QUERY, b"\1\1\0", b"\1\1\0"),
+        (uids.UPS_TRIAL_PULL, b"\1\1", b"\1\1\0"),
+        (uids.UPS_PULL, b"\1\1\1\1\1\1\1", b"\1\1\1"),
+        (uids.UPS_PULL, b"", b"\1\1\0"),
+        (uids.UPS_PUSH, b"\1\1\1", None),
+    ],
+)
+def test_fuzzy_matching_is_negotiated(sop_class: str, asked: bytes, answer: bytes | None) -> None:
+    options = RequestOptions(
+        "SCP", "PEER", (ProposedContext(sop_class),), extended=(ExtendedNegotiation(sop_class, asked),)
+    )
+    with (
+        UpsServer(UpsService(MemoryStore(), ae_title="SCP"), ae_title="SCP") as server,
+        blocking.connect(server.endpoint, options) as link,
+    ):
+        assert link.negotiated.extended.get(sop_class) == answer
+
+
+def test_only_who_negotiated_it_searches_fuzzily() -> None:
+    asked: list[bool] = []
+
+    class Noting(UpsService):
+        def handle(self, request: Request, caller: Caller, now: datetime) -> Outcome:
+            asked.append(caller.fuzzy)
+            return super().handle(request, caller, now)
+
+    find = CFindRequest(sop_class=uids.UPS_PULL, data_set=_nested(0))
+    with UpsServer(Noting(MemoryStore(), ae_title="SCP"), ae_title="SCP") as server:
+        for info in (b"\1\1\1", b"\1\1\0", None):
+            extended = () if info is None else (ExtendedNegotiation(uids.UPS_PULL, info),)
+            with blocking.connect(server.endpoint, replace(_OPTIONS, extended=extended)) as link:
+                assert link.run(flows.ask(find, expect=CFindResponse)).status == 0
+    assert asked == [True, False, False]

@@ -2,6 +2,7 @@
 
 Decided here, where the standard leaves a choice:
 - names match without regard to case, each key group against each component group of the value; all else is exact;
+  a search that negotiated fuzzy matching of names gets those of ``fuzzy`` as well;
 - several values in one key of any VR mean "any of these", as they do for UIDs;
 - a partial date or time in a key is the whole span it names, a partial value in a workitem counts by its beginning;
 - an identifier without any key finds nothing; one with universal keys only finds everything;
@@ -25,6 +26,7 @@ from dicomnet.uids import UPS_PUSH
 from ups import status
 from ups.names import TRIAL_CLASSES
 from ups.scp.datetimes import Span, parse, parse_range
+from ups.scp.fuzzy import FuzzyName, name_words
 from ups.scp.refusal import Refusal, naming
 from ups.scp.store import Narrowing
 from ups.scp.values import SPECIFIC_CHARACTER_SET, first, items, raw, text_vr, texts, vr_of
@@ -69,8 +71,9 @@ class Query:
         Refusal: A900 for a key that has no meaning, A700 for one beyond our limits.
     """
 
-    def __init__(self, identifier: Dataset, *, offset: int = 0) -> None:
+    def __init__(self, identifier: Dataset, *, offset: int = 0, fuzzy: bool = False) -> None:
         self._offset = offset
+        self._fuzzy = fuzzy
         self._count = 0
         self._tested = 0
         self.all_supported = True
@@ -114,11 +117,17 @@ class Query:
             return _Key(tag, vr, None)
         if len(values) > MAX_UIDS or any(len(value) > MAX_PATTERN for value in values):
             raise Refusal(status.FIND_OUT_OF_RESOURCES, naming("too long:", [path]), elements=[tag])
-        self._tested += sum(_is_tested(value, vr) for value in values)
+        self._tested += sum(self._tests(value, vr) for value in values)
         if self._tested > MAX_TESTED:
             text = f"more than {MAX_TESTED} wild cards, ranges and names"
             raise Refusal(status.FIND_OUT_OF_RESOURCES, text, elements=[tag])
+        if vr == "PN" and self._fuzzy:
+            return _Key(tag, vr, _fuzzy_test(tag, values))
         return _Key(tag, vr, _value_test(tag, vr, values, offset, path))
+
+    def _tests(self, value: str, vr: str) -> int:
+        """How much a value of a key costs at each workitem: one test, or one for each word of a fuzzy name."""
+        return len(name_words(value)) or 1 if vr == "PN" and self._fuzzy else int(_is_tested(value, vr))
 
     def narrowing(self) -> Narrowing:
         """What the store can already leave out; never more than the keys would."""
@@ -266,6 +275,16 @@ def _name_test(tag: int, values: tuple[str, ...]) -> Test:
 
     def test(dataset: Dataset, _: int) -> bool:
         return any(_name_fits(wanted, _groups(value)) for value in texts(dataset, tag) for wanted in patterns)
+
+    return test
+
+
+def _fuzzy_test(tag: int, values: tuple[str, ...]) -> Test:
+    exactly, fuzzily = _name_test(tag, values), [FuzzyName(value) for value in values if value]
+
+    def test(dataset: Dataset, offset: int) -> bool:
+        held = (value for value in texts(dataset, tag) if value)
+        return exactly(dataset, offset) or any(name.fits(value) for value in held for name in fuzzily)
 
     return test
 

@@ -60,10 +60,14 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the calling AE title of the association, and the abstract syntax of the context it asks in."""
+    """Who asks: the calling AE title of the association, and the abstract syntax of the context it asks in.
+
+    ``fuzzy`` is whether fuzzy matching of person names was negotiated for that (PS3.4 K.5.1).
+    """
 
     ae_title: str
     abstract_syntax: str
+    fuzzy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +236,7 @@ class UpsService:
         return Outcome([[respond(request, caller.abstract_syntax, code, data_set=dataset, attributes=unsupported)]])
 
     def _find(self, request: messages.CFindRequest, caller: Caller, now: datetime) -> Outcome:
-        query = Query(_received(request), offset=_minutes(now))
+        query = Query(_received(request), offset=_minutes(now), fuzzy=caller.fuzzy)
         final = cast("messages.CFindResponse", respond(request, caller.abstract_syntax, general.SUCCESS))
 
         def failed(error: CodecError | StoreError) -> messages.CFindResponse:
