@@ -203,7 +203,7 @@ def close_delay(stage: Stage, name: str) -> None:
             thread.join(PATIENCE)
         return lasted[0]
 
-    assert seconds(f"{name} 0") < 0.6 <= seconds(f"{name} 600") < 10.0
+    assert seconds(f"{name} 0") < 0.5 <= seconds(f"{name} 1000") < 10.0
 
 
 def _last_words(server: socket.socket) -> float:

@@ -42,3 +42,15 @@ def profile(stage: Stage, name: str) -> None:
 
 
 bad("--profile", "find S {} bogus", ": there is no [profile.bogus] in ")
+
+
+@row("--completion")
+def completion(stage: Stage, name: str) -> None:
+    for shell, sign in (("bash", "complete "), ("zsh", "#compdef dcmups"), ("fish", "complete -c dcmups")):
+        played = stage.run(f"{name} {shell}")
+        assert played.status == 0
+        assert sign in played.out
+        assert "instance-uid" in played.out
+
+
+bad("--completion", "{} tcsh", ": 'tcsh' is no shell")

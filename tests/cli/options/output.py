@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from pydicom import dcmread
+
 from tests.cli.answers import answering, leaking, matching
 
 from .stage import Stage, bad, row
@@ -16,6 +18,28 @@ def json_lines(stage: Stage, name: str) -> None:
     played = stage.play(f"{GET} {name}", handler=answering(0, data_set=leaking()))
     (line,) = played.out.splitlines()
     assert json.loads(line)["00080018"] == {"vr": "UI", "Value": ["1.2.3"]}
+
+
+@row("--xml")
+def xml(stage: Stage, name: str) -> None:
+    played = stage.play(f"{GET} {name}", handler=answering(0, data_set=leaking()))
+    (line,) = played.out.splitlines()
+    assert "<NativeDicomModel" in line
+    assert 'tag="00080018"' in line
+
+
+@row("-o")
+def output(stage: Stage, name: str) -> None:
+    path = stage.folder / f"found{name}.dcm"
+    stage.play(f"{GET} {name} {path}", handler=answering(0, data_set=leaking()))
+    assert dcmread(path).SOPInstanceUID == "1.2.3"
+    folder = stage.folder / f"found{name}"
+    stage.play(f"find S {name} {folder}", handler=matching(0xFF00))
+    assert [dcmread(path).SOPInstanceUID for path in folder.iterdir()] == ["1.2.3"]
+
+
+bad("-o", f"{GET} {{}} /nonexistent/x.dcm", " /nonexistent/x.dcm: ")
+bad("-o", "find S {} /dev/null", " /dev/null: ")
 
 
 @row("--strict")
