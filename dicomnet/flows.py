@@ -150,7 +150,8 @@ def _send_from(
             reader.turn_into(opened.transfer_syntax)
         last, wanted = False, True
         while not last:
-            part, last = reader.read() if reader.has_next else (yield Call(reader.read))
+            found = reader.read_at_once()
+            part, last = (yield Call(reader.read)) if found is None else found
             if not wanted:  # the peer has refused the message: any fragment may end it
                 part, last = part[:2], True
             wanted = yield SendPart(part, last)

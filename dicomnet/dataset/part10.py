@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from dicomnet import uids
@@ -17,10 +17,12 @@ from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel._vr_forms import LONG, VRS
 from dicomnet.records import dataclass
 
-__all__ = ["MAX_META", "FileMeta", "header", "meta_start", "read_meta"]
+__all__ = ["FIRST_READ", "MAX_META", "FileMeta", "find_meta", "header", "meta_start", "read_meta"]
 
 MAX_META = 1024 * 1024
 """Bytes of file meta information; more is a DecodeError (LIMIT)."""
+FIRST_READ = 2048
+"""Bytes that most of the headers there are fit into."""
 
 _PREAMBLE = 128
 _TEXTS = {
@@ -31,9 +33,10 @@ _TEXTS = {
     0x0013: "implementation_version_name",
     0x0016: "source_ae_title",
 }
+_HEAD = struct.Struct("<HH2sHI")  # group, element, VR, and the length in the one or the other form
+_HEADER_SIZES = {name: 12 if vr in LONG else 8 for name, vr in VRS.items()}
 _UID = re.compile("[0-9.]{1,64}", re.ASCII)  # many in the world have leading zeros, which PS3.5 9.1 forbids
 _MAX_TEXT = 1024  # what is longer is none of these, and nobody needs it
-_FIRST = 2048  # bytes that most of the headers there are fit into
 _ENOUGH = _PREAMBLE + 4 + MAX_META + 12 + _MAX_TEXT  # that all of them fit into
 
 
@@ -72,15 +75,29 @@ def read_meta(stream: BinaryIO) -> FileMeta:
         OSError: the stream cannot be read.
     """
     base = stream.tell()
-    first = stream.read(_FIRST)
+    first = stream.read(FIRST_READ)
     size = stream.seek(0, 2) - base
-    meta = _meta(first, size)
-    if meta is None:
+
+    def again(most: int) -> bytes:
         stream.seek(base)
-        meta = _meta(stream.read(_ENOUGH), size)
+        return stream.read(most)
+
+    meta = find_meta(first, size, again)
+    stream.seek(base + meta.offset)
+    return meta
+
+
+def find_meta(first: bytes, size: int, again: Callable[[int], bytes]) -> FileMeta:
+    """The file meta information of a Part 10 file of so many bytes that begins with ``first``: ``FIRST_READ`` or more.
+
+    ``again`` reads it from its beginning, so many bytes, if those were not enough.
+
+    Raises:
+        DecodeError: as for ``read_meta``.
+    """
+    meta = _meta(first, size) or _meta(again(_ENOUGH), size)
     if meta is None:
         raise _fault("the file gives less than it has", Fault.TRUNCATED, 0)
-    stream.seek(base + meta.offset)
     return meta
 
 
@@ -93,42 +110,40 @@ def _meta(data: bytes, size: int) -> FileMeta | None:
     pos = start
     while True:
         head = data[pos : pos + 12]
-        if len(head) < 12 and len(data) < size:
-            return None
-        if head[:2] != b"\x02\0" and len(head) != 1:  # no data set is one byte long
-            return FileMeta(offset=pos, **found)
-        header_size, length = _measure(head, pos)
-        if length > size - pos - header_size:
-            raise _fault(f"{length} bytes announced, fewer are left", Fault.TRUNCATED, pos)
-        if pos == start and head[:8] == b"\x02\0\0\0UL\x04\0" and _number(head, 8) > size - pos - 12:
-            raise _fault("the group length reaches past the end", Fault.TRUNCATED, pos)
-        name = _TEXTS.get(int.from_bytes(head[2:4], "little"))
-        if name is not None and length <= _MAX_TEXT:
-            value = data[pos + header_size : pos + header_size + length]
-            if len(value) < length:
+        if len(head) < 12:
+            if len(data) < size:
                 return None
-            found[name] = value.decode("latin-1").strip(" \0")
-        pos += header_size + length
+            if head[:2] != b"\x02\0" and len(head) != 1:  # no data set is one byte long
+                return FileMeta(offset=pos, **found)
+            head = _padded(head, pos)
+        group, number, vr, length, long = _HEAD.unpack(head)
+        if group != 2:
+            return FileMeta(offset=pos, **found)
+        header_size = _HEADER_SIZES.get(vr)
+        if header_size is None:
+            raise _fault("an element has no VR", Fault.BAD_VR, pos + 4)
+        if header_size == 12:
+            length = long
+        left = size - pos - header_size
+        if length > left:
+            raise _fault(f"{length} bytes announced, fewer are left", Fault.TRUNCATED, pos)
+        if number == 0 and vr == b"UL" and length == 4 and pos == start and long > left - 4:
+            raise _fault("the group length reaches past the end", Fault.TRUNCATED, pos)
+        end = pos + header_size + length
+        if number in _TEXTS and length <= _MAX_TEXT:
+            if end > len(data):
+                return None
+            found[_TEXTS[number]] = data[end - length : end].decode("latin-1").strip(" \0")
+        pos = end
         if pos - start > MAX_META:
             raise _fault(f"longer than {MAX_META} bytes", Fault.LIMIT, pos)
 
 
-def _measure(head: bytes, pos: int) -> tuple[int, int]:
-    """Bytes of an element's header, and of its value."""
-    if len(head) < 8:
+def _padded(head: bytes, pos: int) -> bytes:
+    """The last bytes of a file, which are an element, as long as the header of any."""
+    if len(head) < 8 or _HEADER_SIZES.get(head[4:6]) == 12:
         raise _fault("an element is cut", Fault.TRUNCATED, pos)
-    vr = VRS.get(head[4:6])
-    if vr is None:
-        raise _fault("an element has no VR", Fault.BAD_VR, pos + 4)
-    if vr not in LONG:
-        return 8, int.from_bytes(head[6:8], "little")
-    if len(head) < 12:
-        raise _fault("an element is cut", Fault.TRUNCATED, pos)
-    return 12, _number(head, 8)
-
-
-def _number(data: bytes, pos: int) -> int:
-    return int.from_bytes(data[pos : pos + 4], "little")
+    return head.ljust(12, b"\0")
 
 
 def _fault(message: str, code: Fault, offset: int) -> DecodeError:

@@ -13,15 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, cast
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits, encode
-from dicomnet.dimse.payloads import (
-    Buffer,
-    DataSet,
-    DataSetSource,
-    EncodedDataSet,
-    FileDataSet,
-    SourceStream,
-    is_dataset,
-)
+from dicomnet.dimse.files import FileStream
+from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet, FileDataSet, is_dataset
 from dicomnet.errors import EncodeError, Fault, LocalProtocolError
 from dicomnet.records import dataclass
 from dicomnet.ul import AcceptedContext, Negotiated
@@ -174,23 +167,17 @@ class SourceReader:
         self._piece = piece
         self._stream: BinaryIO | None = None
         self._own: str | None = None  # the transfer syntax in which the stream gives its bytes
-        self._ahead: bytes | None = None  # the next piece, to see whether there is one
+        self._ahead: bytes | None = None  # the next piece, to see whether there is one; files know that without
         self._lock = threading.Lock()  # held while the stream is read
         self._closed = False
 
-    @property
-    def has_next(self) -> bool:
-        """Whether the next piece is here, and whether it is the last is known: to read it does not block."""
-        settled = self._own == self._wanted and self._stream is not None and _left(self._stream) is not None
-        return settled and self._ahead is not None
-
     def begin(self) -> DataSetSource:
-        """Open the source and read its first piece; the source, for a path the data set of the file there.
+        """Open the source; the source itself, for a path the data set of the file there, whose first piece is read.
 
         Not needed before ``read``: for who has to know what is at a path before its data set is sent.
 
         Raises:
-            OSError, DecodeError: as for ``FileDataSet.of``, and as ``read`` does.
+            OSError, DecodeError: as for ``FileDataSet.of``.
         """
         return self._alone(self._begin)
 
@@ -198,7 +185,15 @@ class SourceReader:
         """Have the pieces in this transfer syntax; none of them was taken yet."""
         self._wanted = transfer_syntax
 
-    def read(self) -> tuple[bytes | memoryview, bool]:
+    def read_at_once(self) -> tuple[Buffer, bool] | None:
+        """What ``read`` would return, if that takes no waiting; else None. Not while another thread reads."""
+        stream = self._stream
+        if not isinstance(stream, FileStream) or self._own != self._wanted:
+            return None
+        piece = stream.piece_at_once(self._piece)
+        return None if piece is None else (piece, not stream.left)
+
+    def read(self) -> tuple[Buffer, bool]:
         """The next piece, and whether it is the last; it is empty only when there are no bytes at all.
 
         Raises:
@@ -229,20 +224,17 @@ class SourceReader:
                 self.close()
 
     def _begin(self) -> DataSetSource:
-        self._ahead = self._fill(self._open())
+        self._open()
         return cast("DataSetSource", self._source)
 
-    def _read(self) -> tuple[bytes | memoryview, bool]:
+    def _read(self) -> tuple[Buffer, bool]:
         stream = self._open() if self._stream is None else self._stream
         if self._own != self._wanted:
             stream = self._stream = self._converted(stream)
-        if self._ahead is None:
-            piece = self._fill(stream)
-        else:
-            piece, self._ahead = self._ahead, None
-            if (left := _left(stream)) is not None:
-                return piece, left == 0
-        if len(piece) == self._piece and _left(stream) != 0:
+        if isinstance(stream, FileStream):
+            return stream.piece(self._piece), not stream.left
+        piece, self._ahead = self._fill(stream) if self._ahead is None else self._ahead, None
+        if len(piece) == self._piece:
             self._ahead = self._fill(stream)
         return piece, not self._ahead
 
@@ -250,7 +242,7 @@ class SourceReader:
         if isinstance(self._source, DataSetSource):
             self._stream = stream = self._source.open()
         else:
-            self._source, self._stream = FileDataSet.opened(self._source)
+            self._source, self._stream = FileDataSet.opened(self._source, self._piece)
             stream = self._stream
         self._own = self._source.transfer_syntax
         if self._wanted is None:
@@ -260,7 +252,7 @@ class SourceReader:
     def _fill(self, stream: BinaryIO) -> bytes:
         """As much as makes a piece: sources, ours and others', may give less at a time than they are asked for."""
         data = _read(stream, self._piece)
-        if not data or len(data) == self._piece or _left(stream) == 0:
+        if not data or len(data) == self._piece:
             return data
         parts, size = [data], len(data)
         while size < self._piece and (more := _read(stream, self._piece - size)):
@@ -273,8 +265,8 @@ class SourceReader:
         own, wanted = self._own or "", self._wanted or ""
         check_convertible(own, wanted)
         limits = DataSetLimits()
-        parts, self._ahead = [self._ahead or b""], None
-        size = len(parts[0])
+        parts: list[bytes] = []
+        size = 0
         with stream:
             while size <= limits.max_bytes and (data := _read(stream, self._piece)):
                 parts.append(data)
@@ -284,11 +276,6 @@ class SourceReader:
             raise EncodeError(message, code=Fault.LIMIT, path="data set")
         self._own = wanted
         return BytesIO(encoded(EncodedDataSet(b"".join(parts), own, limits), wanted) or b"")
-
-
-def _left(stream: BinaryIO) -> int | None:
-    """How many bytes a stream has still to give, if it knows."""
-    return stream.left if isinstance(stream, SourceStream) else None
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:

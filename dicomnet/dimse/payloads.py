@@ -8,17 +8,16 @@ them; that blocks, so flows do it in a ``Call``. Knows neither messages nor asso
 
 from __future__ import annotations
 
-import errno
 import io
 import os
-import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeAlias, cast
 
 from dicomnet.dataset import DataSetLimits, decode
-from dicomnet.dataset.part10 import read_meta
+from dicomnet.dataset.part10 import FIRST_READ, find_meta
+from dicomnet.dimse.files import FileStream, open_file
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError
 from dicomnet.records import dataclass, field
 from dicomnet.wire.pdata import Buffer
@@ -111,55 +110,35 @@ class FileDataSet(DataSetSource):
         return found
 
     @classmethod
-    def opened(cls, path: str | os.PathLike[str]) -> tuple[Self, BinaryIO]:
+    def opened(cls, path: str | os.PathLike[str], piece: int = 0) -> tuple[Self, FileStream]:
         """The data set of a Part 10 file, and the stream that ``open`` would give. Blocks.
 
-        Both are of one file, even if another takes its name meanwhile.
+        Both are of one file, even if another takes its name meanwhile. So many bytes of the data set are read at once.
 
         Raises:
             OSError, DecodeError: as for ``of``.
         """
-        file = _open(path)
+        descriptor, size = open_file(path)
         try:
-            meta = read_meta(file)
+            first = os.pread(descriptor, min(size, FIRST_READ + piece), 0)
+            meta = find_meta(first, size, lambda most: os.pread(descriptor, most, 0))
             if not meta.transfer_syntax:
                 text = "the file meta information names no transfer syntax"
                 raise DecodeError(text, code=Fault.MISSING, path="(0002,0010)", clause="PS3.10 7.1")
             uids = {"sop_class": meta.sop_class, "sop_instance": meta.sop_instance}
             found = cls(path if isinstance(path, Path) else Path(path), meta.transfer_syntax, meta.offset, **uids)
-            return found, found._stream(file)
+            return found, FileStream(descriptor, meta.offset, size, memoryview(first)[meta.offset :])
         except BaseException:
-            file.close()
+            os.close(descriptor)
             raise
 
     def open(self) -> BinaryIO:
         """The file at its data set; one that ends earlier than it did now is a DecodeError when that is read."""
-        file = _open(self.path)
-        try:
-            file.seek(self.offset)
-            return self._stream(file)
-        except BaseException:
-            file.close()
-            raise
-
-    def _stream(self, file: io.FileIO) -> BinaryIO:
-        length = os.fstat(file.fileno()).st_size - self.offset
-        if length < 0:
-            raise DecodeError("the file ends before its data set", code=Fault.TRUNCATED, offset=self.offset)
-        return SourceStream(file.read, file.close, length)
-
-
-def _open(path: str | os.PathLike[str]) -> io.FileIO:
-    """A file, at once or not at all: to open a FIFO could wait for ever."""
-
-    def opener(name: str, flags: int) -> int:
-        descriptor = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # which Windows does not have
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        descriptor, size = open_file(self.path)
+        if size < self.offset:
             os.close(descriptor)
-            raise OSError(errno.EINVAL, "not a regular file", name)
-        return descriptor
-
-    return io.FileIO(path, opener=opener)
+            raise DecodeError("the file ends before its data set", code=Fault.TRUNCATED, offset=self.offset)
+        return FileStream(descriptor, self.offset, size)
 
 
 class StreamedDataSet(DataSetSource):
@@ -233,21 +212,11 @@ class _Pieces:
 
 
 class SourceStream(io.RawIOBase, BinaryIO):
-    """A raw stream over whatever reads: it may give less than asked for, but knows an end that comes too early.
+    """A raw stream over whatever reads: it may give less than asked for, and does not close what is underneath."""
 
-    ``left`` is how many bytes are still to come, None where nobody knows.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[int], Buffer | None],
-        close: Callable[[], None] | None = None,
-        length: int | None = None,
-    ) -> None:
+    def __init__(self, read: Callable[[int], Buffer | None]) -> None:
         super().__init__()
         self._read = read
-        self._close = close
-        self.left = length
 
     def readable(self) -> bool:
         """Yes."""
@@ -257,22 +226,10 @@ class SourceStream(io.RawIOBase, BinaryIO):
         """At most so many bytes, none at the end; all that are left for a negative number."""
         if size < 0:
             return self.readall()
-        if self.left is not None and size > self.left:
-            size = self.left
         part = self._read(size)
         if part is None:
             raise LocalProtocolError("the stream has nothing to give now: one that blocks is needed")
-        if self.left is not None:
-            if size and not len(part):
-                raise DecodeError(f"the file ends {self.left} bytes before its end", code=Fault.TRUNCATED)
-            self.left -= len(part)
         return part if isinstance(part, bytes) else bytes(part)
-
-    def close(self) -> None:
-        """Close the file underneath, unless it belongs to somebody else."""
-        if not self.closed and self._close is not None:
-            self._close()
-        super().close()
 
 
 class IncomingDataSet:

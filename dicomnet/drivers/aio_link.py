@@ -27,6 +27,8 @@ _log = logging.getLogger("dicomnet.aio")
 
 _TURNS = 16
 """How often the flows of a link may go on before others get their turn."""
+_MUCH = 1024 * 1024
+"""Bytes that the flows of a link may send before others get their turn."""
 _LONG = 0.005
 """Seconds that what was read at once may keep others waiting: a MiB of the smallest PDUs takes most of a second."""
 
@@ -194,6 +196,7 @@ class DrivenLink(SessionLink):
         session, transport = self._session, self._transport
         if not self._greeted and transport.established:
             self._greet()
+        sent = 0
         for _ in range(_TURNS):
             session.advance(self._loop.time())
             if session.errands:
@@ -202,12 +205,15 @@ class DrivenLink(SessionLink):
             parts = session.data_to_send()
             if not self._closed and (parts or not self._greeted):
                 try:
-                    transport.send(parts)
+                    sent += transport.send(parts)
                 except OSError:
                     return False
             if self._closed or not transport.blocked:
                 session.flushed()
             if not session.runnable:
+                break
+            if sent >= _MUCH:  # the peer may have something to say to it
+                self._advance_soon()
                 break
         else:
             self._advance_soon()

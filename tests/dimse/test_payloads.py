@@ -24,7 +24,6 @@ from dicomnet.dimse.payloads import (
     EncodedDataSet,
     FileDataSet,
     IncomingDataSet,
-    SourceStream,
     StreamedDataSet,
     identity,
 )
@@ -130,41 +129,17 @@ def test_a_file_that_grows_while_it_is_read_is_what_it_was(path: Path) -> None:
     reader.close()
 
 
-def test_of_a_file_two_pieces_are_read_at_a_time(path: Path) -> None:
-    class Counted(FileDataSet):
-        __slots__ = ()
-
-        def open(self) -> BinaryIO:
-            stream = super().open()
-            opened.append(stream)
-            return stream
-
-    opened: list[BinaryIO] = []
-    source = Counted.of(path)
-    size = path.stat().st_size - source.offset
-    reader = SourceReader(source, source.transfer_syntax, 10)
-    seen = []
-    last = False
-    while not last:
-        piece, last = reader.read()
-        seen.append((len(piece), reader.has_next, size - (cast(SourceStream, opened[0]).left or 0)))
-    full = [(10, number % 2 == 0, 20 * (number // 2 + 1)) for number in range(size // 10)]
-    assert seen[: len(full) - 1] == full[:-1]
-    assert sum(length for length, _, _ in seen) == size
-    reader.close()
-
-
 def test_a_file_is_known_by_its_path_with_its_first_piece(path: Path) -> None:
     whole = dataset.encode(sample(), uids.EXPLICIT_VR_LE)
     for wanted in (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE):
         reader = SourceReader(path, None, 10)
         assert reader.begin() == FileDataSet.of(path)
-        assert reader.has_next
         reader.turn_into(wanted)
-        assert reader.has_next is (wanted == uids.EXPLICIT_VR_LE)
         found, last = b"", False
         while not last:
-            piece, last = reader.read()
+            piece = reader.read_at_once()
+            assert (piece is not None) is (wanted == uids.EXPLICIT_VR_LE)
+            piece, last = piece or reader.read()
             found += piece
         reader.close()
         assert found == dataset.encode(dataset.decode(whole, uids.EXPLICIT_VR_LE), wanted)
@@ -172,15 +147,24 @@ def test_a_file_is_known_by_its_path_with_its_first_piece(path: Path) -> None:
         SourceReader(path.with_name("none"), None, 10).begin()
 
 
-@pytest.mark.parametrize("cut", [False, True])
-@pytest.mark.parametrize("act", [SourceReader.begin, SourceReader.read])
+def test_what_is_no_file_is_never_read_at_once() -> None:
+    reader = SourceReader(StreamedDataSet([b"abcd", b"ef"], uids.IMPLICIT_VR_LE), uids.IMPLICIT_VR_LE, 4)
+    assert reader.read_at_once() is None
+    assert reader.read() == (b"abcd", False)
+    assert reader.read_at_once() is None
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("act", "cut"), [(SourceReader.begin, False), *((SourceReader.read, c) for c in (False, True))]
+)
 def test_who_closes_while_a_file_is_opened_has_it_closed(
     path: Path, act: Callable[[SourceReader], object], cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a flow is cancelled while a thread is at the file; also when that fails."""
     open_it = FileDataSet.opened
 
-    def closing(name: Path) -> tuple[FileDataSet, BinaryIO]:
+    def closing(name: Path, piece: int) -> tuple[FileDataSet, BinaryIO]:
         source, stream = open_it(name)
         opened.append(stream)
         reader.close()  # as from another thread, in the middle of this
@@ -192,7 +176,9 @@ def test_who_closes_while_a_file_is_opened_has_it_closed(
 
     opened: list[BinaryIO] = []
     monkeypatch.setattr(FileDataSet, "opened", closing)
-    reader = SourceReader(path, None, 10)
+    with path.open("ab") as file:
+        file.write(bytes(10_000))  # more than is read with the header
+    reader = SourceReader(path, None, 10_000)
     with pytest.raises(DecodeError) if cut else contextlib.nullcontext():
         act(reader)
     assert [stream.closed for stream in opened] == [True]

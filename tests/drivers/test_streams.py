@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import tracemalloc
 from collections.abc import Generator
 from dataclasses import replace
@@ -15,6 +17,7 @@ from pydicom.dataset import Dataset
 
 from dicomnet import dataset, flows, uids
 from dicomnet.dataset.part10 import header
+from dicomnet.dimse import files
 from dicomnet.dimse.command import encode_command
 from dicomnet.dimse.conversion import reply, to_command
 from dicomnet.dimse.messages import (
@@ -192,6 +195,43 @@ def test_a_large_data_set_passes_in_parts(world: World, tmp_path: Path) -> None:
     assert kept.stored == [(EXPLICIT, data)] * 3
 
 
+@pytest.mark.parametrize("outcome", ["at hand", "not at hand", "nobody knows", "partly"])
+def test_only_what_is_not_at_hand_of_a_file_takes_calls(
+    world: World, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the system says of what it has in memory, all of the file arrives."""
+
+    def look(descriptor: int, buffers: tuple[bytearray], offset: int, flags: int) -> int:
+        if outcome == "not at hand":
+            raise BlockingIOError(errno.EAGAIN, "not now")
+        if outcome == "nobody knows":
+            raise OSError(errno.EOPNOTSUPP, "no idea")
+        buffers[0][:] = os.pread(descriptor, len(buffers[0]), offset)
+        return len(buffers[0]) if outcome == "at hand" else len(buffers[0]) // 2
+
+    def counted(flow: Flow[CStoreResponse]) -> Flow[CStoreResponse]:
+        value = None
+        while True:
+            try:
+                step = flow.send(value)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            taken.append(type(step))
+            value = yield step
+
+    monkeypatch.setattr(files, "_AT_HAND", 8)
+    monkeypatch.setattr(os, "preadv", look)
+    taken: list[type] = []
+    data = dataset.encode(image(size_for(world)), EXPLICIT)
+    kept = Store()
+    with connect(world, streaming(kept.parts)) as link:
+        assert link.run(counted(storing(part10(data, EXPLICIT, tmp_path / "a")))).status == 0
+    assert kept.stored == [(EXPLICIT, data)]
+    parts, calls = taken.count(flows.SendPart), taken.count(flows.Call)
+    # The first part comes with the header of the file; in pairs where nobody knows.
+    assert calls == {"at hand": 1, "nobody knows": 1 + parts // 2}.get(outcome, parts)
+
+
 def test_an_empty_source_is_no_data_set(world: World) -> None:
     seen = []
 
@@ -247,14 +287,17 @@ def test_a_flow_that_fails_amid_its_data_set_ends_the_association(world: World) 
 # What the receiver may do.
 
 
-def test_a_failure_may_come_before_the_end(world: World) -> None:
+@pytest.mark.parametrize("form", ["stream", "path"])
+def test_a_failure_may_come_before_the_end(world: World, form: str, tmp_path: Path) -> None:
     def refuse(request: Request, peer: Peer) -> Flow[None]:
         yield from flows.send(reply(request, 0xA700))
 
-    data = bytes(4_000 if world.slow else 6_000_000)
+    data = bytes(4_000 if world.slow else 16_000_000)
+    path = part10(data, EXPLICIT, tmp_path / "a")
     with connect(world, streaming(refuse)) as link:
         for _ in range(2):
-            assert link.run(storing(StreamedDataSet(io.BytesIO(data), EXPLICIT))).status == 0xA700
+            source = path if form == "path" else StreamedDataSet(io.BytesIO(data), EXPLICIT)
+            assert link.run(storing(source)).status == 0xA700
         link.run(flows.c_echo())
     if not world.slow:
         assert link.session.counters.association.octets_out < 2 * len(data)

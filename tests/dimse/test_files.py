@@ -1,0 +1,158 @@
+"""Files that are read while they are sent: at once where nobody has to wait for it, and never more than they were."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicomnet.dimse import files
+from dicomnet.dimse.files import FileStream, open_file
+from dicomnet.errors import DecodeError, Fault
+
+pytestmark = pytest.mark.once
+
+CONTENT = bytes(range(250)) * 40
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "file"
+    file.write_bytes(CONTENT)
+    return file
+
+
+def opened(path: Path, offset: int = 0, ahead: int = 0) -> FileStream:
+    descriptor, size = open_file(path)
+    return FileStream(descriptor, offset, size, memoryview(os.pread(descriptor, ahead, offset)))
+
+
+def test_pieces_are_what_the_file_has_from_an_offset_on(path: Path) -> None:
+    for size in (1, 7, 4096, 9990, 20000):
+        for ahead in (0, 5, 5000, 9990):
+            for way in (FileStream.piece, FileStream.piece_at_once):
+                with opened(path, 10, ahead) as stream:
+                    found = []
+                    while stream.left and len(found) < 3000:
+                        found.append(bytes(way(stream, size) or b""))
+                    assert b"".join(found) == CONTENT[10 : 10 + size * 3000]
+                    assert {len(piece) for piece in found[:-1]} <= {size}
+
+
+def test_reading_follows_on_pieces(path: Path) -> None:
+    with opened(path, 4, 100) as stream:
+        assert stream.piece(6) == CONTENT[4:10]
+        assert stream.read(10) == CONTENT[10:20]
+        assert stream.piece(10) == CONTENT[20:30]
+        assert stream.read() == CONTENT[30:]
+        assert (stream.read(), stream.read(5), stream.piece(5), stream.piece_at_once(5)) == (b"", b"", b"", b"")
+
+
+class System:
+    """What the system does when it is asked for no more than it has at hand; reads are counted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, outcome: int | OSError) -> None:
+        self.outcome = outcome
+        self.asked = 0
+        self.read: list[int] = []
+        self._pread = os.pread
+        monkeypatch.setattr(files, "_AT_HAND", 8)
+        monkeypatch.setattr(os, "preadv", self.preadv)
+        monkeypatch.setattr(os, "pread", self.pread)
+
+    def preadv(self, descriptor: int, buffers: Sequence[bytearray], offset: int, flags: int) -> int:
+        assert flags == 8
+        self.asked += 1
+        if isinstance(self.outcome, OSError):
+            raise self.outcome
+        return self.outcome
+
+    def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+        self.read.append(size)
+        return self._pread(descriptor, size, offset)
+
+
+@pytest.mark.parametrize("outcome", [BlockingIOError(errno.EAGAIN, "not now"), 0, 99])
+def test_what_is_not_at_hand_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
+    with opened(path) as stream:
+        system = System(monkeypatch, outcome)
+        assert stream.piece_at_once(100) is None
+        assert stream.piece(100) == CONTENT[:100]
+        assert stream.piece_at_once(100) is None
+        assert stream.piece(100) == CONTENT[100:200]
+        assert (system.asked, system.read) == (2, [100, 100])
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL, errno.EIO])
+def test_who_cannot_tell_is_asked_once_and_read_twice_as_much_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    with opened(path) as stream:
+        system = System(monkeypatch, OSError(code, "no"))
+        found = []
+        for _ in range(4):
+            found.append(stream.piece_at_once(100))
+            if found[-1] is None:
+                found.append(stream.piece(100))
+        assert found == [None, CONTENT[:100], CONTENT[100:200], None, CONTENT[200:300], CONTENT[300:400]]
+        assert (system.asked, system.read) == (1, [200, 200])
+
+
+def test_a_system_that_knows_no_such_question_is_not_asked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = System(monkeypatch, 100)
+    monkeypatch.setattr(files, "_AT_HAND", 0)
+    with opened(path) as stream:
+        assert stream.piece_at_once(100) is None
+    assert system.asked == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="this system cannot tell")
+def test_what_was_just_written_is_at_hand(path: Path) -> None:
+    with opened(path) as stream:
+        assert stream.piece_at_once(100) == CONTENT[:100]
+
+
+def test_a_system_that_gives_little_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(path) as stream:
+        pread = os.pread
+        monkeypatch.setattr(os, "pread", lambda descriptor, size, offset: pread(descriptor, min(size, 30), offset))
+        assert stream.piece(100) == CONTENT[:100]
+        assert stream.piece(100) == CONTENT[100:200]
+
+
+def test_a_file_that_was_cut_has_no_piece(path: Path) -> None:
+    with opened(path) as stream:
+        stream.piece(100)
+        os.truncate(path, 150)
+        assert stream.piece_at_once(100) is None
+        with pytest.raises(DecodeError) as caught:
+            stream.piece(100)
+        assert caught.value.code is Fault.TRUNCATED
+        assert stream.read(100) == CONTENT[100:150]
+        with pytest.raises(DecodeError):
+            stream.read(100)
+
+
+def test_a_file_is_closed_once_and_gives_nothing_then(path: Path) -> None:
+    stream = opened(path)
+    stream.close()
+    other = os.open(path, os.O_RDONLY)  # which has the number of the closed one
+    stream.close()
+    assert os.read(other, 4) == CONTENT[:4]
+    os.close(other)
+    assert stream.piece_at_once(1) is None
+    for act in (FileStream.piece, FileStream.read):
+        with pytest.raises(ValueError, match="closed"):
+            act(stream, 1)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd") if Path("/proc/self/fd").exists() else []
+    with pytest.raises(OSError, match="not a regular file"):
+        open_file(tmp_path)
+    after = os.listdir("/proc/self/fd") if before else []
+    assert len(after) == len(before)
