@@ -14,6 +14,7 @@ from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.aio_server import ServerLimits
 from dicomnet.drivers.common import Waits
 from dicomnet.wire import PduLimits
+from ups.cli.running import CommandLimits
 from ups.delivery import DeliveryLimits
 from ups.scp import matching
 
@@ -53,6 +54,11 @@ MIB = 1024 * 1024
         ("for a peer to read anything of what waits for it", f"{Waits().send:g} s"),
         ("keys of an identifier", f"{matching.MAX_KEYS:,}"),
         ("values of a key", f"{matching.MAX_UIDS:,} of {matching.MAX_PATTERN:,} characters"),
+        (
+            "events that wait for `dcmups --exec`",
+            f"{CommandLimits().events:,}, {CommandLimits().bytes // MIB} MiB",
+        ),
+        ("commands of `dcmups --exec` at once", f"{CommandLimits().at_once}"),
         (
             "events kept for a subscriber",
             f"{DeliveryLimits().events:,}, {DeliveryLimits().bytes // MIB} MiB, "

@@ -159,10 +159,16 @@ def suspend(
     return (yield from action(uid, ActionType.SUSPEND_GLOBAL, _data_set(ReceivingAE=receiving_ae), via=via))
 
 
-def event_receiver(on_event: Callable[[NEventReportRequest, Peer], None], *, status: int = statuses.SUCCESS) -> Handler:
+def event_receiver(
+    on_event: Callable[[NEventReportRequest, Peer], None],
+    *,
+    status: int = statuses.SUCCESS,
+    room: Callable[[], Flow[None]] | None = None,
+) -> Handler:
     """A handler for N-EVENT-REPORT (CC.2.4): event types 1 to 5 are answered with ``status``, others with 0113.
 
-    ``on_event`` is called for the known types before the answer leaves, with the event still undecoded.
+    ``on_event`` is called for the known types before the answer leaves, with the event still undecoded. ``room`` makes
+    a flow that ends when one more event can be taken; until then the peer waits for its answer.
     """
 
     def receive(request: Request, peer: Peer) -> Flow[None]:
@@ -171,6 +177,8 @@ def event_receiver(on_event: Callable[[NEventReportRequest, Peer], None], *, sta
         elif request.event_type not in set(EventType):
             yield from flows.send(reply(request, statuses.NO_SUCH_EVENT_TYPE))
         else:
+            if room is not None:
+                yield from room()
             on_event(request, peer)
             yield from flows.send(reply(request, status))
 

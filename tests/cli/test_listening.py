@@ -26,12 +26,12 @@ from ups.server import UpsServer
 
 @contextmanager
 def link_to(
-    server: Server, title: str = "WATCHER", event: str = uids.UPS_EVENT, role: bool = True
+    server: Server, title: str = "WATCHER", event: str = uids.UPS_EVENT, role: bool = True, calling: str = "SCP"
 ) -> Iterator[blocking.Link]:
     """An association of an SCP of the Event class to the listener."""
     options = RequestOptions(
         called_ae_title=title,
-        calling_ae_title="SCP",
+        calling_ae_title=calling,
         contexts=(ProposedContext(event, (uids.IMPLICIT_VR_LE,)),),
         roles=(RoleSelection(event, 0, 1),) if role else (),
     )

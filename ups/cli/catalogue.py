@@ -104,7 +104,7 @@ _SPECS = (
         "have event reports sent to an AE (N-ACTION 3)",
         "watch",
         needs=("aet",),
-        uses=_DATA | {"instance", "deletion_lock", "state", "filters"},
+        uses=_DATA | {"instance", "deletion_lock", "state", "filters", "watch"},
         action=ActionType.SUBSCRIBE,
         instance=uids.UPS_GLOBAL_SUBSCRIPTION,
     ),

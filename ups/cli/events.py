@@ -1,40 +1,70 @@
-"""Showing event reports as they arrive, on whatever association: the handler for both drivers."""
+"""Event reports as they arrive, on whatever association: the handler for both drivers, and who is told of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from dicomnet.dimse import status as statuses
 from dicomnet.dimse.messages import NEventReportRequest
+from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer
+from dicomnet.records import dataclass
 from ups import scu
 from ups.cli.console import OutputFailed
 from ups.cli.results import Results
 
-__all__ = ["event_printer"]
+if TYPE_CHECKING:
+    from ups.cli.running import EventRunner
+
+__all__ = ["Event", "event_handler", "pass_on"]
 
 
-def event_printer(
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event report, the title of who sent it, and when it came."""
+
+    report: NEventReportRequest
+    sender: str
+    received: datetime
+
+
+def event_handler(
     results: Results,
     on_failure: Callable[[OutputFailed], None] | None = None,
     *,
-    also: Iterable[Callable[[NEventReportRequest], None]] = (),
+    also: Iterable[Callable[[Event], None]] = (),
+    status: int = statuses.SUCCESS,
+    room: Callable[[], Flow[None]] | None = None,
 ) -> Handler:
     """A handler that shows each event report and answers it; ``on_failure`` learns that nobody reads.
 
-    ``also`` are told of each report before it is shown.
+    ``also`` are told of each event before it is shown; ``status`` and ``room`` are those of ``scu.event_receiver``.
     """
     told = tuple(also)
 
     def show(report: NEventReportRequest, peer: Peer) -> None:
-        received = datetime.now(UTC)
+        event = Event(report, peer.ae_title, datetime.now(UTC))
         for tell in told:
-            tell(report)
+            tell(event)
         try:
-            results.event(report, peer.ae_title, received)
+            results.event(event.report, event.sender, event.received)
         except OutputFailed as error:
             if on_failure is None:
                 raise
             on_failure(error)
 
-    return scu.event_receiver(show)
+    return scu.event_receiver(show, status=status, room=room)
+
+
+def pass_on(runner: EventRunner) -> Callable[[Event], None]:
+    """What tells a command of an event: the JSON object that --json would print, without any Transaction UID."""
+    from ups.cli.json_lines import event_object, line
+
+    def tell(event: Event) -> None:
+        report = event.report
+        text = line(event_object(report, event.sender, event.received))
+        runner.submit(report.instance, f"event {report.event_type} of {report.instance}", text)
+
+    return tell

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ups.cli.claiming import Claiming
 
-__all__ = ["Content", "default_find_keys", "gather", "is_attribute", "take_claim", "transfer_syntaxes"]
+__all__ = ["Content", "default_find_keys", "gather", "is_attribute", "receiver", "take_claim", "transfer_syntaxes"]
 
 _MAX_FILE = DataSetLimits().max_bytes
 
@@ -93,6 +93,17 @@ def gather(line: CommandLine, spec: OperationSpec) -> Content:
     else:
         _check_encodable(content.dataset, line)
     return content
+
+
+def receiver(line: CommandLine) -> Dataset:
+    """What says for which AE a subscription is: all that unsubscribing needs."""
+    from pydicom.dataset import Dataset
+
+    from dicomnet.dataset import paths
+
+    dataset = Dataset()
+    paths.set_value(dataset, (_RECEIVING_AE,), line.aet or "")
+    return dataset
 
 
 def take_claim(content: Content, line: CommandLine, spec: OperationSpec) -> None:

@@ -6,11 +6,12 @@ Needs the asyncio driver, because the SCP opens associations of its own while ou
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
+import logging
+import shutil
+from collections.abc import Callable
 
 from dicomnet.drivers import aio, aio_server
-from dicomnet.drivers.common import Waits
+from dicomnet.drivers.common import Hooks, Waits
 from dicomnet.errors import DicomNetError
 from dicomnet.handlers import Handler
 from dicomnet.ul import PlainPolicy, SupportedContext
@@ -18,15 +19,22 @@ from dicomnet.wire import PduLimits
 from ups.cli.addresses import LocalAddress, readiness
 from ups.cli.calling import Call, release_warning, socket_options
 from ups.cli.catalogue import CONTEXTS
-from ups.cli.console import Console, OutputFailed
-from ups.cli.events import event_printer
+from ups.cli.console import Console
+from ups.cli.events import Event, event_handler, pass_on
 from ups.cli.exits import Exit
 from ups.cli.inputs import transfer_syntaxes
 from ups.cli.operations import Operation
+from ups.cli.outcome import exit_of_error, lines_of_error
 from ups.cli.parser import CommandLine
 from ups.cli.results import Results
+from ups.cli.running import EventRunner
+from ups.cli.signals import Signals
+from ups.cli.watching import LostAssociation, unsubscription
+from ups.cli.words import UsageError
 
 __all__ = ["listen"]
+
+_log = logging.getLogger("ups.cli")
 
 _DRAIN_SECONDS = 2.0
 """How long an event report under way may take to be answered after SIGTERM."""
@@ -38,54 +46,116 @@ def listen(
     """Listen, run the operation if there is one, and stay until a signal comes or the operation has failed.
 
     Raises:
+        UsageError: there is no such command as --exec names.
         DicomNetError: the port cannot be used, or the association of the operation failed.
         OutputFailed: nobody reads what we print.
     """
-    return asyncio.run(_listen(line, local, results, prepared, operation))
+    if line.command is not None and shutil.which(line.command[0]) is None:
+        raise UsageError(f"--exec: there is no command {line.command[0]!r}")
+    return asyncio.run(_Listener(line, local, results).run(prepared, operation))
 
 
-async def _listen(
-    line: CommandLine, local: LocalAddress, results: Results, prepared: Call | None, operation: Operation | None
-) -> Exit:
-    loop = asyncio.get_running_loop()
-    stopped: asyncio.Future[Exit] = loop.create_future()
+class _Listener:
+    """One listener, and what becomes of the event reports it hears."""
 
-    def stop(status: Exit) -> None:
-        if not stopped.done():
-            stopped.set_result(status)
+    def __init__(self, line: CommandLine, local: LocalAddress, results: Results) -> None:
+        self._line = line
+        self._local = local
+        self._results = results
+        self._console: Console = results.console
 
-    def fail(error: OutputFailed) -> None:
-        if not stopped.done():
-            stopped.set_exception(error)
+    async def run(self, prepared: Call | None, operation: Operation | None) -> Exit:
+        """From the first moment to the last."""
+        line = self._line
+        watching = prepared is not None and line.watch
+        self._signals = signals = Signals(hangup=watching)
+        runner = None if line.command is None else EventRunner(line.command, line.command_timeout, self._console)
+        hooks = None
+        if prepared is not None and watching:
+            hooks = Hooks(primitive=LostAssociation(prepared.endpoint.ae_title, signals.fail).note)
+        handler = self._handler(runner, operation)
+        server = await aio_server.serve(
+            self._local.bind_host,
+            self._local.port or 0,
+            _policy(line, self._local),
+            handler=handler,
+            hooks=hooks,
+            waits=Waits(close=line.close_delay),
+            pdu_limits=PduLimits(p_data=line.receive_pdu_length),
+            one_pdv_per_pdu=line.single_pdv,
+            send_limit=line.send_pdu_length,
+            socket_options=socket_options(line),
+        )
+        try:
+            self._console.tell(readiness(self._local, server.port))
+            if prepared is None or operation is None:
+                return await signals.stopped
+            if not watching:
+                return await self._stay(prepared, operation, handler)
+            return await self._watch(prepared, operation, handler)
+        finally:
+            await server.drain(_DRAIN_SECONDS)
+            if runner is not None:
+                await runner.finish(signals.again)
 
-    with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread: whoever runs us there stops us
-        loop.add_signal_handler(signal.SIGTERM, stop, Exit.DONE)
-        loop.add_signal_handler(signal.SIGINT, stop, Exit.INTERRUPTED)
-    handler = event_printer(results, fail, also=[operation.note] if operation is not None else [])
-    server = await aio_server.serve(
-        local.bind_host,
-        local.port or 0,
-        _policy(line, local),
-        handler=handler,
-        waits=Waits(close=line.close_delay),
-        pdu_limits=PduLimits(p_data=line.receive_pdu_length),
-        one_pdv_per_pdu=line.single_pdv,
-        send_limit=line.send_pdu_length,
-        socket_options=socket_options(line),
-    )
-    try:
-        results.console.tell(readiness(local, server.port))
-        if prepared is not None and operation is not None:
-            work = asyncio.ensure_future(_operate(prepared, operation, handler, results.console))
-            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
-            elif (status := work.result()) is not Exit.DONE:
-                return status
+    def _handler(self, runner: EventRunner | None, operation: Operation | None) -> Handler:
+        also: list[Callable[[Event], None]] = [] if operation is None else [operation.note]
+        if runner is not None:
+            also.append(pass_on(runner))
+        return event_handler(
+            self._results,
+            self._signals.fail,
+            also=also,
+            status=self._line.event_status,
+            room=None if runner is None else runner.room,
+        )
+
+    async def _stay(self, prepared: Call, operation: Operation, handler: Handler) -> Exit:
+        """Run the operation, then wait for the end unless it failed."""
+        stopped = self._signals.stopped
+        work = asyncio.ensure_future(_operate(prepared, operation, handler, self._console))
+        await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+        elif (status := work.result()) is not Exit.DONE:
+            return status
         return await stopped
-    finally:
-        await server.drain(_DRAIN_SECONDS)
+
+    async def _watch(self, prepared: Call, operation: Operation, handler: Handler) -> Exit:
+        """The same for a subscription that lasts as long as we do."""
+        ended = Exit.DONE
+        try:
+            status = await self._stay(prepared, operation, handler)
+        except DicomNetError as error:
+            self._console.say(*lines_of_error(error, str(prepared.endpoint)))
+            status = exit_of_error(error)
+        finally:  # also when nobody reads what we print
+            if operation.may_have_worked:
+                ended = await self._unsubscribe(prepared, operation, handler)
+        return status or ended
+
+    async def _unsubscribe(self, prepared: Call, operation: Operation, handler: Handler) -> Exit:
+        """End the subscription, unless somebody is out of patience."""
+        _log.info("unsubscribing %s", self._line.aet)
+        again = asyncio.ensure_future(self._signals.again.wait())
+        end = unsubscription(self._line, operation.instance, self._results)
+        work = asyncio.ensure_future(_operate(prepared, end, handler, self._console))
+        await asyncio.wait((work, again), return_when=asyncio.FIRST_COMPLETED)
+        again.cancel()
+        status = Exit.INTERRUPTED
+        if work.done():
+            try:
+                status = work.result()
+            except DicomNetError as error:
+                self._console.say(*lines_of_error(error, str(prepared.endpoint)))
+                status = exit_of_error(error)
+        else:
+            work.cancel()
+        await asyncio.gather(work, again, return_exceptions=True)
+        if status not in (Exit.DONE, Exit.WARNING_STATUS):
+            self._console.warn(f"{self._line.aet} may still be subscribed")
+        return status
 
 
 def _policy(line: CommandLine, local: LocalAddress) -> PlainPolicy:

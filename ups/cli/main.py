@@ -86,7 +86,7 @@ def _work(line: CommandLine, console: Console) -> int:
     """Inputs first, all of them; then the association."""
     from dicomnet.errors import DicomNetError
     from ups.cli import calling, inputs, log
-    from ups.cli.events import event_printer
+    from ups.cli.events import event_handler
     from ups.cli.forms import results_for
     from ups.cli.operations import Operation
     from ups.cli.outcome import exit_of_error, lines_of_error
@@ -109,7 +109,7 @@ def _work(line: CommandLine, console: Console) -> int:
             return listen(line, line.local, results, prepared, operation)
         if prepared is None or operation is None:
             raise UsageError("there is nothing to do")
-        return calling.call(prepared, operation, event_printer(results, also=[operation.note]), console)
+        return calling.call(prepared, operation, event_handler(results, also=[operation.note]), console)
     except DicomNetError as error:
         console.say(*lines_of_error(error, str(prepared.endpoint) if prepared else str(line.calling_ae_title)))
         return exit_of_error(error)

@@ -14,7 +14,6 @@ from dicomnet.dimse.messages import (
     CFindResponse,
     NActionResponse,
     NCreateResponse,
-    NEventReportRequest,
     NGetResponse,
     Response,
 )
@@ -24,6 +23,7 @@ from dicomnet.flows import Flow
 from ups import scu
 from ups.cli.catalogue import CONTEXTS, OperationSpec
 from ups.cli.console import Console, printable
+from ups.cli.events import Event
 from ups.cli.exits import Exit
 from ups.cli.inputs import Content
 from ups.cli.outcome import exit_of_status, lines_of_status
@@ -81,10 +81,10 @@ class Operation:
             response_timeout=line.response_timeout,
         )
 
-    def note(self, report: NEventReportRequest) -> None:
+    def note(self, event: Event) -> None:
         """An event report came while the operation goes on, on this association or another."""
         if self._wait is not None:
-            self._wait.note(report)
+            self._wait.note(event.report)
 
     def flow(self) -> Flow[None]:
         """Send the request and keep the final response; then wait, if that was asked for."""
@@ -102,6 +102,16 @@ class Operation:
             self._waited = yield from self._wait.flow()
             if self._claiming is not None and self._waited.state in FINAL_STATES:
                 self._warn_of((yield from flows.call(self._claiming.ended)))
+
+    @property
+    def instance(self) -> str | None:
+        """The SOP instance that it is about, if that was said."""
+        return self._content.instance
+
+    @property
+    def may_have_worked(self) -> bool:
+        """Whether the peer may have done what was asked: it said so, or it said nothing."""
+        return self._begun and (self._response is None or exit_of_status(self._response.status_class) is Exit.DONE)
 
     def end(self) -> None:
         """Nothing more comes, whether or not anything was done; call it last."""

@@ -180,6 +180,42 @@ _FOLLOWING = Section(
             help="how long, in milliseconds (default 60000, 0: without end)",
             bound=True,
         ),
+        flag(
+            "--watch",
+            dest="watch",
+            help="subscribe, listen at -L, and unsubscribe when told to end",
+            bound=True,
+        ),
+    ),
+)
+
+
+_LISTENING = Section(
+    "listening, with a port at -L",
+    (
+        Option(
+            names=("--exec",),
+            dest="command",
+            metavar="COMMAND",
+            convert=values.command,
+            help="run this for each event report, which it gets as a JSON object on its standard input",
+        ),
+        Option(
+            names=("--exec-timeout",),
+            dest="command_timeout",
+            metavar="MS",
+            convert=values.milliseconds,
+            default=30.0,
+            help="how long it may take, in milliseconds (default 30000, 0: without end)",
+        ),
+        Option(
+            names=("--status",),
+            dest="event_status",
+            metavar="HHHH",
+            convert=values.status,
+            default=0,
+            help="answer event reports with this status, to see what the peer makes of it",
+        ),
     ),
 )
 
@@ -284,7 +320,7 @@ PROGRAM = Program(
     "exit status: 0 done, 1 bad usage or input, 2 no association or lost, 3 failure status,\n"
     "  4 a deadline of ours ran out, 5 a warning status (--strict), 6 no match (--no-match-error),\n"
     "  130 interrupted",
-    sections=(_CONTENT, _FOLLOWING, _CLASS, LOCAL, IDENTITY, TRANSFER, SOCKET, TIMES, _OUTPUT, _OTHER),
+    sections=(_CONTENT, _FOLLOWING, _CLASS, LOCAL, _LISTENING, IDENTITY, TRANSFER, SOCKET, TIMES, _OUTPUT, _OTHER),
 )
 
 BOUND: Mapping[str, Option] = {option.dest: option for option in PROGRAM.options if option.bound}

@@ -28,8 +28,8 @@ __all__ = ["CommandLine", "Inquiry", "parse"]
 _USERS = ("username", "jwt", "saml", "kerberos")
 """The ways to say who the user is, which exclude each other."""
 
-_TOGETHER = {"wait_timeout": "wait"}
-"""Options that only say more of another one."""
+_TOGETHER = {"wait_timeout": ("wait", "wait", "--wait"), "command_timeout": ("listening", "command", "--exec")}
+"""Options that only say more of another one: who uses it, its place, and how it is written."""
 
 _EXCLUSIVE = (("output", "form"), ("quiet", "verbose"))
 """Options that contradict each other; what is given now goes before what was set before."""
@@ -63,6 +63,10 @@ class CommandLine:
     contact_uri: str | None
     wait: StepState | None
     wait_timeout: float | None
+    watch: bool
+    command: tuple[str, ...] | None
+    command_timeout: float | None
+    event_status: int
     priority: Priority
     context: str | None
     trial: bool
@@ -231,11 +235,12 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
     if spec is None:
         _check_listening(found["local"])
         idle = [option.dest for option in PROGRAM.options if option.bound or option.calling]
-        return tuple(
+        useless = [
             f"{given[place]} has no effect without an operation"
             for place in dict.fromkeys(idle)
             if place in given and place not in reading.settled
-        )
+        ]
+        return (*useless, *_alone(reading, "listening"))
     if peer is None:
         raise UsageError(f"{spec.name} needs the address of the peer: <aet>[@<host>[:<port>]]")
     for place in spec.needs:
@@ -243,6 +248,7 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
             raise UsageError(f"{spec.name} needs {BOUND[place].name}")
     _check_filter(reading)
     _check_claim(spec, reading)
+    _check_watch(spec, reading)
     if spec.needs_data and not any(found[place] for place in ("file", "edits", "keys", "names")):
         raise UsageError(f"{spec.name} needs a data set: -f FILE or --set attribute=value")
     useless = [
@@ -250,11 +256,7 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
         for place in BOUND
         if place in given and not spec.has_use_for(place)
     ]
-    alone = [
-        f"{given[place]} has no effect without {BOUND[other].name}"
-        for place, other in _TOGETHER.items()
-        if place in given and other not in given and spec.has_use_for(place) and place not in reading.settled
-    ]
+    alone = _alone(reading, *(place for place in BOUND if spec.has_use_for(place)), "listening")
     unused = spec.has_use_for("claim_store") and found["transaction"] != AUTO_UID
     if unused and "claim_store" in given.keys() - reading.settled:
         alone.append(f"{given['claim_store']} has no effect without -tuid {AUTO_UID}")
@@ -283,6 +285,16 @@ def _idle_form(spec: OperationSpec, reading: Reading) -> Iterator[str]:
         yield f"{reading.given['form']} has no effect on {spec.name}"
 
 
+def _alone(reading: Reading, *uses: str) -> list[str]:
+    """Warnings about options that say more of another one, which is not there."""
+    given = reading.given
+    return [
+        f"{given[place]} has no effect without {other}"
+        for place, (where, needed, other) in _TOGETHER.items()
+        if where in uses and place in given.keys() - reading.settled and needed not in given
+    ]
+
+
 def _check_filter(reading: Reading) -> None:
     """A filtered subscription has an instance of its own (PS3.4 CC.2.3.1)."""
     for place in ("filters", "filtered"):
@@ -299,6 +311,23 @@ def _check_claim(spec: OperationSpec, reading: Reading) -> None:
         raise UsageError(f"{option} is for chstate and set, not for {spec.name}")
     if reading.values["claim_store"] is None:
         raise UsageError(f"{option} needs --tuid-store FILE")
+
+
+def _check_watch(spec: OperationSpec, reading: Reading) -> None:
+    """--watch listens for what it subscribes to; so does who wants something done with event reports."""
+    local: LocalAddress | None = reading.values["local"]
+    listens = local is not None and local.port is not None
+    wanted = ["command", "event_status"]
+    if spec.has_use_for("watch"):
+        wanted.append("watch")
+    for place in wanted:
+        if place in reading.given.keys() - reading.settled and not listens:
+            raise UsageError(f"{reading.given[place]} needs -L with a port to listen on")
+    if reading.values["watch"] and spec.has_use_for("watch") and local is not None:
+        receiver = reading.values["aet"]
+        if local.ae_title != receiver:
+            option = f"{reading.given['watch']}: event reports for {receiver} ({reading.given['aet']})"
+            raise UsageError(f"{option} do not come to {local.ae_title} (-L)")
 
 
 def _check_listening(local: LocalAddress | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from ups.cli.addresses import readiness
 from ups.cli.console import Console, without_password
 from ups.cli.exits import Exit
 from ups.cli.log import start_log
+from ups.cli.signals import Signals
 from ups.cli.words import UsageError
 from ups.scp.service import UpsService
 from ups.scp.store import Store, StoreError
@@ -74,27 +74,16 @@ def _unusable(database: str | None, error: StoreError | OSError) -> UsageError:
 
 
 async def _serve(line: ServerLine, store: Store, console: Console) -> Exit:
-    loop = asyncio.get_running_loop()
-    stopped: asyncio.Future[Exit] = loop.create_future()
-    again = asyncio.Event()
-
-    def stop(status: Exit) -> None:
-        if stopped.done():
-            again.set()
-        else:
-            stopped.set_result(status)
-
-    for number, status in ((signal.SIGTERM, Exit.DONE), (signal.SIGINT, Exit.INTERRUPTED)):
-        loop.add_signal_handler(number, stop, status)
+    signals = Signals()
     peers = {peer.ae_title: Endpoint(peer.ae_title, peer.host, peer.port) for peer in line.peers}
     title = line.local.ae_title
     service = UpsService(store, ae_title=title, knows_ae=peers.__contains__)
     host, port = line.local.bind_host, line.local.port or 0
     async with UpsServer(service, ae_title=title, host=host, port=port, peers=peers) as server:
         console.say(readiness(line.local, server.endpoint.port))
-        status = await stopped
+        status = await signals.stopped
         # A second signal ends the patience: leaving the block drops what is left.
-        await _first(server.drain(), again.wait())
+        await _first(server.drain(), signals.again.wait())
     return status
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "awaited_state",
     "code",
     "colour",
+    "command",
     "credential",
     "delay",
     "kilobytes",
@@ -32,6 +33,7 @@ __all__ = [
     "peer_entry",
     "priority",
     "state",
+    "status",
     "text",
     "title",
     "transaction_uid",
@@ -206,6 +208,34 @@ def one_line(value: str) -> str:
     if "\\" in value:
         raise BadValue(f"{value!r} has a backslash, which separates values")
     return text(value)
+
+
+def status(value: str) -> int:
+    """A DIMSE status: four hex digits.
+
+    Raises:
+        BadValue: it is none.
+    """
+    if len(value) != 4 or not all(digit in "0123456789abcdefABCDEF" for digit in value):
+        raise BadValue(f"{value!r} is no status of four hex digits")
+    return int(value, 16)
+
+
+def command(value: str) -> tuple[str, ...]:
+    """A command as the words a shell would make of it, but without anything else that a shell does.
+
+    Raises:
+        BadValue: the quoting is wrong, or there are no words.
+    """
+    import shlex
+
+    try:
+        words = tuple(shlex.split(value))
+    except ValueError as error:
+        raise BadValue(f"{value!r} is no command: {error}") from None
+    if not words or not words[0]:
+        raise BadValue("the command is empty")
+    return words
 
 
 class Code(NamedTuple):
