@@ -138,13 +138,16 @@ def _dcmups() -> list[str]:
         f"beside it {CLASS_NAMES[uids.UPS_EVENT]} with role selection (SCU 1, SCP 0), because a peer may report "
         "events on the association of the subscriber. Transfer syntaxes: Explicit and Implicit VR Little Endian.",
         _table(("operation", "SOP class", "what it does"), operations),
+        "**Negotiation.** The maximum PDU length is that of `-rcvpdulen`. A user identity of any of the types 1 to 5 "
+        "is proposed on request, and so is fuzzy matching of person names for `find` (SOP Class Extended Negotiation, "
+        "three bytes); where the peer leaves out what was asked, there is a warning, and the operation goes on.",
         "**Status.** A failure status ends the program with exit status 3; what each code means:",
         _table(
             ("status", "meaning in these services"),
             [(f"{code:04X}", entry.name) for code, entry in sorted(status.STATUS_HELP.items())],
         ),
-        "**Acceptance.** As a listener it accepts any called and calling title for "
-        f"{CLASS_NAMES[uids.UPS_EVENT]} (also the retired one) and Verification, as SCU of the former.",
+        "**Acceptance.** As a listener it accepts any calling title under its own, for "
+        f"{CLASS_NAMES[uids.UPS_EVENT]} (also the retired one), as SCU.",
     ]
 
 
@@ -188,6 +191,7 @@ def _upsscp() -> list[str]:
         f"**Associations.** At most {limits.associations:,} at once, {limits.per_address} of one address; a further "
         "one is rejected for the time being (transient, local limit exceeded). One operation at a time on each.",
         "**Acceptance.** The called AE title has to be its own; any calling title is accepted.",
+        "**Extended negotiation.** Fuzzy matching of person names, for the classes with C-FIND.",
         _contexts(policy.supported, names),
         _table(("SOP class", "services", "actions"), actions),
         f"**Initiation.** To a subscriber, for {CLASS_NAMES[uids.UPS_EVENT]}, with role selection (SCU 0, SCP 1), when "
@@ -267,8 +271,9 @@ def _rest() -> list[str]:
         "`dcmups` and `upsscp` speak plain TCP. Programs that embed the toolkit, and its services, have the TLS "
         "profiles of PS3.15 by name; a port is TLS or plain, never both.",
         _table(("profile", "versions", "cipher suites up to TLS 1.2 (names of OpenSSL)"), profiles),
-        "User identity negotiation: types 1 to 5 are proposed and answered by programs that embed the toolkit; "
-        "`upsscp` ignores an identity. AE titles are compared as configured; addresses only count against limits.",
+        "User identity negotiation: types 1 to 5 are proposed by `dcmups`, and proposed and answered by programs that "
+        "embed the toolkit; `upsscp` ignores an identity. AE titles are compared as configured; addresses only count "
+        "against limits.",
         "## 8 Annexes",
         "No private attributes, SOP classes or transfer syntaxes are created. Attributes of workitems follow "
         "PS3.4 Table CC.2.5-3; unknown and private ones are kept as they came.",

@@ -12,9 +12,11 @@ from pydicom.dataset import Dataset
 
 from dicomnet import flows, uids
 from dicomnet.codes import IdentityType
-from dicomnet.dimse.messages import NEventReportRequest, NEventReportResponse
+from dicomnet.dimse.messages import NEventReportRequest, NEventReportResponse, Request
 from dicomnet.drivers import blocking
 from dicomnet.drivers.common import Endpoint
+from dicomnet.flows import Flow
+from dicomnet.handlers import Peer
 from dicomnet.ul import Direction, ProposedContext, RequestOptions, Transcript, build_request
 from dicomnet.wire import ExtendedNegotiation, PDataTF, RoleSelection, UserIdentity, encode_pdu
 from tests.cli.options.stage import PATIENCE, SeenSocket, Stage, accept_all, sockets_at
@@ -51,6 +53,17 @@ def test_an_operation_beside_a_listener(stage: Stage) -> None:
     assert (identity.identity_type, identity.secondary) == (IdentityType.USERNAME_PASSCODE, b"geheim")
     assert "warning: the peer did not confirm the user (-uidnegrsp)" in played.err
     assert "geheim" not in played.err
+
+
+def mute(request: Request, peer: Peer) -> Flow[None]:
+    yield from flows.pause(60.0)
+
+
+def test_the_deadlines_of_an_operation_beside_a_listener(stage: Stage) -> None:
+    assert "(-rspTO)" in stage.play(f"find S -rspTO 50 {LISTEN}", handler=mute, status=4).err
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        played = stage.run(f"find S -acceptTO 50 {LISTEN}", f"X@127.0.0.1:{silent.getsockname()[1]}")
+    assert (played.status, "(-acceptTO)" in played.err) == (4, True)
 
 
 def test_a_search_beside_a_listener(stage: Stage) -> None:
