@@ -26,16 +26,17 @@ from ups.server import UpsServer
 
 @contextmanager
 def link_to(
-    server: Server, title: str = "WATCHER", event: str = uids.UPS_EVENT, role: bool = True, calling: str = "SCP"
+    server: Server | int, title: str = "WATCHER", event: str = uids.UPS_EVENT, role: bool = True, calling: str = "SCP"
 ) -> Iterator[blocking.Link]:
-    """An association of an SCP of the Event class to the listener."""
+    """An association of an SCP of the Event class to the listener, or to that port."""
+    port = server if isinstance(server, int) else server.port
     options = RequestOptions(
         called_ae_title=title,
         calling_ae_title=calling,
         contexts=(ProposedContext(event, (uids.IMPLICIT_VR_LE,)),),
         roles=(RoleSelection(event, 0, 1),) if role else (),
     )
-    with blocking.connect(Endpoint(title, "127.0.0.1", server.port), options) as link:
+    with blocking.connect(Endpoint(title, "127.0.0.1", port), options) as link:
         yield link
 
 
