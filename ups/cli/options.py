@@ -254,7 +254,7 @@ _OUTPUT = Section(
         Option(
             names=("-o", "--output"),
             dest="output",
-            metavar="NAME",
+            metavar="FILE|FOLDER",
             settable=False,
             bound=True,
             help="get: write a Part 10 file; find: a folder, for a file per match, named by its UID",
