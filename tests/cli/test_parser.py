@@ -272,6 +272,51 @@ def test_the_long_name_is_the_same_option(words: str, place: str, value: object)
     assert getattr(parsed(f"find SCP {words}"), place) == value
 
 
+ORIGINAL = {
+    "-f": None,
+    "-iuid": None,
+    "-tuid": None,
+    "-state": None,
+    "-aet": None,
+    "-dellock": False,
+    "-q": (),
+    "-r": (),
+    "-findprior": Priority.MEDIUM,
+    "-fuzzy": False,
+    "-upspush": None,
+    "-upspull": None,
+    "-upswatch": None,
+    "-L": None,
+    "-device": "DCMUPSSCU",
+    "-username": None,
+    "-passcode": None,
+    "-uidnegrsp": False,
+    "-ivrle": False,
+    "-pdv1": False,
+    "-rcvpdulen": 16 * 1024,
+    "-sndpdulen": 16 * 1024,
+    "-tcpdelay": False,
+    "-sorcvbuf": 0,
+    "-sosndbuf": 0,
+    "-soclosedelay": 0.05,
+    "-connectTO": None,
+    "-acceptTO": 5.0,
+    "-releaseTO": 5.0,
+    "-rspTO": 10.0,
+    "-reaper": 10.0,
+    "-h": None,
+    "-V": None,
+}
+"""The options of the tool that this one takes the place of, with their defaults."""
+
+
+@pytest.mark.parametrize("name", ORIGINAL)
+def test_every_option_of_the_original_is_there_with_its_default_and_a_long_name(name: str) -> None:
+    option = next(option for option in PROGRAM.options if option.name == name)
+    assert option.default == ORIGINAL[name]
+    assert len(option.names) == 2
+
+
 @pytest.mark.parametrize("program", [PROGRAM, server_parser.PROGRAM], ids=lambda program: program.name)
 class TestTable:
     """The records of a program fit together, and what is made of them has every one."""
@@ -308,6 +353,8 @@ class TestTable:
         for option in program.options:
             assert (option.metavar is None) is (option.taking is Taking.NOTHING), option.name
             assert option.help, option.name
+            if option.taking is Taking.VALUE and option.default:
+                assert "default" in option.help or option.dest == "reaper_period", option.name
             for choice in option.choices:
                 option.convert(choice)
 

@@ -19,7 +19,7 @@ __all__ = ["build_parser"]
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """As argparse's, with the value named once per option, and the width found without loading shutil."""
+    """As argparse's, with the value named once per option, and made without loading shutil and textwrap."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32, width=_width())
@@ -28,6 +28,15 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         if not action.option_strings or action.nargs == 0:
             return super()._format_action_invocation(action)
         return f"{', '.join(action.option_strings)} {action.metavar}"
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        lines: list[str] = []
+        for word in text.split():
+            if lines and len(lines[-1]) + 1 + len(word) <= width:
+                lines[-1] += f" {word}"
+            else:  # one that is longer than a line is cut
+                lines += [word[start : start + width] for start in range(0, len(word), width)]
+        return lines
 
 
 def _width() -> int:
