@@ -369,10 +369,17 @@ class Session:
             self.error = error
             if not isinstance(error, Rejected):  # which has its line already, or is the caller's to tell
                 what = "association" if self.peer is not None else "connection"
-                _log.info("%s %d with %s ended: %s", what, self.id, self.address, error)
+                level = logging.WARNING if self._misled(error) else logging.INFO
+                _log.log(level, "%s %d with %s ended: %s", what, self.id, self.address, str(error))
         self._desk.clear()
         self.exchange.streams = None  # which would keep all of this alive until the next garbage collection
         self._flows.end(self._why_ended())
+
+    def _misled(self, error: DicomNetError) -> bool:
+        """Whether somebody came who was meant for another port, or did not get through TLS: nobody else will tell."""
+        if self.peer is not None or self.association.role is not Role.ACCEPTOR:
+            return False
+        return isinstance(error, RemoteProtocolError) or error.__cause__ is not None
 
     def _why_ended(self) -> DicomNetError:
         """What flows that want to exchange messages are told, once none can pass any more."""

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from dicomnet.drivers.tls_reasons import reason_of_tls
 from dicomnet.errors import ConnectionLost
 
 if TYPE_CHECKING:
@@ -342,8 +343,9 @@ class TlsTransport(Transport):
         if self._established and isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return
         if self.fault is None:
-            self.fault = ConnectionLost(_reason(error, established=self._established))
-            self.fault.__cause__ = error
+            self.fault = ConnectionLost(reason_of_tls(error, established=self._established))
+            if not isinstance(error, ssl.SSLEOFError):  # who only knocked is no failure of TLS
+                self.fault.__cause__ = error
 
 
 def _next_record(queue: deque[bytes | memoryview]) -> bytes | memoryview:
@@ -358,18 +360,3 @@ def _next_record(queue: deque[bytes | memoryview]) -> bytes | memoryview:
         if not room:
             break
     return b"".join(parts)
-
-
-def _reason(error: OSError, *, established: bool) -> str:
-    """What OpenSSL says, in words: its code without the number of its source line."""
-    import ssl
-
-    what = "TLS failed" if established else "the TLS handshake failed"
-    if isinstance(error, ssl.SSLEOFError):
-        return f"{what}: the peer closed the connection"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{what}: the certificate of the peer was not accepted: {error.verify_message}"
-    reason = str(getattr(error, "reason", None) or error).replace("_", " ").lower()
-    if reason in ("wrong version number", "http request", "unknown protocol"):
-        return f"{what}: {reason}: the peer does not speak TLS here"
-    return f"{what}: {reason}"

@@ -22,6 +22,10 @@ _P_DATA_TF = int(PduType.P_DATA_TF)
 _ASSOCIATE = frozenset({PduType.A_ASSOCIATE_RQ, PduType.A_ASSOCIATE_AC})
 _TYPES = frozenset(PduType)
 _CONTROL_LENGTH = 4
+_FOREIGN = {
+    0x15: "; this is an alert of TLS, which we do not speak here",
+    0x16: "; this is TLS, which we do not speak here",
+}
 _COMPACT_AT = 1 << 16
 _KEPT_FROM = 1 << 12  # shorter chunks are copied together: many of them would weigh more than their bytes
 
@@ -173,7 +177,7 @@ class ReceiveBuffer:
             limit = self.limits.associate
         elif pdu_type not in _TYPES:
             raise DecodeError(
-                f"no PDU has the type 0x{pdu_type:02X}",
+                f"no PDU has the type 0x{pdu_type:02X}{_FOREIGN.get(pdu_type, '')}",
                 code=Fault.UNKNOWN_TYPE,
                 offset=0,
                 path="PDU",
