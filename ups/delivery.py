@@ -13,6 +13,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dicomnet import dataset, flows, uids
 from dicomnet.dimse.messages import EncodedDataSet, NEventReportRequest, NEventReportResponse
@@ -23,6 +24,9 @@ from dicomnet.errors import CodecError, DicomNetError, EncodeError
 from dicomnet.records import dataclass, replace
 from dicomnet.ul import ProposedContext, RequestOptions
 from dicomnet.wire import RoleSelection
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["DeliveryLimits", "EventDelivery"]
 
@@ -56,7 +60,9 @@ class EventDelivery:
         waits: Waits | None = None,
         limits: DeliveryLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self._ae_title = ae_title
         self._address_of = address_of
         self._waits = waits or Waits(connect=10.0, associate=10.0, response=30.0, release=5.0)
@@ -72,7 +78,7 @@ class EventDelivery:
             return
         outbox = self._outboxes.get(receiving_ae)
         if outbox is None:
-            outbox = _Outbox(self._ae_title, endpoint, self._waits, self._limits, self._clock)
+            outbox = _Outbox(self._ae_title, endpoint, self._waits, self._limits, self._clock, self._tls)
             self._outboxes[receiving_ae] = outbox
         outbox.add(event, abstract_syntax)
 
@@ -107,7 +113,13 @@ class _Outbox:
     """The queue and the delivering task of one subscriber."""
 
     def __init__(
-        self, ae_title: str, endpoint: Endpoint, waits: Waits, limits: DeliveryLimits, clock: Callable[[], float]
+        self,
+        ae_title: str,
+        endpoint: Endpoint,
+        waits: Waits,
+        limits: DeliveryLimits,
+        clock: Callable[[], float],
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.closing = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
@@ -116,6 +128,7 @@ class _Outbox:
         self._waits = waits
         self._limits = limits
         self._clock = clock
+        self._tls = tls
         self._queue: deque[_Waiting] = deque()
         self._size = 0
         self._dropped = 0  # for want of room, since it was last logged
@@ -194,7 +207,7 @@ class _Outbox:
         Raises:
             DicomNetError: the association could not be made or ended; the event being sent stays in the queue.
         """
-        async with await aio.connect(self._endpoint, self._options(), waits=self._waits) as link:
+        async with await aio.connect(self._endpoint, self._options(), waits=self._waits, tls=self._tls) as link:
             while self._queue:
                 next_one = self._queue[0]
                 asked = flows.ask(next_one.event, expect=NEventReportResponse, via=next_one.abstract_syntax)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dicomnet import flows, uids
 from dicomnet.codes import CommandField
@@ -32,6 +32,9 @@ from ups.delivery import DeliveryLimits, EventDelivery
 from ups.names import CURRENT_CLASSES, TRIAL_CLASSES, serves
 from ups.scp.service import Caller, DeliverEventReport, Outcome, UpsService
 from ups.scp.store import StoreError
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["UpsServer", "acceptance_policy"]
 
@@ -78,7 +81,8 @@ class UpsServer:
     """Serves one UpsService under one AE title. ``peers`` is the AE table: where events for a title go.
 
     The limits are of four kinds: PDUs (``p_data`` is the maximum length we announce), messages, connections, and what
-    is kept for subscribers.
+    is kept for subscribers. Both TLS contexts are made by ``dicomnet.drivers.tls``: ``tls`` is the server's, and
+    ``delivery_tls`` that of the connections on which event reports go out; None is in the clear.
     """
 
     def __init__(
@@ -94,6 +98,8 @@ class UpsServer:
         message_limits: MessageLimits | None = None,
         limits: ServerLimits | None = None,
         delivery: DeliveryLimits | None = None,
+        tls: ssl.SSLContext | None = None,
+        delivery_tls: ssl.SSLContext | None = None,
     ) -> None:
         self._service = service
         self._ae_title = ae_title
@@ -105,6 +111,8 @@ class UpsServer:
         self._message_limits = message_limits
         self._limits = limits
         self._delivery_limits = delivery
+        self._tls = tls
+        self._delivery_tls = delivery_tls
         self._server: Server | None = None
         self._delivery: EventDelivery | None = None
         self._executor: ThreadPoolExecutor | None = None
@@ -135,7 +143,9 @@ class UpsServer:
     async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ups-service")
-        self._delivery = EventDelivery(self._ae_title, self._peers.get, limits=self._delivery_limits)
+        self._delivery = EventDelivery(
+            self._ae_title, self._peers.get, limits=self._delivery_limits, tls=self._delivery_tls
+        )
         self._server = await serve(
             self._host,
             self._wanted_port,
@@ -146,6 +156,7 @@ class UpsServer:
             message_limits=self._message_limits,
             limits=self._limits,
             executor=self._executor,
+            tls=self._tls,
         )
         effects = await self._loop.run_in_executor(self._executor, self._service.started, _now())
         self._perform(effects)

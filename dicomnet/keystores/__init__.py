@@ -11,6 +11,6 @@ without encryption.
 from __future__ import annotations
 
 from dicomnet.keystores.loading import load_identity, load_trust
-from dicomnet.keystores.stores import Identity, KeyStoreError, PasswordError, Trust
+from dicomnet.keystores.stores import AliasError, Identity, KeyStoreError, PasswordError, Trust
 
-__all__ = ["Identity", "KeyStoreError", "PasswordError", "Trust", "load_identity", "load_trust"]
+__all__ = ["AliasError", "Identity", "KeyStoreError", "PasswordError", "Trust", "load_identity", "load_trust"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from dicomnet.keystores import jks, pem, pkcs12
-from dicomnet.keystores.stores import Identity, KeyStoreError, Trust, pick
+from dicomnet.keystores.stores import AliasError, Identity, KeyStoreError, Trust, pick
 
 __all__ = ["Kind", "kind_of", "load_identity", "load_trust"]
 
@@ -50,6 +50,7 @@ def load_identity(
 
     Raises:
         PasswordError: a password is missing or wrong.
+        AliasError: there is no private key of that alias.
         KeyStoreError: anything else that is in the way.
     """
     kind = kind_of(data, name)
@@ -65,7 +66,7 @@ def load_identity(
         identity = pem.pem_identity(data, key_password, name)
     if alias is not None and alias != identity.alias:
         found = f"the first private key has the alias {identity.alias!r}" if identity.alias else "there are no aliases"
-        raise KeyStoreError(f"{name} has no private key with the alias {alias!r}: {found}")
+        raise AliasError(f"{name} has no private key with the alias {alias!r}: {found}")
     return identity
 
 

@@ -11,6 +11,7 @@ from dicomnet.records import dataclass, field
 
 __all__ = [
     "MAX_CERTIFICATES",
+    "AliasError",
     "Identity",
     "KeyEntry",
     "KeyStoreError",
@@ -35,6 +36,10 @@ class PasswordError(KeyStoreError):
     def __init__(self, message: str, *, of: Literal["store", "key"]) -> None:
         super().__init__(message)
         self.of = of
+
+
+class AliasError(KeyStoreError):
+    """There is no private key of this alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ def pick(entries: Sequence[KeyEntry], alias: str | None, name: str) -> KeyEntry:
     """The key of that alias, or the only one there is.
 
     Raises:
-        KeyStoreError: there is no such key, or none, or several and no word which.
+        AliasError: there is no such key.
+        KeyStoreError: there is none at all, or there are several and no word which.
     """
     if not entries:
         raise KeyStoreError(f"{name} has no private key")
@@ -86,7 +92,7 @@ def pick(entries: Sequence[KeyEntry], alias: str | None, name: str) -> KeyEntry:
     for entry in entries:
         if entry.alias == alias:
             return entry
-    raise KeyStoreError(f"{name} has no private key with the alias {alias!r}, only {known}")
+    raise AliasError(f"{name} has no private key with the alias {alias!r}, only {known}")
 
 
 def pem(label: str, der: bytes) -> bytes:

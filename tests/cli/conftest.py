@@ -35,6 +35,18 @@ pytest.register_assert_rewrite("tests.cli.options")  # its rows say what was wro
 SYNTAXES = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE)
 
 
+@pytest.fixture(scope="session")
+def data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's data directory, where the test keys are made once for all tests of a process."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(autouse=True)
+def own_data_home(monkeypatch: pytest.MonkeyPatch, data_home: Path) -> None:
+    """Nothing is kept in the home of whoever runs the tests."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(data_home))
+
+
 def accept_all() -> PlainPolicy:
     """Every UPS class, under any title."""
     return PlainPolicy(tuple(SupportedContext(uid, SYNTAXES) for uid in (*CURRENT_CLASSES, *TRIAL_CLASSES)))

@@ -19,6 +19,7 @@ from ups.cli.option import Program
 from ups.cli.options import BOUND, PROGRAM
 from ups.cli.parser import CommandLine, parse
 from ups.cli.reading import Wish, grant
+from ups.cli.tls_options import TlsWishes
 from ups.cli.usage import build_parser
 from ups.cli.values import Code
 from ups.cli.words import Taking, UsageError
@@ -343,6 +344,7 @@ class TestTable:
     def test_every_place_is_a_field_with_one_default(self, program: Program) -> None:
         line = CommandLine if program is PROGRAM else server_parser.ServerLine
         fields = {field.name for field in dataclasses.fields(line)}
+        fields |= {f"tls_{field.name}" for field in dataclasses.fields(TlsWishes)}
         defaults: dict[str, object] = {}
         for option in program.options:
             if option.settable:

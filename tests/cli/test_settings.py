@@ -203,7 +203,7 @@ def test_a_value_is_written_as_toml_or_as_text(
         ("[dcmups]\nhelp = true", ": [dcmups] unknown key 'help'"),
         ("[dcmups]\npeer = 'A=h:1'", ": [dcmups] unknown key 'peer'"),
         ("[upsscp]\nstate = 'x'", ": [upsscp] unknown key 'state'"),
-        ("[profile.x]\nprofile = 'y'", ": [profile.x] unknown key 'profile'; did you mean 'file'?"),
+        ("[profile.x]\nprofile = 'y'", ": [profile.x] unknown key 'profile'; did you mean 'tls-profile'?"),
         ("[aes.ris]\naddress = 'R'", ": unknown table [aes]; did you mean [ae]?"),
         ("state = 'SCHEDULED'", ": unknown key 'state'"),
         ("dcmups = 1", ": 'dcmups' is a table: [dcmups]"),

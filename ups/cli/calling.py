@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dicomnet.drivers import blocking
 from dicomnet.drivers.common import Endpoint, SocketOptions, Waits
@@ -25,6 +25,9 @@ from ups.cli.operations import Operation, abstract_syntax, perform
 from ups.cli.parser import CommandLine
 from ups.names import CLASS_NAMES
 
+if TYPE_CHECKING:
+    import ssl
+
 __all__ = ["Call", "call", "prepare", "release_warning", "socket_options"]
 
 _FUZZY = b"\1\1\1"
@@ -41,6 +44,11 @@ class Call:
     options: RequestOptions
     keywords: dict[str, Any]
 
+    @property
+    def plain(self) -> bool:
+        """Whether the connection is in the clear."""
+        return self.keywords["tls"] is None
+
     def shortfalls(self, negotiated: Negotiated) -> Iterator[str]:
         """What the peer left out of what was asked of it, and is done without."""
         identity = self.options.user_identity
@@ -51,7 +59,9 @@ class Call:
                 yield "the peer does not match person names fuzzily (-fuzzy)"
 
 
-def prepare(line: CommandLine, spec: OperationSpec, transcript: Transcript | None = None) -> Call:
+def prepare(
+    line: CommandLine, spec: OperationSpec, transcript: Transcript | None = None, tls: ssl.SSLContext | None = None
+) -> Call:
     """The association an operation needs: its own context, and the Event context beside it.
 
     The peer may send event reports on an association that the subscriber opened, so we are ready to receive them; its
@@ -93,6 +103,7 @@ def prepare(line: CommandLine, spec: OperationSpec, transcript: Transcript | Non
         "one_pdv_per_pdu": line.single_pdv,
         "send_limit": line.send_pdu_length,
         "socket_options": socket_options(line),
+        "tls": tls,
     }
     return Call(endpoint, options, keywords)
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dicomnet.drivers import aio, aio_server
 from dicomnet.drivers.common import Hooks, Waits
@@ -32,6 +33,9 @@ from ups.cli.signals import Signals
 from ups.cli.watching import LostAssociation, unsubscription
 from ups.cli.words import UsageError
 
+if TYPE_CHECKING:
+    import ssl
+
 __all__ = ["listen"]
 
 _log = logging.getLogger("ups.cli")
@@ -41,9 +45,16 @@ _DRAIN_SECONDS = 2.0
 
 
 def listen(
-    line: CommandLine, local: LocalAddress, results: Results, prepared: Call | None, operation: Operation | None
+    line: CommandLine,
+    local: LocalAddress,
+    results: Results,
+    prepared: Call | None,
+    operation: Operation | None,
+    tls: ssl.SSLContext | None = None,
 ) -> Exit:
     """Listen, run the operation if there is one, and stay until a signal comes or the operation has failed.
+
+    ``tls`` is for those who connect to us; the connection of the operation has its own in ``prepared``.
 
     Raises:
         UsageError: there is no such command as --exec names.
@@ -52,13 +63,14 @@ def listen(
     """
     if line.command is not None and shutil.which(line.command[0]) is None:
         raise UsageError(f"--exec: there is no command {line.command[0]!r}")
-    return asyncio.run(_Listener(line, local, results).run(prepared, operation))
+    return asyncio.run(_Listener(line, local, results, tls).run(prepared, operation))
 
 
 class _Listener:
     """One listener, and what becomes of the event reports it hears."""
 
-    def __init__(self, line: CommandLine, local: LocalAddress, results: Results) -> None:
+    def __init__(self, line: CommandLine, local: LocalAddress, results: Results, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
         self._line = line
         self._local = local
         self._results = results
@@ -85,6 +97,7 @@ class _Listener:
             one_pdv_per_pdu=line.single_pdv,
             send_limit=line.send_pdu_length,
             socket_options=socket_options(line),
+            tls=self._tls,
         )
         try:
             self._console.tell(readiness(self._local, server.port))
@@ -128,7 +141,7 @@ class _Listener:
         try:
             status = await self._stay(prepared, operation, handler)
         except DicomNetError as error:
-            self._console.say(*lines_of_error(error, str(prepared.endpoint)))
+            self._console.say(*lines_of_error(error, str(prepared.endpoint), plain=prepared.plain))
             status = exit_of_error(error)
         finally:  # also when nobody reads what we print
             if operation.may_have_worked:
@@ -148,7 +161,7 @@ class _Listener:
             try:
                 status = work.result()
             except DicomNetError as error:
-                self._console.say(*lines_of_error(error, str(prepared.endpoint)))
+                self._console.say(*lines_of_error(error, str(prepared.endpoint), plain=prepared.plain))
                 status = exit_of_error(error)
         else:
             work.cancel()

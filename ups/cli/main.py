@@ -90,14 +90,16 @@ def _work(line: CommandLine, console: Console) -> int:
     from ups.cli.forms import results_for
     from ups.cli.operations import Operation
     from ups.cli.outcome import exit_of_error, lines_of_error
+    from ups.cli.tls import secure
 
     transcript = log.start_log(console, line.verbose, quietest=log.ERROR if line.quiet else log.WARNING)
     content = None if line.operation is None else inputs.gather(line, line.operation)
+    tls = secure(line.tls, console, calls=line.operation is not None, listens=line.listens)
     results = results_for(line, content, console)
     prepared, operation = None, None
     if line.operation is not None and content is not None:
         console.warn(*content.warnings)
-        prepared = calling.prepare(line, line.operation, transcript)
+        prepared = calling.prepare(line, line.operation, transcript, tls.client)
         inputs.take_claim(content, line, line.operation)
         if content.made_transaction is not None:
             results.transaction(content.made_transaction, line.operation.name, content.instance)
@@ -106,12 +108,13 @@ def _work(line: CommandLine, console: Console) -> int:
         if line.local is not None and line.listens:
             from ups.cli.listening import listen
 
-            return listen(line, line.local, results, prepared, operation)
+            return listen(line, line.local, results, prepared, operation, tls.server)
         if prepared is None or operation is None:
             raise UsageError("there is nothing to do")
         return calling.call(prepared, operation, event_handler(results, also=[operation.note]), console)
     except DicomNetError as error:
-        console.say(*lines_of_error(error, str(prepared.endpoint) if prepared else str(line.calling_ae_title)))
+        peer = str(prepared.endpoint) if prepared else str(line.calling_ae_title)
+        console.say(*lines_of_error(error, peer, plain=prepared is None or prepared.plain))
         return exit_of_error(error)
     finally:
         if operation is not None:

@@ -14,6 +14,7 @@ from ups.cli.catalogue import OPERATIONS
 from ups.cli.option import Option, Program, Repeat, Section, flag
 from ups.cli.options_association import IDENTITY, LOCAL, SOCKET, TIMES, TRANSFER
 from ups.cli.reading import COMPLETION, HELP, VERSION
+from ups.cli.tls_options import tls_section
 from ups.cli.words import Taking
 from ups.names import StepState
 
@@ -234,6 +235,8 @@ _CLASS = Section(
     ),
 )
 
+_TLS = tls_section("verify that the certificate of whom we call names its host")
+
 _OUTPUT = Section(
     "output",
     (
@@ -320,7 +323,20 @@ PROGRAM = Program(
     "exit status: 0 done, 1 bad usage or input, 2 no association or lost, 3 failure status,\n"
     "  4 a deadline of ours ran out, 5 a warning status (--strict), 6 no match (--no-match-error),\n"
     "  130 interrupted",
-    sections=(_CONTENT, _FOLLOWING, _CLASS, LOCAL, _LISTENING, IDENTITY, TRANSFER, SOCKET, TIMES, _OUTPUT, _OTHER),
+    sections=(
+        _CONTENT,
+        _FOLLOWING,
+        _CLASS,
+        LOCAL,
+        _LISTENING,
+        IDENTITY,
+        TRANSFER,
+        SOCKET,
+        TIMES,
+        _TLS,
+        _OUTPUT,
+        _OTHER,
+    ),
 )
 
 BOUND: Mapping[str, Option] = {option.dest: option for option in PROGRAM.options if option.bound}

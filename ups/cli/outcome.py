@@ -9,13 +9,16 @@ from dicomnet.dimse.messages import CFindResponse, Response
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import (
     Aborted,
+    ConnectionLost,
     DecodeError,
     DicomNetError,
     EncodeError,
     LocalProtocolError,
     NoPresentationContext,
+    RemoteProtocolError,
     TimedOut,
 )
+from dicomnet.ul import State
 from ups.cli.console import printable
 from ups.cli.exits import Exit
 from ups.names import CLASS_NAMES
@@ -54,8 +57,8 @@ def exit_of_error(error: DicomNetError) -> Exit:
     return Exit.NO_ASSOCIATION
 
 
-def lines_of_error(error: DicomNetError, peer: str) -> list[str]:
-    """What went wrong with the association to ``peer``, in one line."""
+def lines_of_error(error: DicomNetError, peer: str, *, plain: bool = True) -> list[str]:
+    """What went wrong with the association to ``peer``, in one line; ``plain`` is without TLS."""
     if isinstance(error, TimedOut) and error.wait in _DEADLINES:
         return [f"{peer}: {error} ({_DEADLINES[error.wait]})"]
     if isinstance(error, NoPresentationContext):
@@ -65,7 +68,16 @@ def lines_of_error(error: DicomNetError, peer: str) -> list[str]:
         return [f"{peer}: the answer cannot be read: {error}"]
     if isinstance(error, Aborted):
         return [f"{peer} ended the association: {error}"]
+    if plain and _may_want_tls(error):
+        return [f"{peer}: {error}; if it expects TLS, -tls or --tls-profile says so"]
     return [f"{peer}: {error}"]
+
+
+def _may_want_tls(error: DicomNetError) -> bool:
+    """Whether this is how a port with TLS answers an association request in the clear: not at all, or by an alert."""
+    if isinstance(error, ConnectionLost):
+        return State.STA5.meaning in str(error)
+    return isinstance(error, RemoteProtocolError) and "TLS" in str(error)
 
 
 def exit_of_status(status_class: StatusClass) -> Exit:

@@ -18,6 +18,7 @@ from ups.cli.option import Program
 from ups.cli.options import BOUND, CONFIG, DEMO, PROGRAM
 from ups.cli.reading import Reading, Wish, read
 from ups.cli.settings import Settings
+from ups.cli.tls_options import TlsWishes, wishes
 from ups.cli.values import AUTO_UID, Code
 from ups.cli.words import UsageError
 from ups.names import StepState
@@ -92,6 +93,7 @@ class CommandLine:
     response_timeout: float | None
     release_timeout: float | None
     reaper_period: float | None
+    tls: TlsWishes
     form: str | None
     output: str | None
     colour: str
@@ -172,13 +174,15 @@ def _checked(reading: Reading, load: Callable[[Program], Settings]) -> CommandLi
     alias = _alias(called)
     reading = _useful(settings.lay(PROGRAM, reading, alias), spec)
     peer = settings.address(alias) if alias is not None else _peer(called) if called is not None else None
+    tls, found, tls_warnings = wishes(reading)
     return CommandLine(
         operation=spec,
         demo=name == DEMO,
         called=peer,
-        warnings=() if name == DEMO else (*settings.warnings, *_check_use(spec, peer, reading)),
+        warnings=() if name == DEMO else (*settings.warnings, *_check_use(spec, peer, reading), *tls_warnings),
         settled={place: reading.given[place] for place in reading.settled},
-        **reading.values,
+        tls=tls,
+        **found,
     )
 
 

@@ -12,6 +12,7 @@ from ups.cli.options import CONFIG, CONFIG_CHECK, PROFILE, VERBOSITY
 from ups.cli.options_association import title_option
 from ups.cli.reading import COMPLETION, HELP, VERSION, Reading, Wish, read
 from ups.cli.settings import Settings
+from ups.cli.tls_options import TlsWishes, tls_section, wishes
 from ups.cli.words import UsageError
 
 __all__ = ["PROGRAM", "ServerLine", "parse"]
@@ -40,6 +41,8 @@ _OPTIONS = (
     VERSION,
 )
 
+_TLS = tls_section("verify that the certificate of whom we send event reports to names its host")
+
 PROGRAM = Program(
     name="upsscp",
     usage="upsscp -L <aet>[@<host>]:<port> [--db FILE|URL] [--peer AET=HOST:PORT ...]\n       upsscp config check",
@@ -49,7 +52,7 @@ PROGRAM = Program(
     "dcmups.conf(5).\n"
     "SIGTERM finishes what has begun and exits 0.\n"
     "exit status: 0 done, 1 bad usage or input, 2 the port is in use, 130 interrupted",
-    sections=(Section("options", _OPTIONS),),
+    sections=(Section("options", _OPTIONS), _TLS),
     operations=(CONFIG_CHECK,),
 )
 
@@ -62,6 +65,7 @@ class ServerLine:
     database: str | None
     peers: tuple[PeerAddress, ...]
     profile: str | None
+    tls: TlsWishes
     verbose: int
     warnings: tuple[str, ...] = ()
     settled: Mapping[str, str]
@@ -88,9 +92,11 @@ def parse(
     _check(**{place: reading.values[place] for place in ("local", "database", "peers")})
     aliases, warnings = settings.ae_table({peer.ae_title for peer in reading.values["peers"]})
     peers = (*reading.values["peers"], *aliases)
+    tls, found, tls_warnings = wishes(reading)
     return ServerLine(
-        **{**reading.values, "peers": peers},
-        warnings=(*settings.warnings, *warnings),
+        **{**found, "peers": peers},
+        tls=tls,
+        warnings=(*settings.warnings, *warnings, *tls_warnings),
         settled={place: reading.given[place] for place in reading.settled},
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,10 @@ from dicomnet.errors import DicomNetError
 from ups.cli.addresses import readiness
 from ups.cli.console import Console, without_password
 from ups.cli.exits import Exit
+from ups.cli.folders import data_folder
 from ups.cli.log import start_log
 from ups.cli.signals import Signals
+from ups.cli.tls import Contexts, secure
 from ups.cli.words import UsageError
 from ups.scp.service import UpsService
 from ups.scp.store import Store, StoreError
@@ -35,9 +36,10 @@ def serve(line: ServerLine, console: Console) -> Exit:
         UsageError: the database cannot be used.
     """
     start_log(console, line.verbose, quietest=logging.INFO)
+    tls = secure(line.tls, console, calls=bool(line.peers), listens=True)
     store = _open(line.database)
     try:
-        return asyncio.run(_serve(line, store, console))
+        return asyncio.run(_serve(line, store, console, tls))
     except StoreError as error:  # it could be opened, but not read
         raise _unusable(line.database, error) from error
     except DicomNetError as error:
@@ -48,11 +50,8 @@ def serve(line: ServerLine, console: Console) -> Exit:
 
 
 def default_database() -> Path:
-    """``upsscp.db`` in the user's data directory (XDG Base Directory Specification; a relative path is ignored)."""
-    base = Path(os.environ.get("XDG_DATA_HOME", ""))
-    if not base.is_absolute():
-        base = Path.home() / ".local" / "share"
-    return base / "dicomnet" / "upsscp.db"
+    """``upsscp.db`` in the user's data directory."""
+    return data_folder() / "upsscp.db"
 
 
 def _name(database: str | None) -> str:
@@ -73,13 +72,15 @@ def _unusable(database: str | None, error: StoreError | OSError) -> UsageError:
     return UsageError(f"--db {without_password(_name(database))}: {getattr(error, 'strerror', None) or error}")
 
 
-async def _serve(line: ServerLine, store: Store, console: Console) -> Exit:
+async def _serve(line: ServerLine, store: Store, console: Console, tls: Contexts) -> Exit:
     signals = Signals()
     peers = {peer.ae_title: Endpoint(peer.ae_title, peer.host, peer.port) for peer in line.peers}
     title = line.local.ae_title
     service = UpsService(store, ae_title=title, knows_ae=peers.__contains__)
     host, port = line.local.bind_host, line.local.port or 0
-    async with UpsServer(service, ae_title=title, host=host, port=port, peers=peers) as server:
+    async with UpsServer(
+        service, ae_title=title, host=host, port=port, peers=peers, tls=tls.server, delivery_tls=tls.client
+    ) as server:
         console.say(readiness(line.local, server.endpoint.port))
         status = await signals.stopped
         # A second signal ends the patience: leaving the block drops what is left.

@@ -13,6 +13,7 @@ import re
 import shlex
 import signal
 import socket
+import ssl
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +27,8 @@ import pytest
 from dicomnet import flows, uids
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import Request
-from dicomnet.drivers import blocking_server
+from dicomnet.drivers import blocking, blocking_server
+from dicomnet.drivers.transport import TlsTransport
 from dicomnet.errors import DicomNetError
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer
@@ -83,6 +85,10 @@ class Played:
     messages: list[Request] = field(default_factory=list)
     sockets: list[SeenSocket] = field(default_factory=list)
     sent: list[PDataTF] = field(default_factory=list)
+    secured: str = ""
+    """Protocol and suite of TLS, if it was used."""
+    shown: str | None = None
+    """The common name of our certificate, empty if we showed none; None without TLS."""
 
     @property
     def asked(self) -> AAssociateRQ:
@@ -118,6 +124,7 @@ class Stage:
         policy: AcceptancePolicy | None = None,
         status: int = 0,
         listening: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> Played:
         """One command against a peer that answers everything with success, or as ``handler`` does.
 
@@ -132,7 +139,7 @@ class Stage:
 
         transcript = Transcript()
         listener = blocking_server.listen(
-            "127.0.0.1", 0, policy or accept_all(), handler=remember, transcript=lambda: transcript
+            "127.0.0.1", 0, policy or accept_all(), handler=remember, transcript=lambda: transcript, tls=tls
         )
 
         def serve() -> None:
@@ -198,9 +205,18 @@ def _serve_once(listener: blocking_server.Listener, played: Played) -> None:
     try:
         link = listener.accept(PATIENCE)
         played.request = link.negotiated.request
+        _note_security(link, played)
         link.listen()
     except DicomNetError:  # the command is the one to say so
         return
+
+
+def _note_security(link: blocking.Link, played: Played) -> None:
+    transport, certificate = link._transport, link.session.applicant.certificate
+    if isinstance(transport, TlsTransport) and certificate is not None:
+        subject: Any = certificate.get("subject", ())
+        played.secured = transport.version
+        played.shown = "".join(value for ((name, value),) in subject if name == "commonName")
 
 
 @contextmanager
