@@ -88,8 +88,8 @@ def test_one_that_takes_too_long_is_ended_with_all_it_started(
 ) -> None:
     monkeypatch.setattr(running, "_GRACE", 0.2)
     pids = tmp_path / "pids"
-    run(["sh", "-c", f'{trap}sleep 1000 & echo $$ $! > "$0"; wait; wait', str(pids)], [(U, "a")], seconds=0.3)
-    line = f"the command of --exec for event 1 of {U} took longer than 0.3 s (--exec-timeout) and was ended\n"
+    run(["sh", "-c", f'{trap}sleep 1000 & echo $$ $! > "$0"; wait; wait', str(pids)], [(U, "a")], seconds=1.5)
+    line = f"the command of --exec for event 1 of {U} took longer than 1.5 s (--exec-timeout) and was ended\n"
     assert capsys.readouterr().err == f"dcmups: warning: {line}"
     for pid in map(int, pids.read_text().split()):
         with contextlib.suppress(ProcessLookupError):  # gone, or a child that nobody has waited for yet

@@ -113,7 +113,7 @@ def test_the_deadline_is_exit_4(scripted: Any, capsys: pytest.CaptureFixture[str
     assert dcmups(f"{REQUEST} --wait CANCELED --wait-timeout 300", peer) == 4
     err = capsys.readouterr().err
     assert err.splitlines()[1:] == [f"dcmups: {U} is still IN PROGRESS after 0.3 s (--wait-timeout)"]
-    assert len(peer.messages) == 4  # at once, after 0.25 s, and at the end
+    assert len(peer.messages) in (3, 4)  # at once, after 0.25 s, and at the end unless that was late
     assert peer.ended_in_order()
 
 

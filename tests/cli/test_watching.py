@@ -174,7 +174,7 @@ def test_a_subscription_without_an_answer_is_undone(scripted: Any) -> None:
         yield from flows.pause(100.0)
         yield from flows.send(reply(request))
 
-    with scripted_watch(scripted, handle, "-rspTO", "100", "-acceptTO", "300") as (_, process):
+    with scripted_watch(scripted, handle, "-rspTO", "100", "-acceptTO", "2000") as (_, process):
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (4, "")
     lines = err.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -147,19 +148,28 @@ def test_get_shows_no_lock(dcmups: Callable[..., Ended], peer_scp: PeerScp, file
 def test_request_cancel(dcmups: Callable[..., Ended], peer_scp: PeerScp, files: dict[str, str]) -> None:
     instance, transaction = uid(), uid()
     dcmups("create", "-f", files["create"], "-iuid", instance)
-    dcmups("reqcancel", "-iuid", instance, "-aet", "REQ", "-q", "ReasonForCancellation=no need")
+    why = ("--reason", "kein Bedürfnis", "--reason-code", "110513,DCM,Not needed, really")
+    whom = ("--contact", "Dr. Müller", "--contact-uri", "tel:+31201234567")
+    done = dcmups("reqcancel", "-iuid", instance, "-aet", "REQ", *why, *whom, "--wait", "CANCELED")
+    assert done.error_lines[-1] == f"dcmups: reqcancel: {instance} is CANCELED"
     assert peer_scp.held[instance].state == "CANCELED"
-    asked = peer_scp.asked[-1]
+    asked, looked = peer_scp.asked[-2:]
     assert (asked.service, asked.context) == ("N-ACTION 2", PUSH)
-    assert asked.data.ReasonForCancellation == "no need"
+    assert (looked.service, looked.context) == ("N-GET", PUSH)
+    assert asked.data.ReasonForCancellation == "kein Bedürfnis"
+    assert (asked.data.ContactDisplayName, asked.data.ContactURI) == ("Dr. Müller", "tel:+31201234567")
+    (code,) = asked.data.ProcedureStepDiscontinuationReasonCodeSequence
+    assert (code.CodeValue, code.CodingSchemeDesignator) == ("110513", "DCM")
+    assert code.CodeMeaning == "Not needed, really"
     assert first_line(dcmups("reqcancel", "-iuid", instance, "-aet", "REQ")).startswith("warning: B304 ")
     assert first_line(dcmups("reqcancel", "-iuid", uid(), "-aet", "REQ", status=3)).startswith("C307 ")
     done = uid()
     lock = ("-iuid", done, "-tuid", transaction)
     dcmups("create", "-f", files["create"], "-iuid", done)
     dcmups("chstate", *lock, "-state", "IN PROGRESS")
-    dcmups("reqcancel", "-iuid", done, "-aet", "REQ", "-upswatch")
-    assert peer_scp.asked[-1].context == WATCH
+    late = ("--wait", "CANCELED", "--wait-timeout", "100")
+    dcmups("reqcancel", "-iuid", done, "-aet", "REQ", "-upswatch", *late, status=4)
+    assert {asked.context for asked in peer_scp.asked[-3:]} == {WATCH}
     assert peer_scp.held[done].state == "IN PROGRESS"
     assert first_line(dcmups("chstate", *lock, "-state", "CANCELED", status=3)).startswith("C304 ")
     dcmups("set", *lock, "-f", files["cancel"])
@@ -190,10 +200,30 @@ def test_subscriptions(dcmups: Callable[..., Ended], peer_scp: PeerScp, files: d
     dcmups("unsubscribe", "-aet", "WATCHER")
     assert (peer_scp.asked[-1].service, peer_scp.asked[-1].instance) == ("N-ACTION 4", GLOBAL)
     assert first_line(dcmups("subscribe", "-aet", "WATCHER", "-iuid", uid(), status=3)).startswith("C307 ")
-    keys = ("-q", "ScheduledStationNameCodeSequence/CodeValue=FX1")
-    filtered = dcmups("subscribe", "-aet", "WATCHER", "-iuid", FILTERED, *keys, status=3)
-    assert first_line(filtered).startswith("C307 ")
-    assert peer_scp.asked[-1].data.ScheduledStationNameCodeSequence[0].CodeValue == "FX1"
+    key = "ScheduledStationNameCodeSequence/CodeValue=FX1"
+    for keys in (("-iuid", FILTERED, "-q", key), ("--filter", key)):
+        filtered = dcmups("subscribe", "-aet", "WATCHER", *keys, status=3)
+        assert first_line(filtered).startswith("C307 ")
+        assert peer_scp.asked[-1].instance == FILTERED
+        assert peer_scp.asked[-1].data.ScheduledStationNameCodeSequence[0].CodeValue == "FX1"
+    for operation, service in (("unsubscribe", "N-ACTION 4"), ("suspend", "N-ACTION 5")):
+        run(operation, peer_scp.address, "-aet", "WATCHER", "--filtered")
+        assert (peer_scp.asked[-1].service, peer_scp.asked[-1].instance) == (service, FILTERED)
+
+
+def test_a_claim_that_is_remembered(
+    dcmups: Callable[..., Ended], peer_scp: PeerScp, files: dict[str, str], tmp_path: Path
+) -> None:
+    instance, store = uid(), tmp_path / "claims"
+    lock = ("-iuid", instance, "-tuid", "auto", "--tuid-store", str(store))
+    dcmups("create", "-f", files["create"], "-iuid", instance)
+    assert "--tuid-store" in first_line(dcmups("set", *lock, "-f", files["progress"], status=1))
+    dcmups("chstate", *lock, "-state", "IN PROGRESS")
+    assert peer_scp.held[instance].transaction in store.read_text()
+    assert first_line(dcmups("chstate", *lock, "-state", "IN PROGRESS", status=3)).startswith("C302 ")
+    dcmups("set", *lock, "-f", files["performed"])
+    dcmups("chstate", *lock, "-state", "COMPLETED")
+    assert peer_scp.held[instance].transaction not in store.read_text()
 
 
 def test_trial_classes(dcmups: Callable[..., Ended], peer_scp: PeerScp) -> None:
@@ -264,6 +294,32 @@ def test_an_operation_with_a_port_stays_and_listens(
     watcher.wait_for(f"^event 1 .*{instance}", "out")
     assert peer_scp.asked[1].calling == "WATCHER"
     assert watcher.stop(signal.SIGINT) == 130
+
+
+def test_watching_with_a_command(
+    dcmups: Callable[..., Ended],
+    peer_scp: PeerScp,
+    files: dict[str, str],
+    start_dcmups: Callable[..., Program],
+    tmp_path: Path,
+) -> None:
+    told = tmp_path / "told"
+    instance, transaction = uid(), uid()
+    peer_scp.peers["WATCHER"] = 9  # known; the port follows as soon as it listens
+    words = ("-aet", "WATCHER", "-L", "WATCHER@127.0.0.1:0", "--watch", "--exec", f"tee -a {told}")
+    watcher = start_dcmups("subscribe", peer_scp.address, *words)
+    peer_scp.peers["WATCHER"] = int(watcher.wait_for(r"WATCHER listening on 127\.0\.0\.1:(\d+)$")[1])
+    watcher.wait_for("WATCHER is subscribed")
+    dcmups("create", "-f", files["create"], "-iuid", instance)
+    dcmups("chstate", "-iuid", instance, "-tuid", transaction, "-state", "IN PROGRESS")
+    watcher.wait_for("IN PROGRESS", "out")
+    assert watcher.stop(signal.SIGTERM) == 0
+    assert not peer_scp.everywhere
+    events = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [(event["uid"], event["state"]) for event in events] == [
+        (instance, "SCHEDULED"),
+        (instance, "IN PROGRESS"),
+    ]
 
 
 def test_a_failed_operation_does_not_stay(peer_scp: PeerScp, start_dcmups: Callable[..., Program]) -> None:
