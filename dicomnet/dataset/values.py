@@ -101,12 +101,13 @@ def lenient_fields(
     dataset: Dataset, encodings: tuple[str, ...] = ("iso8859",)
 ) -> Iterator[tuple[int, Field | EncodeError]]:
     """The elements as ``fields`` gives them, with their tags; an error in place of one that cannot be converted."""
+    own = _own_encodings(dataset, encodings)
     for tag in sorted(dataset._dict, key=int):
-        try:
-            for field in fields(excerpt(dataset, (tag,)), encodings):
-                yield tag, field
-        except EncodeError as error:
-            yield tag, error
+        if tag & 0xFFFF and tag >> 16 != 2:
+            try:
+                yield tag, _readable(dataset, tag, own)
+            except EncodeError as error:
+                yield tag, error
 
 
 def excerpt(dataset: Dataset, tags: Iterable[int]) -> Dataset:

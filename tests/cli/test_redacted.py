@@ -7,7 +7,8 @@ from pydicom.dataset import Dataset
 
 from dicomnet import uids
 from dicomnet.dataset import decode, encode
-from ups.cli.redacted import without_transaction
+from dicomnet.dimse.messages import CFindResponse, EncodedDataSet
+from ups.cli.redacted import data_set_of, without_transaction
 
 LOCK = "6.6.6"
 
@@ -45,6 +46,21 @@ def test_in_a_sequence_that_only_the_peer_did_not_know() -> None:
     dataset = without_transaction(unknown(b"\x40\0\x18\x40", uids.IMPLICIT_VR_LE))
     assert [item.ProcedureStepLabel for item in dataset.ScheduledWorkitemCodeSequence] == ["stays"]
     assert LOCK.encode() not in encode(dataset, uids.EXPLICIT_VR_LE)
+
+
+@pytest.mark.parametrize("syntax", [uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_BE])
+@pytest.mark.parametrize("depth", [0, 2])
+def test_of_messages(syntax: str, depth: int) -> None:
+    sent = leaking(depth)
+    for data_set in (sent, EncodedDataSet(encode(sent, syntax), syntax)):
+        dataset = data_set_of(CFindResponse(responding_to=1, status=0xFF00, data_set=data_set))
+        assert dataset is not None
+        assert LOCK.encode() not in encode(dataset, syntax)
+    deflated = EncodedDataSet(encode(leaking(1), uids.DEFLATED_EXPLICIT_VR_LE), uids.DEFLATED_EXPLICIT_VR_LE)
+    dataset = data_set_of(CFindResponse(responding_to=1, status=0xFF00, data_set=deflated))
+    assert dataset is not None
+    assert LOCK.encode() not in encode(dataset, syntax)
+    assert data_set_of(CFindResponse(responding_to=1, status=0xFF00)) is None
 
 
 def test_other_unknown_bytes_stay() -> None:

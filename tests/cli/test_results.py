@@ -159,7 +159,7 @@ def test_many_complaints_are_counted(dcmups: Any) -> None:
     _, out, err = dcmups("find S --json", matching(*[ODD] * 20))
     assert out.count("1.2.5") == 20
     assert err.count("given as its bytes") == 10
-    assert "30 more values or matches that cannot be read" in err
+    assert "30 more warnings like these" in err
 
 
 # -- for people ------------------------------------------------------------------------------------------------------
@@ -228,6 +228,34 @@ def test_matches_that_came_are_shown_even_if_the_search_then_fails(dcmups: Any) 
 
     status, out, err = dcmups("find S --color always", handle)
     assert (status, U in out, "abort" in err) == (2, True, True)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("words", ["find S", "find S --json", f"get S -iuid {U} --xml"])
+@pytest.mark.parametrize("path", ["/dev/full", None], ids=["full", "closed"])
+def test_an_output_that_cannot_be_written_ends_the_association_without_a_traceback(
+    path: str | None, words: str, scripted: Any
+) -> None:
+    if path is None:
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(path, os.O_WRONLY)
+    peer = scripted(matching(*[READABLE] * 5) if words.startswith("find") else answering(0, data_set=READABLE))
+    command = [peer.address if word == "S" else word for word in words.split()]
+    done = subprocess.run(
+        [sys.executable, "-m", "ups", *command],
+        cwd=ROOT,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writer)
+    said = "" if path is None else "dcmups: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    assert not peer.ended_in_order()
 
 
 # -- how much is said, and how it ends -------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import Console, is_harmless
-from ups.cli.redacted import without_transaction
+from ups.cli.redacted import data_set_of
 from ups.cli.results import Results
 from ups.names import EVENT_NAMES
 
@@ -60,16 +60,15 @@ class JsonResults(Results):
 
 
 def data_set_object(dataset: Dataset) -> tuple[dict[str, Any], Sequence[EncodeError]]:
-    """The data set without a Transaction UID, and what is wrong with values that are given as bytes."""
+    """The data set, and what is wrong with values that are given as bytes."""
     from dicomnet.dataset.json import model
 
-    clean = without_transaction(dataset)
     try:
-        return model(clean), ()
+        return model(dataset), ()
     except EncodeError:
         from dicomnet.dataset.opaque import with_opaque
 
-        expressible, errors = with_opaque(clean, model)
+        expressible, errors = with_opaque(dataset, model)
         return model(expressible), errors
 
 
@@ -89,7 +88,7 @@ def event_object(report: NEventReportRequest, sender: str, received: datetime) -
         "attributes": None,
     }
     try:
-        dataset = report.dataset()
+        dataset = data_set_of(report)
         if dataset is not None:
             found["attributes"], _ = data_set_object(dataset)
             found["state"] = _state(found["attributes"])

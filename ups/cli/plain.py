@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import printable
-from ups.cli.redacted import without_transaction
+from ups.cli.redacted import data_set_of
 from ups.cli.results import Results
 from ups.names import EVENT_NAMES
 
@@ -57,7 +57,7 @@ def attribute_lines(dataset: Dataset, indent: str = "") -> Iterator[str]:
     """One line per attribute."""
     from dicomnet.dataset import dump
 
-    yield from dump.lines(without_transaction(dataset), indent, width=_WIDTH)
+    yield from dump.lines(dataset, indent, width=_WIDTH)
 
 
 def match_lines(dataset: Dataset) -> Iterator[str]:
@@ -84,7 +84,7 @@ def event_lines(report: NEventReportRequest, sender: str, received: datetime) ->
 
 def _information_lines(report: NEventReportRequest) -> list[str]:
     try:
-        dataset = report.dataset()
+        dataset = data_set_of(report)
         return [] if dataset is None else list(attribute_lines(dataset, "  "))
     except DicomNetError as error:  # the event itself is known all the same, and it was received
         return [f"  (its attributes cannot be read: {printable(str(error))})"]

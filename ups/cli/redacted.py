@@ -1,20 +1,43 @@
 """What a peer sent, without what nobody may see: who knows a Transaction UID can change the workitem.
 
-Every form of output takes its data sets from here. The standard has no peer send one (PS3.4 CC.2.5.1.3, Table
-CC.2.5-3), but some do.
+Every form of output has its data sets from here. The standard has no peer send one (PS3.4 CC.2.5.1.3, Table CC.2.5-3),
+but some do.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dicomnet import uids
+from dicomnet.dimse.messages import EncodedDataSet, Message
+
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["TRANSACTION", "without_transaction"]
+__all__ = ["data_set_of", "without_transaction"]
 
-TRANSACTION = 0x00081195
+_TRANSACTION = 0x00081195
 _ENCODED = (b"\x08\x00\x95\x11", b"\x00\x08\x11\x95")
+
+
+def data_set_of(message: Message) -> Dataset | None:
+    """The data set of a message without any Transaction UID; None when it has no data set.
+
+    Raises:
+        DecodeError: the peer's bytes are no data set.
+    """
+    dataset = message.dataset()
+    if dataset is None or not _may_hold_one(message.data_set):
+        return dataset
+    return without_transaction(dataset)
+
+
+def _may_hold_one(data_set: object) -> bool:
+    """Whether the tag is anywhere in the bytes: most often it is not, and nobody need look into every item."""
+    if not isinstance(data_set, EncodedDataSet) or data_set.transfer_syntax == uids.DEFLATED_EXPLICIT_VR_LE:
+        return True
+    data = bytes(data_set.data)
+    return any(tag in data for tag in _ENCODED)
 
 
 def without_transaction(dataset: Dataset) -> Dataset:
@@ -24,7 +47,7 @@ def without_transaction(dataset: Dataset) -> Dataset:
         current = todo.pop()
         for tag in list(current.keys()):
             element: Any = current.get_item(tag)
-            if tag == TRANSACTION or _hides_one(element.VR, element.value):
+            if tag == _TRANSACTION or _hides_one(element.VR, element.value):
                 del current[tag]
             elif element.VR == "SQ":
                 todo.extend(current[tag].value or ())

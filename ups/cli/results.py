@@ -1,7 +1,8 @@
 """What becomes of results: each form of output is a ``Results``, and who has a result gives it here.
 
-Here is what all forms share: what of a peer cannot be read costs a warning and nothing else. A form writes what it is
-given as soon as it can; ``close`` is called at the end in any case, for what it may have kept back.
+Here is what all forms share: what of a peer cannot be read costs a warning and nothing else. A form gets data sets
+without a Transaction UID and writes what it is given as soon as it can; ``close`` is called at the end in any case, for
+what it may have kept back.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from dicomnet.dimse.messages import CFindResponse, NEventReportRequest, NGetResponse
 from dicomnet.errors import DecodeError, EncodeError
 from ups.cli.console import Console
+from ups.cli.redacted import data_set_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -43,7 +45,7 @@ class Results(ABC):
         """A match of ``find``; one that cannot be read is counted."""
         self.matches += 1
         try:
-            dataset = response.dataset()
+            dataset = data_set_of(response)
         except DecodeError as error:
             self.lose(f"cannot be read: {error}")
             return
@@ -56,14 +58,14 @@ class Results(ABC):
         Raises:
             DecodeError: the peer's data set cannot be read.
         """
-        dataset = response.dataset()
+        dataset = data_set_of(response)
         if dataset is not None:
             self.write_found(dataset, response.instance)
 
     def close(self) -> None:
         """Write what was kept back."""
         if self._complaints > _MAX_COMPLAINTS:
-            self.console.warn(f"{self._complaints - _MAX_COMPLAINTS} more values or matches that cannot be read")
+            self.console.warn(f"{self._complaints - _MAX_COMPLAINTS} more warnings like these")
             self._complaints = 0
 
     # -- what a form does --------------------------------------------------------------------------------------------
@@ -98,14 +100,15 @@ class Results(ABC):
         """Say which values are given as bytes."""
         where = f"match {self.matches}: " if self.matches else ""
         for error in errors:
-            self._complain(f"{where}{error}; it is given as its bytes")
+            self.complain(f"{where}{error}; it is given as its bytes")
 
     def lose(self, reason: str) -> None:
         """Say why there is nothing of the match that came."""
         self.unreadable += 1
-        self._complain(f"match {self.matches} {reason}")
+        self.complain(f"match {self.matches} {reason}")
 
-    def _complain(self, text: str) -> None:
+    def complain(self, text: str) -> None:
+        """Warn of what a peer did, which may be often."""
         self._complaints += 1
         if self._complaints <= _MAX_COMPLAINTS:
             self.console.warn(text)

@@ -1,6 +1,6 @@
 """Results as Part 10 files (PS3.10): ``get`` writes one, ``find`` one for each match into a folder.
 
-A data set stays in the transfer syntax it came in, so nothing of it is lost; a Transaction UID is taken out. A file is
+A data set stays in the transfer syntax it came in, so nothing of it is lost. A file is
 there as a whole or not at all, and takes the place of one that has its name: that is how the workitem was before. In a
 folder the name is the SOP Instance UID, with ``.dcm`` behind it, when that consists of digits and dots; a match with
 another one is told of and not written.
@@ -21,7 +21,6 @@ from dicomnet.dimse.messages import CFindResponse, EncodedDataSet, NGetResponse,
 from dicomnet.errors import EncodeError
 from ups.cli.console import Console, OutputFailed, printable
 from ups.cli.plain import PlainResults
-from ups.cli.redacted import without_transaction
 from ups.cli.words import UsageError
 
 if TYPE_CHECKING:
@@ -51,16 +50,15 @@ class _Saved(PlainResults):
         def write(one: Dataset) -> bytes:
             return part10(one, self._syntax, sop_class=self._sop_class, sop_instance=instance)
 
-        clean = without_transaction(dataset)
         for tag, uid in ((_SOP_CLASS, self._sop_class), (_SOP_INSTANCE, instance)):
-            if tag not in clean and uid:
-                clean.add_new(tag, "UI", uid)
+            if tag not in dataset and uid:
+                dataset.add_new(tag, "UI", uid)
         try:
-            return write(clean)
+            return write(dataset)
         except EncodeError:
             from dicomnet.dataset.opaque import with_opaque
 
-            expressible, errors = with_opaque(clean, write)
+            expressible, errors = with_opaque(dataset, write)
             self.tell_opaque(errors)
             return write(expressible)
 
@@ -137,7 +135,7 @@ class FolderResults(_Saved):
             self.lose(f"has no SOP Instance UID that can be the name of a file: {printable(instance, 64)!r}")
             return
         if instance in self._written:
-            self.console.warn(f"match {self.matches} is another one of {instance} and takes its place")
+            self.complain(f"match {self.matches} is another one of {instance} and takes its place")
         self._written.add(instance)
         path = os.path.join(self._name, f"{instance}.dcm")
         _replace(path, self._content(dataset, instance), path)

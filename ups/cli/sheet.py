@@ -13,7 +13,6 @@ from dicomnet.records import dataclass
 from ups.cli.cells import code_text, field_lines, unreadable_text
 from ups.cli.console import Console, printable
 from ups.cli.plain import PlainResults
-from ups.cli.redacted import without_transaction
 from ups.cli.terminal import Terminal, cut, padded, width_of, wrapped
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class SheetResults(PlainResults):
 
 def sheet_lines(dataset: Dataset, terminal: Terminal) -> Iterator[str]:
     """The lines of the sheet."""
-    entries = list(_entries(without_transaction(dataset), ("iso8859",), 0))
+    entries = list(_entries(dataset, ("iso8859",), 0))
     labels = [width_of(entry.name) + entry.depth * _INDENT for entry in entries if entry.lines]
     beside = min(max(labels, default=0), terminal.width * 2 // 5) + _GAP
     for entry in entries:

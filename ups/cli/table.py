@@ -15,7 +15,6 @@ from dicomnet.records import dataclass
 from ups.cli.cells import text_at
 from ups.cli.console import Console
 from ups.cli.plain import PlainResults
-from ups.cli.redacted import without_transaction
 from ups.cli.terminal import Terminal, cut, padded, width_of
 
 if TYPE_CHECKING:
@@ -119,8 +118,7 @@ class TableResults(PlainResults):
 
     def write_match(self, dataset: Dataset) -> None:
         """A match of ``find``."""
-        clean = without_transaction(dataset)
-        row = [self._terminal.shown(text_at(clean, column.path)) for column in self._columns]
+        row = [self._terminal.shown(text_at(dataset, column.path)) for column in self._columns]
         row[0] = row[0] or "(no UID)"
         if self._widths:
             self._write(row)

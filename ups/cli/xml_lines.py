@@ -14,7 +14,7 @@ from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import Console, is_harmless
 from ups.cli.plain import PlainResults
-from ups.cli.redacted import without_transaction
+from ups.cli.redacted import data_set_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -48,7 +48,7 @@ class XmlResults(PlainResults):
         from dicomnet.dataset.values import BadValueError, text_element
 
         try:
-            dataset = report.dataset() or Dataset()
+            dataset = data_set_of(report) or Dataset()
         except DicomNetError as error:
             self.console.warn(f"the attributes of an event report cannot be read: {error}")
             dataset = Dataset()
@@ -61,17 +61,16 @@ class XmlResults(PlainResults):
 
 
 def document(dataset: Dataset) -> tuple[str, Sequence[EncodeError]]:
-    """The data set without a Transaction UID, and what is wrong with values that are given as bytes."""
+    """The data set, and what is wrong with values that are given as bytes."""
     from dicomnet.dataset.native_xml import write
 
-    clean = without_transaction(dataset)
     errors: Sequence[EncodeError] = ()
     try:
-        content = write(clean)
+        content = write(dataset)
     except EncodeError:
         from dicomnet.dataset.opaque import with_opaque
 
-        expressible, errors = with_opaque(clean, write)
+        expressible, errors = with_opaque(dataset, write)
         content = write(expressible)
     text = content.decode("utf-8")
     # All characters that are not ASCII are in values, where a reference can stand for any of them
