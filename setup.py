@@ -1,4 +1,5 @@
-"""Only the optional extension: the fast body of the kernel. Everything else is in pyproject.toml.
+"""The optional extension, which is the fast body of the kernel, and what is made from the options when the project is
+built (docs/man/pages.py): manual pages and completions. Everything else is in pyproject.toml.
 
 DICOMNET_EXTENSION=auto     build it when its source and a compiler are there, else install pure Python (the default)
 DICOMNET_EXTENSION=require  fail when it cannot be built
@@ -9,11 +10,15 @@ DICOMNET_SANITIZE=1         build it for tests (gcc or clang): with every check 
 
 import hashlib
 import os
+import runpy
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 from setuptools.errors import BaseError, CCompilerError
+
+from distutils.command.install_data import install_data  # isort: skip - it is setuptools that has it
 
 SOURCE = Path("dicomnet/kernel/_cython.pyx")
 PARTS = sorted(SOURCE.parent.glob("_cython_*.pxi"))
@@ -93,4 +98,32 @@ def extensions() -> list[Extension]:
     return modules
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExtension})
+PAGES = Path("docs/man/pages.py")
+EXAMPLES = sorted(str(path) for path in Path("ups/cli/examples").glob("*.xml"))
+
+
+class InstallData(install_data):
+    """Adds the manual pages and completions to what an installation puts below its prefix."""
+
+    def run(self) -> None:
+        folder = Path(self.get_finalized_command("build").build_temp) / "pages"
+        runpy.run_path(str(PAGES))["write"](folder)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.data_files.append((str(path.relative_to(folder).parent), [str(path)]))
+        super().run()
+
+
+class SourceDistribution(sdist):
+    """Has the manual pages and completions ready to be read; an installation makes its own."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        super().make_release_tree(base_dir, files)
+        runpy.run_path(str(PAGES))["write"](Path(base_dir))
+
+
+setup(
+    ext_modules=extensions(),
+    cmdclass={"build_ext": BuildExtension, "install_data": InstallData, "sdist": SourceDistribution},
+    data_files=[("share/doc/dicomnet/examples", EXAMPLES)],
+)

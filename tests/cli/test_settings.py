@@ -148,17 +148,21 @@ def test_every_option_can_be_set_by_every_name_it_has(files: WriteFiles, monkeyp
                     monkeypatch.delenv(f"{program.name}{name[1:]}".upper().replace("-", "_"))
 
 
+VALUES = ("1", "A=h:1", "A@h:1", "A,B,C", "1.2.3", "A=1", "C001")
+"""One of them is a value of any option without choices."""
+
+
 def example(option: Option) -> tuple[str, str]:
     """A value that the option takes, as a variable and as TOML."""
     if option.taking is Taking.NOTHING:
         return "yes", "true"
-    for text in (*option.choices[:1], "1", "A=h:1", "A@h:1", "A,B,C", "1.2.3", "A=1", "x.x"):
+    for text in (*option.choices[:1], *VALUES):
         try:
             option.convert(text)
         except ValueError:
             continue
         return text, f'["{text}"]' if option.repeat is Repeat.ALL else f'"{text}"'
-    raise AssertionError(f"no example for {option.name}")
+    raise AssertionError(f"VALUES needs one for {option.name}")
 
 
 @pytest.mark.parametrize(
