@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +19,7 @@ from dicomnet.dataset import decode, encode
 from dicomnet.dimse.messages import EncodedDataSet, NEventReportRequest
 from ups.cli.json_lines import data_set_object, event_object, line
 
+ROOT = Path(__file__).parents[2]
 RECEIVED = datetime(2030, 1, 2, 3, 4, 5, 678000, UTC)
 
 
@@ -80,6 +86,24 @@ def test_a_line_is_one_line_that_is_safe_to_look_at_and_says_the_same(text: str)
     assert json.loads(shown) == {text: [text]}
     assert not any(one < " " or one in "\x7f\x9b\u202e\u2028\u2029\U000e0001" for one in shown)
     assert ("ü" in text) == ("ü" in shown)
+
+
+@pytest.mark.once
+def test_a_locale_that_has_fewer_characters_changes_no_line() -> None:
+    code = (
+        "from ups.cli.console import Console; from ups.cli.json_lines import JsonResults; "
+        "JsonResults(Console('dcmups')).outcome({'uid': 'M\\xfcller'})"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert done.stdout == '{"uid":"Müller"}\n'.encode()
+
+
+def test_the_keys_are_those_that_are_promised() -> None:
+    text = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
+    promised = re.search(r"```json\n(\{\"event\".*?)```", text, re.DOTALL)
+    assert promised is not None
+    assert json.loads(promised[1]).keys() == event(None).keys()
 
 
 @pytest.mark.parametrize("syntax", [uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE])

@@ -39,7 +39,7 @@ class JsonResults(Results):
         self.tell_opaque(errors)
         self.console.result(line(found))
 
-    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+    def write_found(self, dataset: Dataset) -> None:
         """The workitem of ``get``."""
         self.write_match(dataset)
 

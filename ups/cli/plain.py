@@ -33,7 +33,7 @@ class PlainResults(Results):
         """A match of ``find``."""
         self.console.result(*match_lines(dataset))
 
-    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+    def write_found(self, dataset: Dataset) -> None:
         """The workitem of ``get``."""
         self.console.result(*attribute_lines(dataset))
 

@@ -46,11 +46,10 @@ class Results(ABC):
         self.matches += 1
         try:
             dataset = data_set_of(response)
-        except DecodeError as error:
+            if dataset is not None:
+                self.write_match(dataset)
+        except (DecodeError, EncodeError) as error:
             self.lose(f"cannot be read: {error}")
-            return
-        if dataset is not None:
-            self.write_match(dataset)
 
     def found(self, response: NGetResponse) -> None:
         """What ``get`` found.
@@ -60,7 +59,7 @@ class Results(ABC):
         """
         dataset = data_set_of(response)
         if dataset is not None:
-            self.write_found(dataset, response.instance)
+            self.write_found(dataset)
 
     def close(self) -> None:
         """Write what was kept back."""
@@ -75,7 +74,7 @@ class Results(ABC):
         """A match of ``find``."""
 
     @abstractmethod
-    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+    def write_found(self, dataset: Dataset) -> None:
         """The workitem of ``get``."""
 
     @abstractmethod

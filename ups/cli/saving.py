@@ -88,9 +88,9 @@ class FileResults(_Saved):
         if response.data_set is None:
             self.console.warn(f"the answer has no attributes: {self._name} was not written")
 
-    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+    def write_found(self, dataset: Dataset) -> None:
         """The workitem of ``get``."""
-        _replace(self._path, self._content(dataset, instance or self._instance), self._name)
+        _replace(self._path, self._content(dataset, self._instance), self._name)
         self.console.tell(f"written to {self._name}")
 
 

@@ -41,7 +41,7 @@ class SheetResults(PlainResults):
         super().__init__(console)
         self._terminal = terminal
 
-    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+    def write_found(self, dataset: Dataset) -> None:
         """The workitem of ``get``."""
         self.console.result(*sheet_lines(dataset, self._terminal))
 

@@ -37,7 +37,7 @@ class XmlResults(PlainResults):
         self.tell_opaque(errors)
         self.console.result(text)
 
-    def write_found(self, dataset: Dataset, instance: str | None) -> None:
+    def write_found(self, dataset: Dataset) -> None:
         """The workitem of ``get``."""
         self.write_match(dataset)
 
