@@ -250,7 +250,8 @@ def read_part(request: Message) -> Flow[list[bytes | memoryview]]:
         LocalProtocolError: the request was not taken by a streaming handler; its data set is here already.
         DicomNetError: what ended the association before the data set was whole.
     """
-    parts: list[bytes | memoryview] = yield ReadPart(_incoming(request))
+    incoming = _incoming(request)
+    parts: list[bytes | memoryview] = (yield ReadPart(incoming)) if _goes_on(incoming) else []
     return parts
 
 
@@ -266,7 +267,7 @@ def read_all(request: Message) -> Flow[EncodedDataSet | None]:
     incoming = _incoming(request)
     most = incoming.limits.max_bytes
     found = BytesIO()  # joined as they come: each part may keep much alive that came with it
-    while parts := (yield ReadPart(incoming)):
+    while _goes_on(incoming) and (parts := (yield ReadPart(incoming))):
         found.writelines(parts)
         if found.tell() > most:
             raise DecodeError(f"the data set is longer than {most} bytes", code=Fault.LIMIT, path="data set")
@@ -286,7 +287,7 @@ def save(request: Message, stream: BinaryIO) -> Flow[int]:
     size = 0
     if request.data_set is not None:
         incoming = _incoming(request)
-        while parts := (yield ReadPart(incoming)):
+        while _goes_on(incoming) and (parts := (yield ReadPart(incoming))):
             yield Call(partial(_write, stream, parts))
             size += sum(map(len, parts))
     return size
@@ -313,9 +314,14 @@ def skip(request: Message) -> Flow[int]:
     size = 0
     if request.data_set is not None:
         incoming = _incoming(request)
-        while parts := (yield ReadPart(incoming)):
+        while _goes_on(incoming) and (parts := (yield ReadPart(incoming))):
             size += sum(map(len, parts))
     return size
+
+
+def _goes_on(data_set: IncomingDataSet) -> bool:
+    """Whether more of it is here, or to come: to be told that it is not would take another turn."""
+    return not data_set.whole or bool(data_set.parts)
 
 
 def _incoming(request: Message) -> IncomingDataSet:

@@ -106,9 +106,13 @@ class Exchange(SendingHalf):
                 return event
             if self._broken:
                 continue
+            intake = self._intake
             try:
                 for pdv in event.pdvs:
-                    self._receive(pdv, now)
+                    if intake.incoming is not None:
+                        intake.pass_on(pdv, now)
+                    else:
+                        self._receive(pdv, now)
             except DecodeError as error:
                 self._abort(error, now)
         return self._events.popleft()

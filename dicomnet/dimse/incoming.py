@@ -66,22 +66,18 @@ class Intake:
         self.deadline: float | None = None
         self.unread = 0
         """Bytes held for all data sets that are read while they arrive."""
+        self.incoming: IncomingDataSet | None = None
+        """The data set that is arriving, if it is not put together in memory."""
         self._limits = limits
         self._assembler = self._new_assembler()
         self._command: CommandSet | None = None  # one whose data set is still to come, into memory
         self._context_id = 0  # of the message that has begun
-        self._incoming: IncomingDataSet | None = None  # where the data set goes, if not into memory
         self._progress = 0  # bytes of it until the deadline is put off again
-
-    @property
-    def incoming(self) -> IncomingDataSet | None:
-        """The data set that is arriving, if it is not put together in memory."""
-        return self._incoming
 
     @property
     def amid(self) -> bool:
         """Whether a message has begun and is not whole."""
-        return self._incoming is not None or self._command is not None or self._assembler.in_progress
+        return self.incoming is not None or self._command is not None or self._assembler.in_progress
 
     def postpone(self, now: float) -> None:
         """Give the peer its time anew."""
@@ -96,8 +92,8 @@ class Intake:
             DecodeError: it belongs to no message, or is too much.
             TooLong: the data set is too long for the memory; the rest of it will be dropped.
         """
-        if self._incoming is not None:
-            self._pass_on(self._incoming, pdv, now)
+        if self.incoming is not None:
+            self.pass_on(pdv, now)
             return None
         control = pdv.control & (_COMMAND | _LAST)
         if self._command is None and not self._assembler.in_progress:
@@ -163,42 +159,46 @@ class Intake:
             raise DecodeError("the message has no Command Data Set Type", code=Fault.MISSING, path="(0000,0800)")
         self._context_id = context_id
         self._start(now)
-        self._incoming = offer(command, context_id, now)
+        self.incoming = offer(command, context_id, now)
         self._progress = _PROGRESS
-        if self._incoming is None:
+        if self.incoming is None:
             self._command = command
         else:
-            self._incoming.owner = self
+            self.incoming.owner = self
         return None
 
     def _drop_rest(self, pdv: Pdv, now: float) -> None:
         command, self._command = self._command or {}, None
         self._assembler = self._new_assembler()
-        self._incoming = dropped = IncomingDataSet("")
+        self.incoming = dropped = IncomingDataSet("")
         dropped.wanted = False
         self._progress = _PROGRESS
-        self._pass_on(dropped, pdv, now)
+        self.pass_on(pdv, now)
         raise TooLong(command, self._context_id)
 
-    def _pass_on(self, data_set: IncomingDataSet, pdv: Pdv, now: float) -> None:
-        if pdv.control & _COMMAND or pdv.context_id != self._context_id:
+    def pass_on(self, pdv: Pdv, now: float) -> None:
+        """Take the next fragment of the data set that is ``incoming``; large ones come in thousands of them.
+
+        Raises:
+            DecodeError: it belongs to something else.
+        """
+        data_set = self.incoming
+        control, payload = pdv.control, pdv.payload
+        if data_set is None or control & _COMMAND or pdv.context_id != self._context_id:
             raise DecodeError("another message begins before the data set has ended", code=Fault.ORDER)
-        payload = pdv.payload
         size = len(payload)
         if size and data_set.wanted:
-            self._keep(data_set, payload)
-        if pdv.control & _LAST:
+            parts = data_set.parts
+            more = cost(payload, parts[-1] if parts else None)
+            parts.append(payload)
+            data_set.unread += more
+            self.unread += more
+        if control & _LAST:
             data_set.whole = True
-            self._incoming = self.deadline = None
+            self.incoming = self.deadline = None
             return
         self._progress -= size
         if self._progress <= 0:
             self._progress = _PROGRESS
-            self.postpone(now)
-
-    def _keep(self, data_set: IncomingDataSet, payload: bytes | memoryview) -> None:
-        parts = data_set.parts
-        more = cost(payload, parts[-1] if parts else None)
-        parts.append(payload)
-        data_set.unread += more
-        self.unread += more
+            if self.deadline is not None:
+                self.postpone(now)

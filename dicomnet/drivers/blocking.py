@@ -133,10 +133,11 @@ class Link(BlockingLink):
             if session.errands:
                 self._run_calls()
                 self._run_branches()
+                session.advance(self._now())  # who waited for that may have something to send
             self._send()
             if session.close_wanted:
                 self._close_transport()
-            runnable = session.runnable
+            runnable = session.runnable or session.errands
             over = self._transport is None or (until is not None and now >= until)
             if not runnable and (over or done()):
                 return
@@ -217,7 +218,7 @@ class Link(BlockingLink):
                 transport.send(answers)
 
     def _receive(self, until: float | None, runnable: bool) -> None:
-        """Wait for bytes until the next deadline; not at all when a flow can go on."""
+        """Wait for bytes until the next deadline; not at all when a flow can go on, or waits for us."""
         session = self._session
         timeout: float | None = 0.0
         if not runnable:

@@ -9,7 +9,7 @@ to say, and Association takes what the effects leave behind.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -133,6 +133,15 @@ class Machine:
         if self.on_primitive is not None:  # now that the state is the new one
             for happened in [self.events[place] for place in range(known, len(self.events))]:
                 self.on_primitive(primitive_of(happened))
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody is shown each step, or each primitive."""
+        return self._transcript is not None or self.on_primitive is not None
+
+    def take_data(self, pdus: Iterable[PDataTF]) -> None:
+        """Indicate the data of PDUs that are in order: all that DT-2 and AR-6 do, when nobody watches."""
+        self.events.extend([PDataIndication(pdu.pdvs) for pdu in pdus])
 
     def indicate(self, event: UlEvent) -> None:
         """Give the user an indication that is no effect of an action."""

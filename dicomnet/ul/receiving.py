@@ -134,14 +134,19 @@ class Receiver:
         """P-DATA-TF PDUs one after the other; all is in order with nearly every one."""
         machine = self._machine
         machine.counters.pdus_in += len(p_data)
+        cell = machine.cell(_P_DATA)
+        if cell is not None and cell.action in _TAKING_DATA and not machine.is_watched:
+            negotiated = machine.negotiated
+            for pdu in p_data:
+                if p_data_fault(pdu, negotiated) is not None:
+                    break
+            else:
+                machine.take_data(p_data)
+                return
         for pdu in p_data:
             if machine.over or self._deaf:
                 return
-            cell = machine.cell(_P_DATA)
-            if cell is not None and cell.action in _TAKING_DATA and p_data_fault(pdu, machine.negotiated) is None:
-                machine.perform(cell, _P_DATA, Occasion(now, pdu))
-            else:
-                self._receive_pdu(pdu, now)
+            self._receive_pdu(pdu, now)
 
     def _receive_pdu(self, pdu: Pdu, now: float) -> None:
         machine = self._machine
