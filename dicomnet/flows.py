@@ -144,7 +144,7 @@ def _send_from(
             reader = SourceReader(source, opened.transfer_syntax, opened.piece)
         else:  # one call brings all there is to know of the file and its first part: each has a long way to a thread
             reader = SourceReader(source, None, (yield TakeTurn(message)))
-            file: DataSetSource = yield Call(reader.begin)
+            file: DataSetSource = reader.begin_at_once() or (yield Call(reader.begin))
             message = complete(file) if complete is not None else replace(message, data_set=file)
             opened = yield BeginMessage(message, via)
             reader.turn_into(opened.transfer_syntax)

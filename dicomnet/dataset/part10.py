@@ -17,7 +17,7 @@ from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.kernel._vr_forms import LONG, VRS
 from dicomnet.records import dataclass
 
-__all__ = ["FIRST_READ", "MAX_META", "FileMeta", "find_meta", "header", "meta_start", "read_meta"]
+__all__ = ["FIRST_READ", "MAX_META", "FileMeta", "find_meta", "header", "meta_in", "meta_start", "read_meta"]
 
 MAX_META = 1024 * 1024
 """Bytes of file meta information; more is a DecodeError (LIMIT)."""
@@ -95,14 +95,18 @@ def find_meta(first: bytes, size: int, again: Callable[[int], bytes]) -> FileMet
     Raises:
         DecodeError: as for ``read_meta``.
     """
-    meta = _meta(first, size) or _meta(again(_ENOUGH), size)
+    meta = meta_in(first, size) or meta_in(again(_ENOUGH), size)
     if meta is None:
         raise _fault("the file gives less than it has", Fault.TRUNCATED, 0)
     return meta
 
 
-def _meta(data: bytes, size: int) -> FileMeta | None:
-    """The file meta information of a file of so many bytes, of which these come first; None when more are needed."""
+def meta_in(data: bytes, size: int) -> FileMeta | None:
+    """The file meta information of a file of so many bytes, of which these come first; None when more are needed.
+
+    Raises:
+        DecodeError: as for ``read_meta``.
+    """
     start = meta_start(data)
     if start is None:
         raise DecodeError("this is no Part 10 file", code=Fault.BAD_VALUE, offset=0, clause="PS3.10 7.1")

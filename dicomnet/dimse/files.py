@@ -1,23 +1,29 @@
 """Files that are read while they are sent: opened without waiting for anybody, read at places and not in order.
 
-What lies in the page cache is had at once where the system can say so (Linux); only the rest has to be waited for, and
-that is for another thread than one that serves many. Knows neither data sets nor messages.
+What the system has in memory is opened and read at once where it can say so (Linux); only for the rest somebody has to
+wait, and that is for another thread than one that serves many. Knows neither data sets nor messages.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 import stat
+import sys
+from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from dicomnet.errors import DecodeError, Fault
 
-__all__ = ["FileStream", "open_file"]
+__all__ = ["FileStream", "open_at_once", "open_file", "read_at_once"]
 
 _AT_HAND: Final[int] = getattr(os, "RWF_NOWAIT", 0)
 """Asks for no more than the system has in memory; 0 where it knows no such thing."""
+_OPENAT2: Final = 437  # on all of Linux that Python is built for, but for Alpha
+_AT_FDCWD: Final = -100
+_RESOLVE_CACHED: Final = 0x20
 
 
 def open_file(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -26,7 +32,22 @@ def open_file(path: str | os.PathLike[str]) -> tuple[int, int]:
     Raises:
         OSError: it cannot be opened, or is no regular file.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    return _regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK), path)
+
+
+def open_at_once(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """The same if the system need not look for it on a disk (Linux); else None, also for what is wrong."""
+    name = os.fsencode(path)
+    descriptor = -1 if b"\0" in name else _opener()(name)
+    if descriptor < 0:
+        return None
+    try:
+        return _regular(descriptor, path)
+    except OSError:
+        return None
+
+
+def _regular(descriptor: int, path: str | os.PathLike[str]) -> tuple[int, int]:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -37,19 +58,58 @@ def open_file(path: str | os.PathLike[str]) -> tuple[int, int]:
     return descriptor, status.st_size
 
 
+@functools.cache
+def _opener() -> Callable[[bytes], int]:
+    """openat2(2) with RESOLVE_CACHED (Linux 5.12), which the standard library does not have; -1 where it fails."""
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None).syscall if sys.platform == "linux" else None
+    except (ImportError, OSError, AttributeError):
+        call = None
+    if call is None:
+        return lambda name: -1
+    call.restype = ctypes.c_long
+    call.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t]
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    how = (ctypes.c_uint64 * 3)(flags, 0, _RESOLVE_CACHED)
+
+    def open_it(name: bytes) -> int:
+        sys.audit("open", name, None, flags)
+        return int(call(_OPENAT2, _AT_FDCWD, name, how, 24))
+
+    return open_it
+
+
+def read_at_once(descriptor: int, size: int, offset: int) -> bytearray | None:
+    """So many bytes of a file, if the system has all of them in memory.
+
+    Raises:
+        OSError: it cannot tell, or they cannot be read.
+    """
+    if not _AT_HAND:
+        return None
+    data = bytearray(size)
+    try:
+        count = os.preadv(descriptor, (data,), offset, _AT_HAND)
+    except BlockingIOError:
+        return None
+    return data if count == size else None  # the rest is on the disk, or nowhere any more
+
+
 class FileStream(io.RawIOBase, BinaryIO):
     """An open file from ``offset`` to its end as it was when it was opened; closes the descriptor.
 
-    ``ahead`` is what was read of it there already.
+    ``first`` is what was read from its beginning already.
     """
 
-    def __init__(self, descriptor: int, offset: int, size: int, ahead: memoryview | None = None) -> None:
+    def __init__(self, descriptor: int, offset: int, size: int, first: bytes | bytearray = b"") -> None:
         super().__init__()
         self.left = size - offset
         """How many bytes are still to come."""
         self._descriptor = descriptor
         self._size = size
-        self._ahead = ahead
+        self._ahead = memoryview(first)[offset:] if len(first) > offset else None  # what comes next, if it is here
         self._tells = _AT_HAND != 0  # the system, what it has in memory
 
     def readable(self) -> bool:
@@ -98,17 +158,13 @@ class FileStream(io.RawIOBase, BinaryIO):
             return found
         if not self._tells or self.closed:
             return None
-        data = bytearray(wanted)
         try:
-            count = os.preadv(self._descriptor, (data,), self._size - self.left, _AT_HAND)
-        except BlockingIOError:
-            return None
+            data = read_at_once(self._descriptor, wanted, self._size - self.left)
         except OSError:  # EOPNOTSUPP of a file system that cannot tell, and whatever ``piece`` will meet again
             self._tells = False
             return None
-        if count < wanted:  # the rest is on the disk, or nowhere any more
-            return None
-        self.left -= wanted
+        if data is not None:
+            self.left -= wanted
         return data
 
     def close(self) -> None:

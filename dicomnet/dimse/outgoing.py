@@ -181,6 +181,20 @@ class SourceReader:
         """
         return self._alone(self._begin)
 
+    def begin_at_once(self) -> DataSetSource | None:
+        """What ``begin`` would return for a path, if that takes no waiting; else None. Not while another thread works.
+
+        Raises:
+            DecodeError: as for ``FileDataSet.of``.
+        """
+        if (
+            isinstance(self._source, DataSetSource)
+            or (found := FileDataSet.opened_at_once(self._source, self._piece)) is None
+        ):
+            return None
+        self._keep(*found)
+        return found[0]
+
     def turn_into(self, transfer_syntax: str) -> None:
         """Have the pieces in this transfer syntax; none of them was taken yet."""
         self._wanted = transfer_syntax
@@ -240,11 +254,12 @@ class SourceReader:
 
     def _open(self) -> BinaryIO:
         if isinstance(self._source, DataSetSource):
-            self._stream = stream = self._source.open()
-        else:
-            self._source, self._stream = FileDataSet.opened(self._source, self._piece)
-            stream = self._stream
-        self._own = self._source.transfer_syntax
+            return self._keep(self._source, self._source.open())
+        return self._keep(*FileDataSet.opened(self._source, self._piece))
+
+    def _keep(self, source: DataSetSource, stream: BinaryIO) -> BinaryIO:
+        self._source, self._stream = source, stream
+        self._own = source.transfer_syntax
         if self._wanted is None:
             self._wanted = self._own
         return stream

@@ -8,6 +8,7 @@ them; that blocks, so flows do it in a ``Call``. Knows neither messages nor asso
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from abc import ABC, abstractmethod
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeAlias, cast
 
 from dicomnet.dataset import DataSetLimits, decode
-from dicomnet.dataset.part10 import FIRST_READ, find_meta
-from dicomnet.dimse.files import FileStream, open_file
+from dicomnet.dataset.part10 import FIRST_READ, FileMeta, find_meta, meta_in
+from dicomnet.dimse.files import FileStream, open_at_once, open_file, read_at_once
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError
 from dicomnet.records import dataclass, field
 from dicomnet.wire.pdata import Buffer
@@ -122,15 +123,43 @@ class FileDataSet(DataSetSource):
         try:
             first = os.pread(descriptor, min(size, FIRST_READ + piece), 0)
             meta = find_meta(first, size, lambda most: os.pread(descriptor, most, 0))
-            if not meta.transfer_syntax:
-                text = "the file meta information names no transfer syntax"
-                raise DecodeError(text, code=Fault.MISSING, path="(0002,0010)", clause="PS3.10 7.1")
-            uids = {"sop_class": meta.sop_class, "sop_instance": meta.sop_instance}
-            found = cls(path if isinstance(path, Path) else Path(path), meta.transfer_syntax, meta.offset, **uids)
-            return found, FileStream(descriptor, meta.offset, size, memoryview(first)[meta.offset :])
+            return cls._described(path, meta), FileStream(descriptor, meta.offset, size, first)
         except BaseException:
             os.close(descriptor)
             raise
+
+    @classmethod
+    def opened_at_once(cls, path: str | os.PathLike[str], piece: int) -> tuple[Self, FileStream] | None:
+        """The same if nobody has to wait for it; None if ``opened`` is to be asked, also for a file that is not there.
+
+        Raises:
+            DecodeError: as for ``of``.
+        """
+        found = open_at_once(path)
+        if found is None:
+            return None
+        descriptor, size = found
+        stream: FileStream | None = None
+        try:
+            with contextlib.suppress(OSError):  # which ``opened`` will meet again, if it is one
+                first = read_at_once(descriptor, min(size, FIRST_READ + piece), 0)
+                if first is not None and (meta := meta_in(bytes(first[:FIRST_READ]), size)) is not None:
+                    source = cls._described(path, meta)
+                    stream = FileStream(descriptor, meta.offset, size, first)
+                    return source, stream
+        finally:
+            if stream is None:
+                os.close(descriptor)
+        return None
+
+    @classmethod
+    def _described(cls, path: str | os.PathLike[str], meta: FileMeta) -> Self:
+        if not meta.transfer_syntax:
+            text = "the file meta information names no transfer syntax"
+            raise DecodeError(text, code=Fault.MISSING, path="(0002,0010)", clause="PS3.10 7.1")
+        where = path if isinstance(path, Path) else Path(path)
+        uids = {"sop_class": meta.sop_class, "sop_instance": meta.sop_instance}
+        return cls(where, meta.transfer_syntax, meta.offset, **uids)
 
     def open(self) -> BinaryIO:
         """The file at its data set; one that ends earlier than it did now is a DecodeError when that is read."""

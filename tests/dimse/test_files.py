@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from dicomnet.dimse import files
-from dicomnet.dimse.files import FileStream, open_file
+from dicomnet.dimse.files import FileStream, open_at_once, open_file, read_at_once
 from dicomnet.errors import DecodeError, Fault
 
 pytestmark = pytest.mark.once
@@ -28,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 def opened(path: Path, offset: int = 0, ahead: int = 0) -> FileStream:
     descriptor, size = open_file(path)
-    return FileStream(descriptor, offset, size, memoryview(os.pread(descriptor, ahead, offset)))
+    return FileStream(descriptor, offset, size, os.pread(descriptor, offset + ahead, 0))
 
 
 def test_pieces_are_what_the_file_has_from_an_offset_on(path: Path) -> None:
@@ -114,6 +115,71 @@ def test_a_system_that_knows_no_such_question_is_not_asked(path: Path, monkeypat
 def test_what_was_just_written_is_at_hand(path: Path) -> None:
     with opened(path) as stream:
         assert stream.piece_at_once(100) == CONTENT[:100]
+
+
+def test_what_the_system_has_at_hand_is_opened_at_once(path: Path) -> None:
+    """And what it has not, or cannot say, is left to who may wait; here, mostly the former."""
+    found = open_at_once(path)
+    if found is not None:
+        descriptor, size = found
+        assert (os.read(descriptor, 4), size) == (CONTENT[:4], len(CONTENT))
+        assert not os.get_inheritable(descriptor)
+        os.close(descriptor)
+
+
+def test_what_is_wrong_is_for_others_to_say(path: Path) -> None:
+    os.mkfifo(path.with_name("fifo"))
+    for wrong in (path.parent, path.with_name("none"), path.with_name("fifo"), f"{path}\0more"):
+        assert open_at_once(wrong) is None
+
+
+@pytest.mark.parametrize("system", ["other", "old"])
+def test_where_nobody_can_open_at_once(path: Path, monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    monkeypatch.setattr(files, "_opener", files._opener.__wrapped__)
+    if system == "other":
+        monkeypatch.setattr("sys.platform", "darwin")
+    else:
+        monkeypatch.setattr(files, "_OPENAT2", 100_000)  # which is no system call
+    assert open_at_once(path) is None
+
+
+def test_opening_is_audited_like_any_other(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(sys, "audit", lambda event, *arguments: seen.append((event, arguments[0])))
+    found = open_at_once(path)
+    if found is not None:
+        os.close(found[0])
+    if sys.platform == "linux":
+        assert seen == [("open", os.fsencode(path))]
+
+
+def test_a_descriptor_whose_file_is_gone_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_: list[int] = []
+
+    def opener(name: bytes) -> int:
+        opened_.append(os.open(name, os.O_RDONLY))
+        return opened_[-1]
+
+    def stale(descriptor: int) -> os.stat_result:
+        raise OSError(errno.ESTALE, "gone")
+
+    monkeypatch.setattr(files, "_opener", lambda: opener)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", stale)
+        assert open_at_once(path) is None
+    with pytest.raises(OSError, match="descriptor"):
+        os.close(opened_[0])
+
+
+@pytest.mark.parametrize("size", [0, 100, len(CONTENT)])
+def test_so_many_bytes_or_none(path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    with path.open("rb") as file:
+        for outcome, found in ((size, bytes(size)), (size - 1, None), (BlockingIOError(errno.EAGAIN, "no"), None)):
+            with monkeypatch.context() as patch:
+                System(patch, outcome)
+                assert read_at_once(file.fileno(), size, 0) == found
+        monkeypatch.setattr(files, "_AT_HAND", 0)
+        assert read_at_once(file.fileno(), size, 0) is None
 
 
 def test_a_system_that_gives_little_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from pydicom.encaps import encapsulate
 
 from dicomnet import dataset, uids
 from dicomnet.dataset.files import part10
+from dicomnet.dimse import files
 from dicomnet.dimse.messages import CStoreRequest
 from dicomnet.dimse.outgoing import SourceReader, encoded
 from dicomnet.dimse.payloads import (
@@ -145,6 +146,59 @@ def test_a_file_is_known_by_its_path_with_its_first_piece(path: Path) -> None:
         assert found == dataset.encode(dataset.decode(whole, uids.EXPLICIT_VR_LE), wanted)
     with pytest.raises(FileNotFoundError):
         SourceReader(path.with_name("none"), None, 10).begin()
+
+
+@pytest.fixture
+def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that has all in memory, and says so."""
+
+    def read(descriptor: int, buffers: tuple[bytearray], offset: int, flags: int) -> int:
+        buffers[0][:] = data = os.pread(descriptor, len(buffers[0]), offset)
+        return len(data)
+
+    monkeypatch.setattr(files, "_AT_HAND", 8)
+    monkeypatch.setattr(files, "_opener", lambda: lambda name: os.open(name, os.O_RDONLY))
+    monkeypatch.setattr(os, "preadv", read)
+
+
+@pytest.mark.usefixtures("at_hand")
+@pytest.mark.parametrize("piece", [10, 1 << 20])
+def test_a_file_at_hand_is_begun_at_once(path: Path, piece: int) -> None:
+    whole = dataset.encode(sample(), uids.EXPLICIT_VR_LE)
+    reader = SourceReader(path, None, piece)
+    assert reader.begin_at_once() == FileDataSet.of(path)
+    found, last = b"", False
+    while not last:
+        read = reader.read_at_once()
+        assert read is not None
+        found, last = found + read[0], read[1]
+    assert found == whole
+    reader.close()
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_what_is_no_part_10_file_is_told_at_once_and_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[int] = []
+    close = os.close
+    monkeypatch.setattr(os, "close", lambda descriptor: (closed.append(descriptor), close(descriptor)))
+    for content in (b"no such thing", bytes(128) + b"DICM\x02\0\x03\0UI\x04\x001.2\0" + bytes(100)):
+        path.write_bytes(content)
+        with pytest.raises(DecodeError):
+            SourceReader(path, None, 10).begin_at_once()
+    assert len(closed) == 2
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_a_header_that_is_uncommonly_long_is_left_to_who_may_wait(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(
+        content[:144] + b"\x02\0\x00\x01UT\0\0" + (5000).to_bytes(4, "little") + bytes(5000) + content[144:]
+    )
+    reader = SourceReader(path, None, 10)
+    assert reader.begin_at_once() is None
+    assert reader.begin() == FileDataSet.of(path)
+    reader.close()
+    assert SourceReader(FileDataSet.of(path), None, 10).begin_at_once() is None  # which is no path
 
 
 def test_what_is_no_file_is_never_read_at_once() -> None:
