@@ -20,7 +20,7 @@ from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
-from dicomnet.dimse.conversion import command_code, command_name
+from dicomnet.dimse.conversion import command_code, command_name, with_data_set
 from dicomnet.dimse.messages import (
     CCancelRequest,
     CEchoRequest,
@@ -33,7 +33,6 @@ from dicomnet.dimse.outgoing import SourceReader
 from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, IncomingDataSet, is_dataset
 from dicomnet.dimse.status import StatusClass
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
-from dicomnet.records import replace
 from dicomnet.steps import (
     AwaitPdu,
     AwaitReply,
@@ -145,7 +144,7 @@ def _send_from(
         else:  # one call brings all there is to know of the file and its first part: each has a long way to a thread
             reader = SourceReader(source, None, (yield TakeTurn(message)))
             file: DataSetSource = reader.begin_at_once() or (yield Call(reader.begin))
-            message = complete(file) if complete is not None else replace(message, data_set=file)
+            message = complete(file) if complete is not None else with_data_set(message, file)
             opened = yield BeginMessage(message, via)
             reader.turn_into(opened.transfer_syntax)
         last, wanted = False, True

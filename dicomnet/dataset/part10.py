@@ -111,16 +111,15 @@ def meta_in(data: bytes, size: int) -> FileMeta | None:
     if start is None:
         raise DecodeError("this is no Part 10 file", code=Fault.BAD_VALUE, offset=0, clause="PS3.10 7.1")
     found: dict[str, str] = {}
+    known, unpack = len(data), _HEAD.unpack_from
     pos = start
     while True:
-        head = data[pos : pos + 12]
-        if len(head) < 12:
-            if len(data) < size:
-                return None
-            if head[:2] != b"\x02\0" and len(head) != 1:  # no data set is one byte long
-                return FileMeta(offset=pos, **found)
-            head = _padded(head, pos)
-        group, number, vr, length, long = _HEAD.unpack(head)
+        if pos + 12 <= known:
+            group, number, vr, length, long = unpack(data, pos)
+        elif known < size:
+            return None
+        else:
+            group, number, vr, length, long = unpack(_padded(data[pos:], pos))
         if group != 2:
             return FileMeta(offset=pos, **found)
         header_size = _HEADER_SIZES.get(vr)
@@ -128,24 +127,25 @@ def meta_in(data: bytes, size: int) -> FileMeta | None:
             raise _fault("an element has no VR", Fault.BAD_VR, pos + 4)
         if header_size == 12:
             length = long
-        left = size - pos - header_size
-        if length > left:
-            raise _fault(f"{length} bytes announced, fewer are left", Fault.TRUNCATED, pos)
-        if number == 0 and vr == b"UL" and length == 4 and pos == start and long > left - 4:
-            raise _fault("the group length reaches past the end", Fault.TRUNCATED, pos)
         end = pos + header_size + length
-        if number in _TEXTS and length <= _MAX_TEXT:
-            if end > len(data):
-                return None
-            found[_TEXTS[number]] = data[end - length : end].decode("latin-1").strip(" \0")
+        if end > size:
+            raise _fault(f"{length} bytes announced, fewer are left", Fault.TRUNCATED, pos)
+        if number in _TEXTS:
+            if length <= _MAX_TEXT:
+                if end > known:
+                    return None
+                found[_TEXTS[number]] = data[end - length : end].decode("latin-1").strip(" \0")
+        elif number == 0 and pos == start and vr == b"UL" and length == 4 and long > size - end:
+            raise _fault("the group length reaches past the end", Fault.TRUNCATED, pos)
         pos = end
         if pos - start > MAX_META:
             raise _fault(f"longer than {MAX_META} bytes", Fault.LIMIT, pos)
 
 
 def _padded(head: bytes, pos: int) -> bytes:
-    """The last bytes of a file, which are an element, as long as the header of any."""
-    if len(head) < 8 or _HEADER_SIZES.get(head[4:6]) == 12:
+    """The last bytes of a file as long as the header of any element."""
+    goes_on = head[:2] == b"\x02\0" or len(head) == 1  # no data set is one byte long
+    if goes_on and (len(head) < 8 or _HEADER_SIZES.get(head[4:6]) == 12):
         raise _fault("an element is cut", Fault.TRUNCATED, pos)
     return head.ljust(12, b"\0")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from dicomnet.codes import CommandField, known
 from dicomnet.dimse import status as statuses
@@ -25,6 +25,7 @@ from dicomnet.dimse.messages import (
     CMoveResponse,
     CStoreRequest,
     CStoreResponse,
+    DataSet,
     EncodedDataSet,
     InstanceRequest,
     Message,
@@ -48,9 +49,9 @@ from dicomnet.dimse.messages import (
 from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.errors import DecodeError, Fault
 from dicomnet.kernel import make_frozen
-from dicomnet.records import MISSING, dataclass, fields
+from dicomnet.records import MISSING, dataclass, fields, replace
 
-__all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command"]
+__all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command", "with_data_set"]
 
 _KINDS: Mapping[int, type[Message]] = {
     kind.command_field: kind
@@ -175,6 +176,8 @@ _ANSWERS: Mapping[type[Request], _Answer] = {
     request: _answer(request, response) for request, response in _RESPONSES.items()
 }
 
+M = TypeVar("M", bound=Message)
+
 Arriving: TypeAlias = EncodedDataSet | IncomingDataSet | None
 """What a received message may carry."""
 
@@ -204,6 +207,15 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
             return answer.kind(**found)  # which says what is no field of it
     response: Response = make_frozen(answer.kind, answer.names, tuple(found.values()))
     return response
+
+
+def with_data_set(message: M, data_set: DataSet) -> M:
+    """The same message with another data set."""
+    layout = _LAYOUTS.get(type(message))
+    if layout is None or not layout.code:
+        return replace(message, data_set=data_set)
+    made: M = make_frozen(type(message), layout.names, (message.context_id, data_set, *layout.carried(message)))
+    return made
 
 
 def command_code(message: Message) -> int:

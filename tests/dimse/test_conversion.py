@@ -5,14 +5,23 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dicomnet.codes import CommandField
+from dicomnet.codes import CommandField, Priority
 from dicomnet.dimse import status as statuses
 from dicomnet.dimse.command import CommandElement, CommandSet, decode_command, encode_command
-from dicomnet.dimse.conversion import command_code, command_name, from_command, reply, response_type, to_command
+from dicomnet.dimse.conversion import (
+    command_code,
+    command_name,
+    from_command,
+    reply,
+    response_type,
+    to_command,
+    with_data_set,
+)
 from dicomnet.dimse.messages import (
     CCancelRequest,
     CEchoRequest,
@@ -296,6 +305,27 @@ def test_a_reply_copies_what_it_must(kind: type[Request], values: Mapping[str, A
             assert sent[ours] == command[theirs]
     for same in (0x1002, 0x1008):
         assert sent.get(same) == command.get(same)
+
+
+class Own(CStoreRequest):
+    """A class of an embedder's."""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        CStoreRequest(sop_class="1.2", instance="1.3", priority=Priority.HIGH, message_id=7, context_id=5),
+        Own(sop_class="1.2", instance="1.3", message_id=9),
+        OtherRequest(message_id=1, command={0x0100: 0x7000}, context_id=3),
+        OtherResponse(responding_to=1, answers=0x7000),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_a_message_with_another_data_set_is_otherwise_the_same(message: Message) -> None:
+    path = Path("a.dcm")
+    other = with_data_set(message, path)
+    assert other == replace(message, data_set=path)
+    assert (type(other), other.context_id, message.data_set) == (type(message), message.context_id, None)
 
 
 def test_values_given_to_a_reply_win() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from pydicom.dataset import Dataset
 from dicomnet import dataset, flows, scu, uids
 from dicomnet.dataset.files import part10
 from dicomnet.dataset.part10 import header
+from dicomnet.dimse import files
 from dicomnet.dimse import messages as m
 from dicomnet.dimse.conversion import reply, response_type
 from dicomnet.dimse.payloads import EncodedDataSet, FileDataSet, StreamedDataSet
@@ -200,7 +202,8 @@ def test_an_instance_must_be_known(data_set: Any, tmp_path: Path) -> None:
     peers.link.release()
 
 
-def test_a_file_takes_one_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_a_file_takes_one_call_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_hand: bool) -> None:
     def counted(flow: Flow[Any]) -> Flow[Any]:
         outcome = None
         while True:
@@ -213,9 +216,12 @@ def test_a_file_takes_one_call(tmp_path: Path) -> None:
 
     path = tmp_path / "a.dcm"
     path.write_bytes(part10(sample(), uids.IMPLICIT_VR_LE))
+    monkeypatch.setattr(files, "_AT_HAND", 8)
+    monkeypatch.setattr(files, "_opener", lambda: lambda name: os.open(name, os.O_RDONLY) if at_hand else -1)
+    monkeypatch.setattr(os, "preadv", lambda file, buffers, offset, flags: os.readv(file, buffers))
     calls: list[bool] = []
     assert Peers().link.run(counted(scu.c_store(path))).status == 0
-    assert sum(calls) == 1
+    assert sum(calls) == (0 if at_hand else 1)
 
 
 def test_a_stream_is_read_in_calls_only() -> None:

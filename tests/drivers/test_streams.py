@@ -196,9 +196,7 @@ def test_a_large_data_set_passes_in_parts(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["at hand", "opened", "not at hand", "nobody knows", "partly"])
-def test_only_what_is_not_at_hand_of_a_file_takes_calls(
-    world: World, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_is_not_at_hand_of_a_file_takes_calls(world: World, outcome: str, tmp_path: Path) -> None:
     """Whatever the system says of what it has in memory, all of the file arrives."""
 
     def look(descriptor: int, buffers: tuple[bytearray], offset: int, flags: int) -> int:
@@ -219,15 +217,16 @@ def test_only_what_is_not_at_hand_of_a_file_takes_calls(
             taken.append(type(step))
             value = yield step
 
-    monkeypatch.setattr(files, "_AT_HAND", 8)
-    monkeypatch.setattr(os, "preadv", look)
     opens = outcome in ("at hand", "opened")
-    monkeypatch.setattr(files, "_opener", lambda: lambda name: os.open(name, os.O_RDONLY) if opens else -1)
     taken: list[type] = []
     data = dataset.encode(image(size_for(world)), EXPLICIT)
     kept = Store()
-    with connect(world, streaming(kept.parts)) as link:
-        assert link.run(counted(storing(part10(data, EXPLICIT, tmp_path / "a")))).status == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_AT_HAND", 8)
+        patch.setattr(files, "_opener", lambda: lambda name: os.open(name, os.O_RDONLY) if opens else -1)
+        patch.setattr(os, "preadv", look)
+        with connect(world, streaming(kept.parts)) as link:
+            assert link.run(counted(storing(part10(data, EXPLICIT, tmp_path / "a")))).status == 0
     assert kept.stored == [(EXPLICIT, data)]
     parts, calls = taken.count(flows.SendPart), taken.count(flows.Call)
     # The first part comes with the header of the file; in pairs where nobody knows.
