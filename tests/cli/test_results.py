@@ -24,6 +24,7 @@ from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import NEventReportRequest, NEventReportResponse, Request
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer
+from ups.cli import console as console_module
 from ups.cli.main import main
 
 from .answers import LOCK, answering, element, encoded, leaking, matching
@@ -219,6 +220,17 @@ def test_color_always_writes_as_for_a_terminal(dcmups: Any) -> None:
     assert (status, out.startswith("\x1b[36mSOP Instance UID\x1b[0m")) == (0, True)
     for when in ("auto", "never"):
         assert dcmups(f"find S --color {when}", matching(named()))[1].startswith(f"{U}\n  (0008,0018)")
+
+
+def test_a_long_search_says_on_a_terminal_how_far_it_is(
+    scripted: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_module, "_PROGRESS_BEGINS", -1.0)
+    for is_terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)  # noqa: B023
+        assert main(["find", scripted(matching(named())).address, "--json"]) == 0
+        err = capsys.readouterr().err
+        assert err == "\rdcmups: 1 match\x1b[K\r\x1b[K" * is_terminal + "dcmups: find: 1 match\n"
 
 
 def test_matches_that_came_are_shown_even_if_the_search_then_fails(dcmups: Any) -> None:
