@@ -218,6 +218,11 @@ def test_bad_usage_is_one_line_that_names_the_culprit(words: str, message: str) 
         ("find S --wait CANCELED", ("--wait has no effect on find",)),
         ("reqcancel S -iuid 1 -aet ME --wait-timeout 5", ("--wait-timeout has no effect without --wait",)),
         ("chstate S -iuid 1 -tuid 2 -state COMPLETED --wait-timeout 5 --wait COMPLETED", ()),
+        (
+            "subscribe S -aet ME -state SCHEDULED -q A=1",
+            ("-q selects nothing without --filter", "-state selects nothing without --filter"),
+        ),
+        ("subscribe S -aet ME -state SCHEDULED --filter A=1 -q B=2", ()),
         ("subscribe S -aet ME --filtered", ("--filtered has no effect on subscribe",)),
         (f"subscribe S -aet ME --filter A=1 -iuid {UPS_FILTERED_GLOBAL_SUBSCRIPTION}", ()),
         (

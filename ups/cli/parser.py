@@ -21,7 +21,7 @@ from ups.cli.settings import Settings
 from ups.cli.tls_options import TlsWishes, wishes
 from ups.cli.values import AUTO_UID, Code
 from ups.cli.words import UsageError
-from ups.names import StepState
+from ups.names import ActionType, StepState
 
 __all__ = ["CommandLine", "Inquiry", "parse"]
 
@@ -261,6 +261,9 @@ def _check_use(spec: OperationSpec | None, peer: PeerAddress | None, reading: Re
         if place in given and not spec.has_use_for(place)
     ]
     alone = _alone(reading, *(place for place in BOUND if spec.has_use_for(place)), "listening")
+    if spec.action is ActionType.SUBSCRIBE and not _is_filtered(reading):
+        said = [place for place in ("keys", "state") if place in given.keys() - reading.settled]
+        alone += [f"{given[place]} selects nothing without --filter" for place in said]
     unused = spec.has_use_for("claim_store") and found["transaction"] != AUTO_UID
     if unused and "claim_store" in given.keys() - reading.settled:
         alone.append(f"{given['claim_store']} has no effect without -tuid {AUTO_UID}")
@@ -304,6 +307,10 @@ def _check_filter(reading: Reading) -> None:
     for place in ("filters", "filtered"):
         if place in reading.given and reading.values["instance"] not in (None, UPS_FILTERED_GLOBAL_SUBSCRIPTION):
             raise UsageError(f"{reading.given[place]} and {reading.given['instance']} exclude each other")
+
+
+def _is_filtered(reading: Reading) -> bool:
+    return bool(reading.values["filters"]) or reading.values["instance"] == UPS_FILTERED_GLOBAL_SUBSCRIPTION
 
 
 def _check_claim(spec: OperationSpec, reading: Reading) -> None:
