@@ -25,7 +25,16 @@ from dicomnet.errors import TransportError
 from dicomnet.keystores.stores import Identity, Trust
 from dicomnet.records import dataclass
 
-__all__ = ["RECIPES", "ClientCertificates", "Profile", "Recipe", "TlsSetupFailed", "client_context", "server_context"]
+__all__ = [
+    "RECIPES",
+    "ClientCertificates",
+    "Profile",
+    "Recipe",
+    "TlsSetupFailed",
+    "believe",
+    "client_context",
+    "server_context",
+]
 
 _log = logging.getLogger("dicomnet.tls")
 
@@ -185,14 +194,24 @@ def _context(protocol: int, profile: str | Recipe) -> ssl.SSLContext:
     return context
 
 
+def believe(context: ssl.SSLContext, trust: Trust) -> None:
+    """Have a context believe these, and whom they vouch for.
+
+    Who is in a trust store is trusted, also where it is the holder itself and not its authority, as in Java.
+
+    Raises:
+        TlsSetupFailed: OpenSSL cannot read one of them.
+    """
+    try:
+        context.load_verify_locations(cadata=b"".join(trust.certificates))
+    except (OSError, ValueError) as error:
+        raise TlsSetupFailed(f"cannot use the trusted certificates: {_why(error)}") from error
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
 def _trust(context: ssl.SSLContext, trust: Path | Trust) -> None:
     if isinstance(trust, Trust):
-        try:
-            context.load_verify_locations(cadata=b"".join(trust.certificates))
-        except (OSError, ValueError) as error:
-            raise TlsSetupFailed(f"cannot use the trusted certificates: {_why(error)}") from error
-        # Who is in a trust store is trusted, also where it is the holder itself and not its authority, as in Java.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        believe(context, trust)
         return
     try:
         if os.path.isdir(trust):

@@ -26,6 +26,7 @@ _ALERTS = {
 _REASONS = {
     "no shared cipher": "the peer offers no suite that we allow",
     "unsupported protocol": "the peer offers no TLS version that we allow",
+    "version too low": "the peer offers no TLS version that we allow",
     "peer did not return a certificate": "the peer showed no certificate, and one is required",
     "wrong version number": "the peer does not speak TLS here",
     "http request": "the peer does not speak TLS here, but HTTP",

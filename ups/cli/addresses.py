@@ -13,6 +13,7 @@ __all__ = [
     "LocalAddress",
     "PeerAddress",
     "ae_title",
+    "host_and_port",
     "local",
     "peer",
     "peer_entry",
@@ -117,6 +118,18 @@ def peer_entry(text: str) -> PeerAddress:
     if not port:
         raise AddressError(f"{text!r} needs a port from 1 to 65535")
     return PeerAddress(ae_title(title), host, port)
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """``[aet@]host:port``; the title is of no interest.
+
+    Raises:
+        AddressError: the text is no such place.
+    """
+    host, port = _host_and_port(text.rpartition("@")[2], text)
+    if not port:
+        raise AddressError(f"{text!r} needs a port from 1 to 65535")
+    return host, port
 
 
 def readiness(local: LocalAddress, port: int) -> str:

@@ -14,6 +14,7 @@ from ups.cli.exits import Exit
 from ups.cli.options import PROGRAM
 from ups.cli.parser import CommandLine, Inquiry, parse
 from ups.cli.reading import Wish, grant
+from ups.cli.tls_inquiry import TlsInquiry
 from ups.cli.words import UsageError
 
 __all__ = ["guarded", "main"]
@@ -72,6 +73,13 @@ def _run(words: Sequence[str], console: Console) -> int:
         return check(PROGRAM, line.reading, line.alias, console)
     console.quiet = line.quiet
     console.warn(*line.warnings)
+    if isinstance(line, TlsInquiry):
+        from ups.cli.tls_check import tls_check
+
+        try:
+            return tls_check(line, console)
+        except UsageError as error:
+            raise settings.blame(PROGRAM, error, line.settled) from error
     if line.demo:
         from ups.cli.demo import demo
 

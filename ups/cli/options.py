@@ -18,10 +18,13 @@ from ups.cli.tls_options import tls_section
 from ups.cli.words import Taking
 from ups.names import StepState
 
-__all__ = ["BOUND", "CONFIG", "CONFIG_CHECK", "DEMO", "PROFILE", "PROGRAM", "VERBOSITY"]
+__all__ = ["BOUND", "CONFIG", "CONFIG_CHECK", "DEMO", "PROFILE", "PROGRAM", "TLS_CHECK", "VERBOSITY"]
 
 DEMO = "demo"
 """The one operation that calls nobody: it brings its own SCP."""
+
+TLS_CHECK = "tls-check"
+"""The one that looks at the security of a port and associates with nobody."""
 
 CONFIG = "config"
 """The one that tells what it would do: ``config check``."""
@@ -304,6 +307,7 @@ CONFIG_CHECK = (f"{CONFIG} check", "tell which configuration counts, and what is
 
 _OPERATIONS = (
     *((spec.name, spec.summary) for spec in OPERATIONS.values()),
+    (TLS_CHECK, "tell what a peer offers of TLS, whose certificate it has, and whether we would get along"),
     CONFIG_CHECK,
     (DEMO, "show three workflows with an SCP of its own"),
 )
@@ -313,6 +317,7 @@ PROGRAM = Program(
     usage="dcmups <operation> <aet>[@<host>[:<port>]] [options]\n"
     "       dcmups <operation> @<alias> [options]\n"
     "       dcmups -L <aet>[@<host>]:<port> [options]\n"
+    "       dcmups tls-check <host>:<port> [options]\n"
     "       dcmups config check [@<alias>] [options]\n"
     "       dcmups demo",
     description="Work with Unified Procedure Steps (DICOM PS3.4 Annex CC) on another system, "

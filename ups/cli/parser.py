@@ -7,6 +7,7 @@ in ``options``; what they mean together, and for which operation, is here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dicomnet.codes import Priority
 from dicomnet.records import dataclass, field
@@ -15,13 +16,16 @@ from ups.cli import values
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.catalogue import OPERATIONS, OperationSpec
 from ups.cli.option import Program
-from ups.cli.options import BOUND, CONFIG, DEMO, PROGRAM
+from ups.cli.options import BOUND, CONFIG, DEMO, PROGRAM, TLS_CHECK
 from ups.cli.reading import Reading, Wish, read
 from ups.cli.settings import Settings
 from ups.cli.tls_options import TlsWishes, wishes
 from ups.cli.values import AUTO_UID, Code
 from ups.cli.words import UsageError
 from ups.names import ActionType, StepState
+
+if TYPE_CHECKING:
+    from ups.cli.tls_inquiry import TlsInquiry
 
 __all__ = ["CommandLine", "Inquiry", "parse"]
 
@@ -130,7 +134,7 @@ def parse(
     *,
     is_attribute: Callable[[str], bool],
     load: Callable[[Program], Settings] = lambda _: Settings(),
-) -> CommandLine | Inquiry | Wish:
+) -> CommandLine | Inquiry | TlsInquiry | Wish:
     """The command line these words are, or what they want instead of work; ``load`` gives what was set before.
 
     Raises:
@@ -141,6 +145,10 @@ def parse(
         return reading
     if list(reading.positionals[:1]) == [CONFIG]:
         return _inquiry(reading)
+    if list(reading.positionals[:1]) == [TLS_CHECK]:
+        from ups.cli.tls_inquiry import tls_inquiry
+
+        return tls_inquiry(reading, load)
     return _checked(reading, load)
 
 
@@ -222,7 +230,7 @@ def _operation(name: str | None) -> OperationSpec | None:
     if name is None or name == DEMO:
         return None
     if name not in OPERATIONS:
-        raise UsageError(f"unknown operation {name!r}; there are {', '.join([*OPERATIONS, CONFIG, DEMO])}")
+        raise UsageError(f"unknown operation {name!r}; there are {', '.join([*OPERATIONS, TLS_CHECK, CONFIG, DEMO])}")
     return OPERATIONS[name]
 
 

@@ -17,7 +17,7 @@ from ups.cli.reading import Reading
 from ups.cli.values import BadValue
 from ups.cli.words import UsageError
 
-__all__ = ["SYSTEM", "TlsChoice", "TlsWishes", "Versions", "tls_section", "wishes"]
+__all__ = ["DEFAULT_CHOICE", "SYSTEM", "TlsChoice", "TlsWishes", "Versions", "tls_section", "wishes"]
 
 _KEY_STORE, _TRUST_STORE = "resource:tls/test_sys_1.p12", "resource:tls/mesa_certs.jks"
 SYSTEM = "system:"
@@ -48,6 +48,10 @@ class TlsChoice:
 
     def __str__(self) -> str:
         return str(self.suites or self.profile)
+
+
+DEFAULT_CHOICE = TlsChoice(suites="AES")
+"""Where there has to be one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

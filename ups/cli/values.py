@@ -25,6 +25,7 @@ __all__ = [
     "command",
     "credential",
     "delay",
+    "host_and_port",
     "kilobytes",
     "local_address",
     "milliseconds",
@@ -274,3 +275,4 @@ title = _address(addresses.ae_title)
 peer_address = _address(addresses.peer)
 local_address = _address(addresses.local)
 peer_entry = _address(addresses.peer_entry)
+host_and_port = _address(addresses.host_and_port)
