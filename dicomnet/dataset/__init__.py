@@ -1,8 +1,9 @@
 """Data sets between bytes and ``pydicom.Dataset``: there is no second data set type here.
 
 ``codec`` holds the transfer syntaxes, ``files`` the file forms, ``native_xml`` and ``json`` the readable ones, ``dump``
-the one for people, ``paths`` the names of attributes in sequences. Knows no PDUs and no messages. Importing this
-package imports none of its rooms: they need pydicom, for which a command line that prints its help should not wait.
+the one for people, ``opaque`` what a form cannot express, ``paths`` the names of attributes in sequences. Knows no PDUs
+and no messages. Importing this package imports none of its rooms: they need pydicom, for which a command line that
+prints its help should not wait.
 """
 
 from __future__ import annotations
