@@ -154,6 +154,7 @@ def _send_from(
             if not wanted:  # the peer has refused the message: any fragment may end it
                 part, last = part[:2], True
             wanted = yield SendPart(part, last)
+            del part, found  # whose memory is for the next one
     except Exception:
         yield GiveUp()  # the flow may go on, and others wait for their turn
         raise

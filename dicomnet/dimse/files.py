@@ -81,20 +81,17 @@ def _opener() -> Callable[[bytes], int]:
     return open_it
 
 
-def read_at_once(descriptor: int, size: int, offset: int) -> bytearray | None:
-    """So many bytes of a file, if the system has all of them in memory.
+def read_at_once(descriptor: int, buffer: bytearray, offset: int) -> bool:
+    """Fill a buffer from a file; whether the system had all of that in memory.
 
     Raises:
         OSError: it cannot tell, or they cannot be read.
     """
-    if not _AT_HAND:
-        return None
-    data = bytearray(size)
     try:
-        count = os.preadv(descriptor, (data,), offset, _AT_HAND)
+        count = os.preadv(descriptor, (buffer,), offset, _AT_HAND) if _AT_HAND else -1
     except BlockingIOError:
-        return None
-    return data if count == size else None  # the rest is on the disk, or nowhere any more
+        return False
+    return count == len(buffer)  # the rest is on the disk, or nowhere any more
 
 
 class FileStream(io.RawIOBase, BinaryIO):
@@ -110,6 +107,7 @@ class FileStream(io.RawIOBase, BinaryIO):
         self._descriptor = descriptor
         self._size = size
         self._ahead = memoryview(first)[offset:] if len(first) > offset else None  # what comes next, if it is here
+        self._buffer = bytearray()
         self._tells = _AT_HAND != 0  # the system, what it has in memory
 
     def readable(self) -> bool:
@@ -131,7 +129,7 @@ class FileStream(io.RawIOBase, BinaryIO):
         self.left -= len(data)
         return data
 
-    def piece(self, size: int) -> bytes | bytearray | memoryview:
+    def piece(self, size: int) -> bytes | memoryview:
         """So many bytes, or as many as are left.
 
         Raises:
@@ -151,21 +149,25 @@ class FileStream(io.RawIOBase, BinaryIO):
         self._ahead = memoryview(data)
         return self._at_hand(wanted) or b""
 
-    def piece_at_once(self, size: int) -> bytes | bytearray | memoryview | None:
-        """The same if nobody has to wait for it. None if ``piece`` is to be asked, also for what is wrong."""
+    def piece_at_once(self, size: int) -> memoryview | None:
+        """The same if nobody has to wait for it. None if ``piece`` is to be asked, also for what is wrong.
+
+        Who lets go of a piece before the next one has that in the same memory, which then need not be made.
+        """
         wanted = min(size, self.left)
         if (found := self._at_hand(wanted)) is not None:
             return found
         if not self._tells or self.closed:
             return None
+        buffer = self._buffer_of(wanted)
         try:
-            data = read_at_once(self._descriptor, wanted, self._size - self.left)
+            if not read_at_once(self._descriptor, buffer, self._size - self.left):
+                return None
         except OSError:  # EOPNOTSUPP of a file system that cannot tell, and whatever ``piece`` will meet again
             self._tells = False
             return None
-        if data is not None:
-            self.left -= wanted
-        return data
+        self.left -= wanted
+        return memoryview(buffer)
 
     def close(self) -> None:
         """Close the file."""
@@ -178,6 +180,20 @@ class FileStream(io.RawIOBase, BinaryIO):
         if self.closed:
             raise ValueError("the file is closed")
         return os.pread(self._descriptor, size, self._size - self.left + beyond)
+
+    def _buffer_of(self, size: int) -> bytearray:
+        """The buffer of the piece before, if it fits and nobody has a view of it any more; else a new one."""
+        buffer = self._buffer
+        if len(buffer) == size:
+            try:
+                buffer.append(0)  # which a buffer does not let be done that is looked at
+            except BufferError:
+                pass
+            else:
+                del buffer[size:]
+                return buffer
+        self._buffer = buffer = bytearray(size)
+        return buffer
 
     def _at_hand(self, wanted: int) -> memoryview | None:
         """The piece, if all of it was read ahead."""

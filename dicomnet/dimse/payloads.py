@@ -142,8 +142,9 @@ class FileDataSet(DataSetSource):
         stream: FileStream | None = None
         try:
             with contextlib.suppress(OSError):  # which ``opened`` will meet again, if it is one
-                first = read_at_once(descriptor, min(size, FIRST_READ + piece), 0)
-                if first is not None and (meta := meta_in(bytes(first[:FIRST_READ]), size)) is not None:
+                first = bytearray(min(size, FIRST_READ + piece))
+                at_hand = read_at_once(descriptor, first, 0)
+                if at_hand and (meta := meta_in(bytes(first[:FIRST_READ]), size)) is not None:
                     source = cls._described(path, meta)
                     stream = FileStream(descriptor, meta.offset, size, first)
                     return source, stream

@@ -208,6 +208,7 @@ class DrivenLink(SessionLink):
                     sent += transport.send(parts)
                 except OSError:
                     return False
+            del parts  # whose memory may be wanted again
             if self._closed or not transport.blocked:
                 session.flushed()
             if not session.runnable:

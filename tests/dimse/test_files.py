@@ -174,12 +174,42 @@ def test_a_descriptor_whose_file_is_gone_is_closed(path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("size", [0, 100, len(CONTENT)])
 def test_so_many_bytes_or_none(path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     with path.open("rb") as file:
-        for outcome, found in ((size, bytes(size)), (size - 1, None), (BlockingIOError(errno.EAGAIN, "no"), None)):
+        for outcome, whole in ((size, True), (size - 1, False), (BlockingIOError(errno.EAGAIN, "no"), False)):
             with monkeypatch.context() as patch:
                 System(patch, outcome)
-                assert read_at_once(file.fileno(), size, 0) == found
+                assert read_at_once(file.fileno(), bytearray(size), 0) is whole
         monkeypatch.setattr(files, "_AT_HAND", 0)
-        assert read_at_once(file.fileno(), size, 0) is None
+        assert not read_at_once(file.fileno(), bytearray(size), 0)
+
+
+def at_hand(monkeypatch: pytest.MonkeyPatch) -> list[bytearray]:
+    """A system that has all in memory; where it was asked to put it."""
+    places: list[bytearray] = []
+
+    def read(descriptor: int, buffers: tuple[bytearray], offset: int, flags: int) -> int:
+        places.append(buffers[0])
+        buffers[0][:] = data = os.pread(descriptor, len(buffers[0]), offset)
+        return len(data)
+
+    monkeypatch.setattr(files, "_AT_HAND", 8)
+    monkeypatch.setattr(os, "preadv", read)
+    return places
+
+
+def test_a_piece_that_somebody_keeps_stays_what_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_hand(monkeypatch)
+    with opened(path) as stream:
+        kept = [stream.piece_at_once(100), (stream.piece_at_once(100) or b"")[10:20], stream.piece_at_once(100)]
+        assert stream.piece_at_once(100) == CONTENT[300:400]
+        assert kept == [CONTENT[:100], CONTENT[110:120], CONTENT[200:300]]
+
+
+def test_pieces_that_nobody_keeps_share_their_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = at_hand(monkeypatch)
+    with opened(path) as stream:
+        for start in range(0, 1000, 100):
+            assert stream.piece_at_once(100) == CONTENT[start : start + 100]
+    assert len({id(place) for place in places}) == 1
 
 
 def test_a_system_that_gives_little_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,6 +233,29 @@ def test_only_what_is_not_at_hand_of_a_file_takes_calls(world: World, outcome: s
     assert calls == {"at hand": 0, "nobody knows": 1 + parts // 2}.get(outcome, parts)
 
 
+def test_the_parts_of_a_file_share_their_memory(world: World, tmp_path: Path) -> None:
+    """Every driver lets go of a part that has left; what arrives is whole nevertheless."""
+    places: list[bytearray] = []
+
+    def look(descriptor: int, buffers: tuple[bytearray], offset: int, flags: int) -> int:
+        places.append(buffers[0])
+        buffers[0][:] = data = os.pread(descriptor, len(buffers[0]), offset)
+        return len(data)
+
+    data = dataset.encode(image(2000 if world.slow else 6_000_000), EXPLICIT)
+    kept = Store()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_AT_HAND", 8)
+        patch.setattr(files, "_opener", lambda: lambda name: os.open(name, os.O_RDONLY))
+        patch.setattr(os, "preadv", look)
+        with connect(world, streaming(kept.parts)) as link:
+            assert link.run(storing(part10(data, EXPLICIT, tmp_path / "a"))).status == 0
+    assert kept.stored == [(EXPLICIT, data)]
+    assert (
+        len({id(place) for place in places}) <= 3
+    )  # the first, with the header; those between; the last, which is shorter
+
+
 def test_an_empty_source_is_no_data_set(world: World) -> None:
     seen = []
 
