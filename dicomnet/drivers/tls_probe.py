@@ -183,6 +183,7 @@ def shake_hands(target: Target, context: ssl.SSLContext) -> Handshake:
             visit.until = min(visit.until or math.inf, time.monotonic() + _FAREWELL)
             with contextlib.suppress(ssl.SSLWantReadError):
                 tls.unwrap()  # which says goodbye; the answer is what the server says last
+            visit.leave()
             while visit.drive(lambda: tls.read(_CHUNK)):
                 pass
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
@@ -224,6 +225,12 @@ class _Visit:
                 self.incoming.write(data)
             else:
                 self.incoming.write_eof()
+
+    def leave(self) -> None:
+        """Say no more: some look only at the connection, and not at what TLS says of its end."""
+        self._flush()
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
     def _flush(self) -> None:
         if self.outgoing.pending:
