@@ -26,6 +26,7 @@ _COMMAND = 1
 _LAST = 2
 _P_DATA_TF = int(PduType.P_DATA_TF)
 _HEADERS = struct.Struct(">BBIIBB")  # of a PDU and its first PDV
+_U8 = range(256)
 _PDV_HEADER = struct.Struct(">IBB")
 
 
@@ -90,10 +91,11 @@ def fragment_message(
     """
     limit = min(max_length or OWN_MAX_LENGTH, OWN_MAX_LENGTH)
     if command is not None and data is not None and not one_pdv_per_pdu:
-        first, second = _octets(command), _octets(data)
+        first = command if type(command) is bytes else _octets(command)
+        second = data if type(data) is bytes else _octets(data)
         length = 12 + len(first) + len(second)
         if length <= limit:
-            id_ = u8(context_id, "context_id")[0]
+            id_ = context_id if context_id in _U8 else u8(context_id, "context_id")[0]
             start = _HEADERS.pack(_P_DATA_TF, 0, length, 2 + len(first), id_, _COMMAND | _LAST)
             return [start, first, _PDV_HEADER.pack(2 + len(second), id_, _LAST if last else 0), second]
     buffers: list[bytes | memoryview] = []
