@@ -28,6 +28,7 @@ from dicomnet.dimse.messages import (
     NSetResponse,
     Request,
 )
+from dicomnet.dimse.payloads import DataSet
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
 from ups.names import ActionType, EventType, StepState
@@ -51,7 +52,7 @@ __all__ = [
 
 
 def create(
-    data_set: Dataset, *, uid: str | None = None, via: str = uids.UPS_PUSH, sop_class: str = uids.UPS_PUSH
+    data_set: DataSet, *, uid: str | None = None, via: str = uids.UPS_PUSH, sop_class: str = uids.UPS_PUSH
 ) -> Flow[NCreateResponse]:
     """Ask the SCP to create a UPS (CC.2.5); without ``uid`` it makes one and the response tells it."""
     request = NCreateRequest(sop_class=sop_class, instance=uid, data_set=data_set)
@@ -59,7 +60,7 @@ def create(
 
 
 def set_attributes(
-    uid: str, data_set: Dataset, *, via: str = uids.UPS_PULL, sop_class: str = uids.UPS_PUSH
+    uid: str, data_set: DataSet, *, via: str = uids.UPS_PULL, sop_class: str = uids.UPS_PUSH
 ) -> Flow[NSetResponse]:
     """Change attributes (CC.2.6); once the UPS is claimed the data set holds its Transaction UID."""
     request = NSetRequest(sop_class=sop_class, instance=uid, data_set=data_set)
@@ -79,7 +80,7 @@ def get(
     return (yield from flows.ask(request, expect=NGetResponse, via=via, timeout=timeout))
 
 
-def find(identifier: Dataset, *, via: str = uids.UPS_PULL, priority: int = Priority.MEDIUM) -> Flow[CFindResponse]:
+def find(identifier: DataSet, *, via: str = uids.UPS_PULL, priority: int = Priority.MEDIUM) -> Flow[CFindResponse]:
     """Search (CC.2.8): delivers each pending response, returns the final one."""
     # C-FIND alone names the class of its context (CC.2.8.1).
     request = CFindRequest(sop_class=via, priority=priority, data_set=identifier)
@@ -89,7 +90,7 @@ def find(identifier: Dataset, *, via: str = uids.UPS_PULL, priority: int = Prior
 def action(
     uid: str,
     action_type: int,
-    data_set: Dataset | None,
+    data_set: DataSet,
     *,
     via: str,
     sop_class: str = uids.UPS_PUSH,

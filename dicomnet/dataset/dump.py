@@ -7,12 +7,13 @@ cut. Attribute values may be patient data: where this may be printed is the call
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pydicom.datadict import keyword_for_tag
-from pydicom.dataset import Dataset
-
-from dicomnet.dataset.values import BINARY, Field, lenient_fields, private_creator
+from dicomnet.dataset.glance import BINARY, Field, Glance, lenient_fields
 from dicomnet.errors import EncodeError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 __all__ = ["lines"]
 
@@ -20,12 +21,12 @@ _WIDTH = 80
 _MAX_DEPTH = 64
 
 
-def lines(dataset: Dataset, indent: str = "", *, width: int = _WIDTH) -> Iterator[str]:
+def lines(dataset: Dataset | Glance, indent: str = "", *, width: int = _WIDTH) -> Iterator[str]:
     """The lines of a data set; values longer than ``width`` characters are cut."""
     yield from _lines(dataset, indent, ("iso8859",), width, 0)
 
 
-def _lines(dataset: Dataset, indent: str, encodings: tuple[str, ...], width: int, depth: int) -> Iterator[str]:
+def _lines(dataset: Dataset | Glance, indent: str, encodings: tuple[str, ...], width: int, depth: int) -> Iterator[str]:
     """One data set; recursion ends at the nesting limit."""
     for tag, field in lenient_fields(dataset, encodings):
         if isinstance(field, EncodeError):
@@ -44,13 +45,20 @@ def _lines(dataset: Dataset, indent: str, encodings: tuple[str, ...], width: int
                 yield from _lines(item, indent + "    ", field.encodings, width, depth + 1)
 
 
-def _label(dataset: Dataset, tag: int, vr: str) -> str:
-    if tag >> 16 & 1:
-        creator = private_creator(dataset, tag)
-        name = f"[{_cut(creator, 64)}]" if creator else "[private]"
-    else:
-        name = keyword_for_tag(tag) or "?"
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr} {name}:"
+def _label(dataset: Dataset | Glance, tag: int, vr: str) -> str:
+    name = dataset.name(tag) if isinstance(dataset, Glance) else _name(dataset, tag)
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr} {name or '?'}:"
+
+
+def _name(dataset: Dataset, tag: int) -> str:
+    from pydicom.datadict import keyword_for_tag
+
+    from dicomnet.dataset.values import private_creator
+
+    if not tag >> 16 & 1:
+        return keyword_for_tag(tag)
+    creator = private_creator(dataset, tag)
+    return f"[{_cut(creator, 64)}]" if creator else "[private]"
 
 
 def _value(field: Field, width: int) -> str:

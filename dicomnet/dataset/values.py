@@ -16,11 +16,11 @@ from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
+from dicomnet.dataset.glance import BINARY, Field
 from dicomnet.errors import DicomNetError, EncodeError, Fault
 from dicomnet.kernel._text import declared_encodings, encode_text, encodings_for
 from dicomnet.kernel._values import private_creator, resolve_vr, swapped, transcoded, value_field
-from dicomnet.kernel._vr import AMBIGUOUS, LONG, NUMBERS, SHORT, TEXT, UNITS, private_vr, public_vr
-from dicomnet.records import dataclass
+from dicomnet.kernel._vr import AMBIGUOUS, LONG, SHORT, TEXT, UNITS, private_vr, public_vr
 
 __all__ = [
     "BINARY",
@@ -39,7 +39,6 @@ __all__ = [
     "vr_of",
 ]
 
-BINARY = frozenset(["OB", "OD", "OF", "OL", "OV", "OW", "UN"])
 STANDARD = LONG | SHORT
 _WHOLE = frozenset(["LT", "ST", "UT", "UR"])  # one value; a backslash is a character like any other (PS3.5 6.2)
 _UTF8 = ["UTF8"]
@@ -48,41 +47,6 @@ _UNDEFINED = 0xFFFFFFFF
 
 class BadValueError(DicomNetError):
     """A value that its VR does not allow; whoever knows the place makes an error with the place of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One element ready for printing: ``items`` of SQ, else ``content`` in little endian with text in UTF-8."""
-
-    tag: int
-    vr: str
-    content: bytes = b""
-    items: tuple[Dataset, ...] = ()
-    encodings: tuple[str, ...] = ()
-    undefined: bool = False
-
-    def texts(self) -> list[str]:
-        """The values as text, padding removed; none of a zero-length element.
-
-        Raises:
-            EncodeError: the content does not fit the VR.
-        """
-        if not self.content:
-            return []
-        try:
-            if self.vr in NUMBERS:
-                code = NUMBERS[self.vr]
-                values = struct.unpack(f"<{len(self.content) // struct.calcsize('=' + code)}{code}", self.content)
-                return [repr(value) for value in values]
-            if self.vr == "AT":
-                halves = struct.unpack(f"<{len(self.content) // 2}H", self.content)
-                return [f"{a:04X}{b:04X}" for a, b in zip(halves[::2], halves[1::2], strict=True)]
-            text = self.content.decode("utf-8" if self.vr in TEXT else "latin-1")
-        except (struct.error, ValueError) as error:
-            raise EncodeError(f"the value does not fit VR {self.vr}: {error}", code=Fault.BAD_VALUE) from error
-        if self.vr in _WHOLE:
-            return [text.rstrip(" \0")]
-        return [value.rstrip(" \0") for value in text.split("\\")]
 
 
 def fields(dataset: Dataset, encodings: tuple[str, ...] = ("iso8859",)) -> Iterator[Field]:

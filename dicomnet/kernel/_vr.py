@@ -11,14 +11,9 @@ from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom._private_dict import private_dictionaries
 from pydicom.datadict import private_dictionary_VR
 
-from dicomnet.kernel._vr_forms import LONG, SHORT, VRS
+from dicomnet.kernel._vr_forms import LONG, NUMBERS, SHORT, TEXT, VRS
 
 __all__ = ["AMBIGUOUS", "FRAGMENTED", "LONG", "NUMBERS", "SHORT", "TEXT", "UNITS", "VRS", "private_vr", "public_vr"]
-
-TEXT = frozenset(["LO", "LT", "PN", "SH", "ST", "UC", "UT"])
-"""VRs whose characters (0008,0005) governs."""
-
-NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
 
 UNITS = {
     "AT": 2, "US": 2, "SS": 2, "OW": 2, "US or SS": 2, "US or OW": 2, "US or SS or OW": 2, "OB or OW": 2,

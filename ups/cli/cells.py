@@ -9,13 +9,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dicomnet.dataset.glance import BINARY, Field, Glance, field_at, fields
 from dicomnet.errors import EncodeError
 from ups.cli.console import printable
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-    from dicomnet.dataset.values import Field
 
 __all__ = ["code_text", "field_lines", "field_text", "text_at", "unreadable_text"]
 
@@ -31,15 +30,15 @@ _TIME = re.compile(r"(\d\d)(\d\d)(?:(\d\d)(?:\.\d{1,6})?)?", re.ASCII)
 _MOMENT = re.compile(r"(\d{8})(\d{4,6})(?:\.\d{1,6})?([+-]\d{4})?", re.ASCII)
 
 
-def text_at(dataset: Dataset, path: Sequence[int]) -> str:
+def text_at(dataset: Dataset | Glance, path: Sequence[int]) -> str:
     """The value at the end of a path through the first items; nothing when there is none."""
-    from dicomnet.dataset.values import field_at
-
     try:
         field = field_at(dataset, path)
         return "" if field is None else field_text(field)
     except EncodeError:
-        return unreadable_text(dataset, path[-1]) if len(path) == 1 else "(?)"
+        if len(path) > 1 or isinstance(dataset, Glance):
+            return "(?)"
+        return unreadable_text(dataset, path[-1])
 
 
 def field_text(field: Field) -> str:
@@ -64,8 +63,6 @@ def field_lines(field: Field) -> list[str]:
 
 
 def _texts(field: Field) -> list[str]:
-    from dicomnet.dataset.values import BINARY
-
     if field.vr == "SQ":
         codes = [code_text(item, field.encodings, meaning_only=True) for item in field.items]
         if all(codes):
@@ -87,14 +84,12 @@ def _readable(vr: str, text: str) -> str:
     return text
 
 
-def code_text(item: Dataset, encodings: tuple[str, ...], *, meaning_only: bool = False) -> str | None:
+def code_text(item: Dataset | Glance, encodings: tuple[str, ...], *, meaning_only: bool = False) -> str | None:
     """A coded entry (PS3.3 8.8): value, scheme and meaning, or the meaning; None when the item is more or less."""
-    from dicomnet.dataset.values import fields
-
     if not item or not _CODE.issuperset(item.keys()):
         return None
     try:
-        texts = {field.tag: "\\".join(field.texts()) for field in fields(item, encodings)}
+        texts = {tag: "\\".join(field.texts()) for tag, field in fields(item, encodings)}
     except EncodeError:
         return None
     value = next((texts[tag] for tag in _CODE_VALUES if texts.get(tag)), "")
@@ -107,7 +102,7 @@ def code_text(item: Dataset, encodings: tuple[str, ...], *, meaning_only: bool =
 def unreadable_text(dataset: Dataset, tag: int) -> str:
     """What can be shown of a value that cannot be read: its text with marks for what is none, or its first bytes."""
     from dicomnet.dataset.text import NUMBERS
-    from dicomnet.dataset.values import BINARY, vr_of
+    from dicomnet.dataset.values import vr_of
 
     element: Any = dataset.get_item(tag)
     content = element.value if isinstance(element.value, bytes) else b""

@@ -57,10 +57,10 @@ def _for_people(line: CommandLine, operation: str, content: Content, console: Co
         return SheetResults(console, paper)
     from ups.cli.table import TableResults, columns_for
 
-    return TableResults(console, columns_for(line.names, content.dataset), paper)
+    return TableResults(console, columns_for(line.names, content.tags), paper)
 
 
 def _plain(console: Console) -> Results:
-    from ups.cli.plain import PlainResults
+    from ups.cli.plain import QuickResults
 
-    return PlainResults(console)
+    return QuickResults(console)

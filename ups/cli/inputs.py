@@ -6,29 +6,35 @@ no association. pydicom is imported when the first data set is due, not before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dicomnet import uids
 from dicomnet.dataset import DataSetLimits
+from dicomnet.dimse.payloads import EncodedDataSet
 from dicomnet.errors import DecodeError, DicomNetError, EncodeError
 from dicomnet.records import dataclass, field
 from ups.cli.catalogue import OperationSpec
+from ups.cli.flat import encode_flat, flat_values
 from ups.cli.parser import CommandLine
 from ups.cli.values import AUTO_UID, NEW_UID, Code
 from ups.cli.words import UsageError
 from ups.names import ActionType
+from ups.vocabulary import FIND_KEYS
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from ups.cli.claiming import Claiming
 
-__all__ = ["Content", "default_find_keys", "gather", "is_attribute", "receiver", "take_claim", "transfer_syntaxes"]
+__all__ = ["Content", "gather", "is_attribute", "receiver", "take_claim", "transfer_syntaxes"]
 
 _MAX_FILE = DataSetLimits().max_bytes
 
 _CHARACTER_SET = 0x00080005
+_UTF8 = "ISO_IR 192"
+"""In an identifier it must not be empty (PS3.4 CC.2.8.1.3), and UTF-8 holds any key."""
+
 _SOP_CLASS = 0x00080016
 _SOP_INSTANCE = 0x00080018
 _TRANSACTION = 0x00081195
@@ -46,14 +52,25 @@ _SHORT_CODE = 16
 
 @dataclass(slots=True)
 class Content:
-    """What an operation sends. ``attributes`` is the list of N-GET, None for all; others have a data set."""
+    """What an operation sends. ``attributes`` is the list of N-GET, None for all; others have a data set.
 
-    dataset: Dataset
+    ``data_set`` is what is sent, encoded when it is so simple that nobody needs more; ``tags`` are its attributes.
+    """
+
+    data_set: Dataset | EncodedDataSet
     instance: str | None = None
     attributes: tuple[int, ...] | None = None
     made_transaction: str | None = None
     claiming: Claiming | None = None
     warnings: list[str] = field(default_factory=list)
+    tags: tuple[int, ...] = ()
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set to be changed."""
+        if isinstance(self.data_set, EncodedDataSet):
+            self.data_set = self.data_set.decode()
+        return self.data_set
 
 
 def is_attribute(word: str) -> bool:
@@ -78,6 +95,9 @@ def gather(line: CommandLine, spec: OperationSpec) -> Content:
     Raises:
         UsageError: a file, a path or a value cannot be used.
     """
+    values = flat_values(line, spec)
+    if values is not None:
+        return _flat(values, line, spec)
     content = _load(line, spec)
     _lay_names(content.dataset, line)
     _lay_pairs(content.dataset, "-q", line.keys)
@@ -88,10 +108,28 @@ def gather(line: CommandLine, spec: OperationSpec) -> Content:
     if spec.action is ActionType.REQUEST_CANCEL:
         _lay_reasons(content.dataset, line)
     _lay_options(content, line, spec)
+    content.tags = tuple(sorted(int(tag) for tag in content.dataset.keys()))  # noqa: SIM118
     if spec.name == "get":
-        content.attributes = tuple(sorted(int(tag) for tag in content.dataset.keys())) or None  # noqa: SIM118
+        content.attributes = content.tags or None
     else:
         _check_encodable(content.dataset, line)
+    return content
+
+
+def _flat(values: dict[int, str], line: CommandLine, spec: OperationSpec) -> Content:
+    """The same, of attributes and values that need no data dictionary; pydicom is not loaded for them."""
+    content = Content(EncodedDataSet(b"", uids.EXPLICIT_VR_LE), instance=_instance(line, spec))
+    for tag in _find_keys(line) if spec.name == "find" else ():
+        values.setdefault(tag, _UTF8 if tag == _CHARACTER_SET else "")
+    if spec.name == "find" and line.instance is not None:
+        values[_SOP_INSTANCE] = line.instance
+    values |= _option_values(content, line, spec)
+    content.tags = tuple(sorted(values))
+    if spec.name == "get":
+        content.attributes = content.tags or None
+    else:
+        transfer_syntax = transfer_syntaxes(line)[0]
+        content.data_set = EncodedDataSet(encode_flat(values, transfer_syntax), transfer_syntax)
     return content
 
 
@@ -137,7 +175,7 @@ def _load(line: CommandLine, spec: OperationSpec) -> Content:
     except DecodeError as error:
         text = str(error)
         raise UsageError(f"-f {text}" if text.startswith(line.file) else f"-f {line.file}: {text}") from error
-    content.dataset = loaded.dataset
+    content.data_set = loaded.dataset
     content.warnings += [f"-f {line.file}: {text.removeprefix(f'{line.file}: ')}" for text in loaded.warnings]
     _take_identity(content, line, spec)
     return content
@@ -266,25 +304,25 @@ def _finish(content: Content, line: CommandLine, spec: OperationSpec) -> None:
     if spec.name != "find":
         return
     dataset = content.dataset
-    keys: Iterable[int] = () if line.file is not None or line.names else default_find_keys()
-    for tag in (*keys, _SOP_INSTANCE):
+    for tag in _find_keys(line):
         if tag not in dataset:
-            # An empty Specific Character Set is not allowed in an identifier (PS3.4 CC.2.8.1.3); UTF-8 holds any key.
-            paths.set_value(dataset, (tag,), "ISO_IR 192" if tag == _CHARACTER_SET else "")
+            paths.set_value(dataset, (tag,), _UTF8 if tag == _CHARACTER_SET else "")
     if line.instance is not None:
         paths.set_value(dataset, (_SOP_INSTANCE,), line.instance)
 
 
-def default_find_keys() -> tuple[int, ...]:
-    """The top-level return keys of types 1, 1C, 2 and 2C (PS3.4 Table CC.2.5-3)."""
-    from ups import tables
-
-    return tables.return_keys("1", "1C", "2", "2C")
+def _find_keys(line: CommandLine) -> tuple[int, ...]:
+    return (*(() if line.file is not None or line.names else FIND_KEYS), _SOP_INSTANCE)
 
 
 def _lay_options(content: Content, line: CommandLine, spec: OperationSpec) -> None:
     from dicomnet.dataset import paths
 
+    for tag, value in _option_values(content, line, spec).items():
+        paths.set_value(content.dataset, (tag,), value)
+
+
+def _option_values(content: Content, line: CommandLine, spec: OperationSpec) -> dict[int, str]:
     values: dict[int, str] = {}
     if line.state is not None and spec.has_use_for("state"):
         values[_STATE] = line.state
@@ -298,8 +336,7 @@ def _lay_options(content: Content, line: CommandLine, spec: OperationSpec) -> No
             values[_TRANSACTION] = content.made_transaction = uids.new_uid()
         elif line.transaction == AUTO_UID:
             values[_TRANSACTION] = uids.new_uid()  # in its place, until all else is known to be good
-    for tag, value in values.items():
-        paths.set_value(content.dataset, (tag,), value)
+    return values
 
 
 def _lay_reasons(dataset: Dataset, line: CommandLine) -> None:

@@ -149,15 +149,15 @@ class Operation:
         via = abstract_syntax(line, spec)
         push = CONTEXTS["push"].abstract_syntax(trial=line.trial)
         if spec.name == "find":
-            return scu.find(content.dataset, via=via, priority=line.priority)
+            return scu.find(content.data_set, via=via, priority=line.priority)
         if spec.name == "create":
-            return scu.create(content.dataset, uid=content.instance, via=via, sop_class=push)
+            return scu.create(content.data_set, uid=content.instance, via=via, sop_class=push)
         instance = content.instance or spec.instance or ""
         if spec.name == "set":
-            return scu.set_attributes(instance, content.dataset, via=via, sop_class=push)
+            return scu.set_attributes(instance, content.data_set, via=via, sop_class=push)
         if spec.action is None:
             return scu.get(instance, content.attributes or (), via=via, sop_class=push)
-        return scu.action(instance, spec.action, content.dataset, via=via, sop_class=push)
+        return scu.action(instance, spec.action, content.data_set, via=via, sop_class=push)
 
     def settle(self) -> Exit:
         """Print the result and what the status says; the exit status.

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from dicomnet.dataset import dump
+from dicomnet.dataset.glance import field_at
 from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import printable
@@ -20,7 +22,9 @@ from ups.names import EVENT_NAMES
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["PlainResults", "attribute_lines", "event_lines", "match_lines"]
+    from dicomnet.dataset.glance import Glance
+
+__all__ = ["PlainResults", "QuickResults", "attribute_lines", "event_lines", "match_lines"]
 
 _SOP_INSTANCE = 0x00080018
 _WIDTH = 500
@@ -53,19 +57,30 @@ class PlainResults(Results):
         self.console.result(*event_lines(report, sender, received))
 
 
-def attribute_lines(dataset: Dataset, indent: str = "") -> Iterator[str]:
-    """One line per attribute."""
-    from dicomnet.dataset import dump
+class QuickResults(PlainResults):
+    """Writes the same blocks, and of a data set that shows all at a glance without pydicom."""
 
+    glances = True
+
+    def glance_match(self, seen: Glance) -> None:
+        """A match of ``find``."""
+        self.console.result(*match_lines(seen))
+
+    def glance_found(self, seen: Glance) -> None:
+        """The workitem of ``get``."""
+        self.console.result(*attribute_lines(seen))
+
+
+def attribute_lines(dataset: Dataset | Glance, indent: str = "") -> Iterator[str]:
+    """One line per attribute."""
     yield from dump.lines(dataset, indent, width=_WIDTH)
 
 
-def match_lines(dataset: Dataset) -> Iterator[str]:
+def match_lines(dataset: Dataset | Glance) -> Iterator[str]:
     """A match of ``find``: its UID, then its attributes, then an empty line."""
-    from dicomnet.dataset.values import text_value
-
     try:
-        instance = text_value(dataset, _SOP_INSTANCE)
+        field = field_at(dataset, (_SOP_INSTANCE,))
+        instance = "" if field is None else "\\".join(field.texts())
     except EncodeError:  # the attribute is shown below with what is wrong with it
         instance = ""
     yield printable(instance) or "(no SOP Instance UID)"

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dicomnet import uids
+from dicomnet.dataset.glance import Glance, glance
 from dicomnet.dimse.messages import EncodedDataSet, Message
+from ups.vocabulary import keyword
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["data_set_of", "without_transaction"]
+__all__ = ["data_set_of", "glance_of", "without_transaction"]
 
 _TRANSACTION = 0x00081195
 _ENCODED = (b"\x08\x00\x95\x11", b"\x00\x08\x11\x95")
@@ -30,6 +32,14 @@ def data_set_of(message: Message) -> Dataset | None:
     if dataset is None or not _may_hold_one(message.data_set):
         return dataset
     return without_transaction(dataset)
+
+
+def glance_of(message: Message) -> Glance | None:
+    """The data set of a message that has no Transaction UID, if a glance is enough; None: take ``data_set_of``."""
+    data_set = message.data_set
+    if not isinstance(data_set, EncodedDataSet) or _may_hold_one(data_set):
+        return None
+    return glance(bytes(data_set.data), data_set.transfer_syntax, keyword)
 
 
 def _may_hold_one(data_set: object) -> bool:

@@ -10,15 +10,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from dicomnet.dimse.messages import CFindResponse, NEventReportRequest, NGetResponse
 from dicomnet.errors import DecodeError, EncodeError
 from ups.cli.console import Console
-from ups.cli.redacted import data_set_of
+from ups.cli.redacted import data_set_of, glance_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+    from dicomnet.dataset.glance import Glance
 
 __all__ = ["Results"]
 
@@ -27,6 +29,9 @@ _MAX_COMPLAINTS = 10
 
 class Results(ABC):
     """One form of output. Every method that writes raises OutputFailed when nobody can read it."""
+
+    glances: ClassVar[bool] = False
+    """Whether the form can do with what a data set shows at a glance, for which pydicom is not loaded."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -44,6 +49,10 @@ class Results(ABC):
     def match(self, response: CFindResponse) -> None:
         """A match of ``find``; one that cannot be read is counted."""
         self.matches += 1
+        seen = glance_of(response) if self.glances else None
+        if seen is not None:
+            self.glance_match(seen)
+            return
         try:
             dataset = data_set_of(response)
             if dataset is not None:
@@ -57,6 +66,10 @@ class Results(ABC):
         Raises:
             DecodeError: the peer's data set cannot be read.
         """
+        seen = glance_of(response) if self.glances else None
+        if seen is not None:
+            self.glance_found(seen)
+            return
         dataset = data_set_of(response)
         if dataset is not None:
             self.write_found(dataset)
@@ -92,6 +105,16 @@ class Results(ABC):
     @abstractmethod
     def event(self, report: NEventReportRequest, sender: str, received: datetime) -> None:
         """An event report."""
+
+    # -- what a form does for which ``glances`` is true --------------------------------------------------------------
+
+    def glance_match(self, seen: Glance) -> None:
+        """A match of ``find`` that could be read at a glance."""
+        raise NotImplementedError
+
+    def glance_found(self, seen: Glance) -> None:
+        """The workitem of ``get`` that could be read at a glance."""
+        raise NotImplementedError
 
     # -- what forms share --------------------------------------------------------------------------------------------
 

@@ -8,17 +8,20 @@ said at the end. The first matches settle the widths, and later ones fit into th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from dicomnet.records import dataclass
 from ups.cli.cells import text_at
 from ups.cli.console import Console
-from ups.cli.plain import PlainResults
+from ups.cli.plain import QuickResults
 from ups.cli.terminal import Terminal, cut, padded, width_of
+from ups.vocabulary import TAGS, keyword
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+    from dicomnet.dataset.glance import Glance
 
 __all__ = ["Column", "TableResults", "columns_for", "layout"]
 
@@ -56,14 +59,11 @@ class Column:
         return _NARROW_STATE if self.path[-1] == _STATE else _NARROW
 
 
-def columns_for(names: Sequence[str], identifier: Dataset) -> list[Column]:
-    """Those that -r names, else the usual ones that are asked for, else whatever is."""
-    from dicomnet.dataset.paths import format_path, parse_path
-
-    paths = list(dict.fromkeys(parse_path(name) for name in names))
+def columns_for(names: Sequence[str], identifier: Iterable[int]) -> list[Column]:
+    """Those that -r names, else the usual ones among the tags that are asked for, else whatever is."""
+    paths = list(dict.fromkeys(_path(name) for name in names))
     if not paths:
-        tags = identifier.keys()  # iterating a Dataset gives elements
-        asked: list[tuple[int, ...]] = [(int(tag),) for tag in tags]
+        asked: list[tuple[int, ...]] = [(int(tag),) for tag in identifier]
         paths = [(tag,) for tag in _TITLES if (tag,) in asked] or asked
     paths = [path for path in paths if path[0] not in _NEVER and path[-1] not in _NEVER]
     leaves = [path[-1] for path in paths]
@@ -71,8 +71,25 @@ def columns_for(names: Sequence[str], identifier: Dataset) -> list[Column]:
     for path in paths:
         shortest = path if leaves.count(path[-1]) > 1 else path[-1:]
         title = _TITLES.get(path[0]) if len(path) == 1 and not names else None
-        columns.append(Column(title or format_path(shortest), path))
+        columns.append(Column(title or _shown(shortest), path))
     return columns
+
+
+def _path(name: str) -> tuple[int, ...]:
+    if name in TAGS:
+        return (TAGS[name],)
+    from dicomnet.dataset.paths import parse_path
+
+    return parse_path(name)
+
+
+def _shown(path: tuple[int, ...]) -> str:
+    names = [keyword(tag) for tag in path]
+    if all(names):
+        return "/".join(map(str, names))
+    from dicomnet.dataset.paths import format_path
+
+    return format_path(path)
 
 
 def layout(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
@@ -92,7 +109,7 @@ def layout(columns: Sequence[Column], natural: Sequence[int], width: int) -> lis
     return widths
 
 
-class TableResults(PlainResults):
+class TableResults(QuickResults):
     """Writes a table of matches; what else there may be is written as in the plain form."""
 
     def __init__(
@@ -118,6 +135,13 @@ class TableResults(PlainResults):
 
     def write_match(self, dataset: Dataset) -> None:
         """A match of ``find``."""
+        self._add(dataset)
+
+    def glance_match(self, seen: Glance) -> None:
+        """A match of ``find``."""
+        self._add(seen)
+
+    def _add(self, dataset: Dataset | Glance) -> None:
         row = [self._terminal.shown(text_at(dataset, column.path)) for column in self._columns]
         row[0] = row[0] or "(no UID)"
         if self._widths:
