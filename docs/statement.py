@@ -27,6 +27,7 @@ from dicomnet.ul import SupportedContext  # noqa: E402
 from dicomnet.wire import PduLimits  # noqa: E402
 from ups import status  # noqa: E402
 from ups.cli.catalogue import CONTEXTS, OPERATIONS  # noqa: E402
+from ups.cli.tls_contexts import SUITES  # noqa: E402
 from ups.names import ACTIONS, CLASS_NAMES, SERVICES, TRIAL_CLASSES, ActionType  # noqa: E402
 from ups.server import acceptance_policy  # noqa: E402
 
@@ -259,7 +260,7 @@ def _versions(recipe: tls.Recipe) -> str:
 def _rest() -> list[str]:
     profiles = [
         (f"`{name}`", _versions(recipe), ", ".join(suite for suite in recipe.suites.split(":") if suite[0] != "@"))
-        for name, recipe in tls.RECIPES.items()
+        for name, recipe in (*tls.RECIPES.items(), *((f"-tls {name}", recipe) for name, recipe in SUITES.items()))
     ]
     return [
         "## 5 Media interchange",
@@ -268,9 +269,12 @@ def _rest() -> list[str]:
         "All of PS3.3 C.12.1.1.2 that pydicom knows, single byte and with code extensions (ISO 2022), and ISO_IR 192 "
         "(UTF-8), GB18030 and GBK. Text is kept in the character set it came in.",
         "## 7 Security",
-        "`dcmups` and `upsscp` speak plain TCP. Programs that embed the toolkit, and its services, have the TLS "
-        "profiles of PS3.15 by name; a port is TLS or plain, never both.",
+        "`dcmups` and `upsscp` speak plain TCP unless they are told otherwise, by the name of a TLS profile of PS3.15 "
+        "or by `-tls`; so do programs that embed the toolkit, and its services. A port is TLS or plain, never both. "
+        "The chain of the peer's certificate is always verified, and its name if that is asked for; who is called "
+        "asks for a certificate unless told otherwise.",
         _table(("profile", "versions", "cipher suites up to TLS 1.2 (names of OpenSSL)"), profiles),
+        "With TLS 1.3 the suites are those of OpenSSL: AES with GCM, and ChaCha20-Poly1305.",
         "User identity negotiation: types 1 to 5 are proposed by `dcmups`, and proposed and answered by programs that "
         "embed the toolkit; `upsscp` ignores an identity. AE titles are compared as configured; addresses only count "
         "against limits.",

@@ -164,7 +164,8 @@ def test_a_listener_tells_of_peers_that_do_not_get_through(programs: Start, caps
 
 
 def test_a_listener_asks_for_no_certificate_when_told_so(programs: Start) -> None:
-    server = programs("ups.cli.upsscp", "-tls", "AES", "-noclientauth", "-keystore", str(keys().pem("one")))
+    server = programs("ups.cli.upsscp", "-tls", "AES", "-noclientauth", *ours())
+    assert "upsscp: warning: -truststore has no effect with -noclientauth" in server.said
     assert main(["find", f"SCP@127.0.0.1:{server.port}", "-tls", "AES", "-noclientauth", *ours()[2:]]) == 0
 
 

@@ -20,7 +20,7 @@ from dicomnet.keystores import Identity, Trust
 from dicomnet.records import dataclass, replace
 from ups.cli.console import Console
 from ups.cli.stores import Stores
-from ups.cli.tls_options import SYSTEM, TlsWishes
+from ups.cli.tls_options import KEY_PLACES, SYSTEM, TRUST_PLACES, TlsWishes
 from ups.cli.words import UsageError
 
 __all__ = ["SUITES", "Material", "make_contexts", "open_stores", "recipe_of"]
@@ -91,7 +91,11 @@ def open_stores(wishes: TlsWishes, *, calls: bool, listens: bool) -> tuple[Mater
     identity = stores.identity() if wishes.client_auth or listens else None
     believes = calls or wishes.client_auth
     trust = stores.trust() if believes and wishes.trust_store != SYSTEM else None
-    return Material(wishes, recipe, identity, trust), [*_weaknesses(wishes, recipe), *stores.warnings]
+    unused = [*(KEY_PLACES if identity is None else ()), *(() if believes else TRUST_PLACES)]
+    idle = [
+        f"{wishes.spelling[place]} has no effect with -noclientauth" for place in unused if place in wishes.spelling
+    ]
+    return Material(wishes, recipe, identity, trust), [*idle, *_weaknesses(wishes, recipe), *stores.warnings]
 
 
 def make_contexts(

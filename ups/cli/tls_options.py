@@ -17,11 +17,25 @@ from ups.cli.reading import Reading
 from ups.cli.values import BadValue
 from ups.cli.words import UsageError
 
-__all__ = ["DEFAULT_CHOICE", "SYSTEM", "TlsChoice", "TlsWishes", "Versions", "tls_section", "wishes"]
+__all__ = [
+    "DEFAULT_CHOICE",
+    "KEY_PLACES",
+    "SYSTEM",
+    "TRUST_PLACES",
+    "TlsChoice",
+    "TlsWishes",
+    "Versions",
+    "tls_section",
+    "wishes",
+]
 
 _KEY_STORE, _TRUST_STORE = "resource:tls/test_sys_1.p12", "resource:tls/mesa_certs.jks"
 SYSTEM = "system:"
 """What -truststore takes for the authorities that the system trusts."""
+
+KEY_PLACES = ("tls_key_store", "tls_key_store_password", "tls_key_password", "tls_key_alias")
+TRUST_PLACES = ("tls_trust_store", "tls_trust_store_password")
+"""The places of the options about each store."""
 
 _SUITES = ("NULL", "3DES", "AES")
 _PROFILES = {

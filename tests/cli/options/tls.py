@@ -204,7 +204,10 @@ row("-no_ssl3")(nothing_to_do)
 @row("-noclientauth")
 def no_client_auth(stage: Stage, name: str) -> None:
     assert play(stage, "-tls AES").shown == "one"
-    assert play(stage, f"-tls AES {name} -keystore /nonexistent").shown == ""
+    played = play(stage, f"-tls AES {name} -keystore /nonexistent --key-alias x")
+    assert played.shown == ""
+    for unused in ("-keystore", "--key-alias"):
+        assert f"warning: {unused} has no effect with -noclientauth" in played.err
     play(stage, f"-tls AES {name}", peer(asks="require"), status=2)
 
 
