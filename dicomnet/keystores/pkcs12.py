@@ -6,6 +6,7 @@ Java before 17 and OpenSSL before 3 wrote, not be read. Of several private keys 
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -120,9 +121,11 @@ def _old_cipher(data: bytes) -> str:
         return ""
     try:
         from cryptography.hazmat.decrepit.ciphers.algorithms import RC2
-
+    except ImportError:  # before version 43, where it cannot be tried
+        return name if os.environ.get("CRYPTOGRAPHY_OPENSSL_NO_LEGACY") else ""
+    try:
         Cipher(RC2(bytes(16)), modes.CBC(bytes(8))).decryptor()
-    except (ImportError, UnsupportedAlgorithm):  # RC2 and RC4 come and go together, with OpenSSL's legacy provider
+    except UnsupportedAlgorithm:  # RC2 and RC4 come and go together, with OpenSSL's legacy provider
         return name
     return ""
 
