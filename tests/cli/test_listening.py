@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
@@ -100,6 +101,25 @@ def test_a_signal_ends_a_listener(number: int, status: int) -> None:
         assert send(link, 1).status == 0
         assert listener.end(number) == status
         link.abort()
+
+
+@pytest.mark.parametrize(
+    "words", [("ups", "-L", "WATCHER@127.0.0.1:0"), ("ups.cli.upsscp", "-L", "SCP@127.0.0.1:0", "--db", "x.db")]
+)
+def test_an_interrupt_that_was_ignored_before_stays_ignored(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what runs in its background
+    try:
+        server = Server(*words)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with server:
+        server._process.send_signal(signal.SIGINT)
+        with link_to(server, words[2].partition("@")[0]):  # it has had its turn since
+            pass
+        assert server.end() == 0
 
 
 def test_a_port_in_use_is_exit_2() -> None:
