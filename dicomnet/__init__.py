@@ -10,25 +10,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dicomnet.errors import (
-    Aborted,
-    AssociationError,
-    ConnectFailed,
-    ConnectionLost,
-    DecodeError,
-    DicomNetError,
-    EncodeError,
-    LocalProtocolError,
-    NoPresentationContext,
-    ProtocolError,
-    Rejected,
-    RemoteProtocolError,
-    StatusError,
-    TimedOut,
-    TransportError,
-)
-
 if TYPE_CHECKING:
+    from dicomnet.errors import (
+        Aborted,
+        AssociationError,
+        ConnectFailed,
+        ConnectionLost,
+        DecodeError,
+        DicomNetError,
+        EncodeError,
+        LocalProtocolError,
+        NoPresentationContext,
+        ProtocolError,
+        Rejected,
+        RemoteProtocolError,
+        StatusError,
+        TimedOut,
+        TransportError,
+    )
     from dicomnet.kernel import KERNEL
 
 __all__ = [
@@ -55,9 +54,13 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """The kernel, at the first look: whoever only needs a name or an error of this package can do without."""
-    if name != "KERNEL":
+    """The names above, at the first look: whoever imports a module of this package need not load the others."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dicomnet.kernel import KERNEL
+    if name == "KERNEL":
+        from dicomnet.kernel import KERNEL
 
-    return KERNEL
+        return KERNEL
+    from dicomnet import errors
+
+    return getattr(errors, name)

@@ -18,7 +18,7 @@ from ups.cli.console import Console
 from ups.cli.option import Program
 from ups.cli.options import BOUND, PROGRAM
 from ups.cli.parser import CommandLine, parse
-from ups.cli.reading import Wish, grant
+from ups.cli.reading import Wish, grant, wished
 from ups.cli.tls_options import TlsWishes
 from ups.cli.usage import build_parser
 from ups.cli.values import Code
@@ -387,7 +387,7 @@ def test_help_shows_the_value_once_and_fits_the_terminal(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("words", [["frobnicate", "-h"], ["-V", "--help"], ["--help", "-iuid", "x"]])
 def test_help_wins_over_what_is_wrong_with_the_rest(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    wish = parse(words, is_attribute=lambda word: False)
+    wish = wished(PROGRAM, words)
     assert wish is Wish.HELP
     grant(wish, PROGRAM, Console("dcmups"))
     assert capsys.readouterr().out.startswith("usage: dcmups")
@@ -395,7 +395,7 @@ def test_help_wins_over_what_is_wrong_with_the_rest(words: list[str], capsys: py
 
 @pytest.mark.parametrize("words", [["frobnicate", "-V"], ["--version", "a", "b", "c"]])
 def test_version_wins_over_what_is_wrong_with_the_rest(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    wish = parse(words, is_attribute=lambda word: False)
+    wish = wished(PROGRAM, words)
     assert wish is Wish.VERSION
     grant(wish, PROGRAM, Console("dcmups"))
     assert capsys.readouterr().out == f"dcmups {dicomnet.__version__}\n"

@@ -7,15 +7,16 @@ line is known to be good.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from ups.cli import settings
 from ups.cli.console import Console, OutputFailed
 from ups.cli.exits import Exit
 from ups.cli.options import PROGRAM
-from ups.cli.parser import CommandLine, Inquiry, parse
-from ups.cli.reading import Wish, grant
-from ups.cli.tls_inquiry import TlsInquiry
+from ups.cli.reading import grant, wished
 from ups.cli.words import UsageError
+
+if TYPE_CHECKING:
+    from ups.cli.parser import CommandLine
 
 __all__ = ["guarded", "main"]
 
@@ -63,10 +64,15 @@ def _is_attribute(word: str) -> bool:
 
 
 def _run(words: Sequence[str], console: Console) -> int:
-    line = parse(words, is_attribute=_is_attribute, load=settings.load)
-    if isinstance(line, Wish):
-        grant(line, PROGRAM, console)
+    wish = wished(PROGRAM, words)
+    if wish is not None:
+        grant(wish, PROGRAM, console)
         return Exit.DONE
+    from ups.cli import settings
+    from ups.cli.parser import Inquiry, parse
+    from ups.cli.tls_inquiry import TlsInquiry
+
+    line = parse(words, is_attribute=_is_attribute, load=settings.load)
     if isinstance(line, Inquiry):
         from ups.cli.config_check import check
 

@@ -17,7 +17,7 @@ from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.catalogue import OPERATIONS, OperationSpec
 from ups.cli.option import Program
 from ups.cli.options import BOUND, CONFIG, DEMO, PROGRAM, TLS_CHECK
-from ups.cli.reading import Reading, Wish, read
+from ups.cli.reading import Reading, read
 from ups.cli.settings import Settings
 from ups.cli.tls_options import TlsWishes, wishes
 from ups.cli.values import AUTO_UID, Code
@@ -134,15 +134,13 @@ def parse(
     *,
     is_attribute: Callable[[str], bool],
     load: Callable[[Program], Settings] = lambda _: Settings(),
-) -> CommandLine | Inquiry | TlsInquiry | Wish:
+) -> CommandLine | Inquiry | TlsInquiry:
     """The command line these words are, or what they want instead of work; ``load`` gives what was set before.
 
     Raises:
         UsageError: the words are no usable command line.
     """
     reading = read(PROGRAM, words, is_attribute=is_attribute, complete=_complete)
-    if isinstance(reading, Wish):
-        return reading
     if list(reading.positionals[:1]) == [CONFIG]:
         return _inquiry(reading)
     if list(reading.positionals[:1]) == [TLS_CHECK]:

@@ -15,7 +15,7 @@ from ups.cli.option import Option, Program, Repeat
 from ups.cli.values import BadValue
 from ups.cli.words import Taking, UsageError, group
 
-__all__ = ["COMPLETION", "HELP", "VERSION", "Reading", "Wish", "grant", "read"]
+__all__ = ["COMPLETION", "HELP", "VERSION", "Reading", "Wish", "grant", "read", "wished"]
 
 
 class Wish(Enum):
@@ -53,6 +53,7 @@ COMPLETION = Option(
     help="print what bash, zsh or fish needs to complete command lines, and exit",
 )
 
+_INSTEAD = (HELP, VERSION, COMPLETION)
 _WISHES = {name: wish for option, wish in ((HELP, Wish.HELP), (VERSION, Wish.VERSION)) for name in option.names}
 
 
@@ -69,13 +70,28 @@ class Reading:
     settled: frozenset[str] = frozenset()
 
 
+def wished(program: Program, words: Sequence[str]) -> Wish | None:
+    """What the words want instead of work, if they do. To be asked first, before anything is loaded for work.
+
+    Raises:
+        UsageError: an unknown option, one without its value, or an unknown shell.
+    """
+    takings = {name: option.taking for option in program.options for name in option.names}
+    grouped = group(words, takings, is_attribute=lambda _: False, complete=lambda _: True)
+    wishes = {_WISHES[name] for name, _ in grouped.options if name in _WISHES}
+    if wishes:
+        return Wish.HELP if Wish.HELP in wishes else Wish.VERSION
+    shells = [_converted(COMPLETION, name, text or "") for name, text in grouped.options if name in COMPLETION.names]
+    return shells[-1] if shells else None
+
+
 def read(
     program: Program,
     words: Sequence[str],
     *,
     is_attribute: Callable[[str], bool] = lambda _: False,
     complete: Callable[[Sequence[str]], bool] = lambda _: True,
-) -> Reading | Wish:
+) -> Reading:
     """What the words say, each value converted; the last two arguments are those of ``words.group``.
 
     Raises:
@@ -84,15 +100,11 @@ def read(
     options = {name: option for option in program.options for name in option.names}
     takings = {name: option.taking for name, option in options.items()}
     grouped = group(words, takings, is_attribute=is_attribute, complete=complete)
-    wishes = {_WISHES[name] for name, _ in grouped.options if name in _WISHES}
-    if wishes:
-        return Wish.HELP if Wish.HELP in wishes else Wish.VERSION
-    values = {option.dest: option.default for option in options.values() if option.names[0] not in _WISHES}
+    values = {option.dest: option.default for option in options.values() if option not in _INSTEAD}
     given: dict[str, str] = {}
     for name, text in grouped.options:
         _put(values, given, options, name, text)
-    completion: Wish | None = values.pop(COMPLETION.dest, None)
-    return completion or Reading(values, given, grouped.positionals)
+    return Reading(values, given, grouped.positionals)
 
 
 def _put(

@@ -10,7 +10,7 @@ from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.option import Option, Program, Repeat, Section
 from ups.cli.options import CONFIG, CONFIG_CHECK, PROFILE, VERBOSITY
 from ups.cli.options_association import title_option
-from ups.cli.reading import COMPLETION, HELP, VERSION, Reading, Wish, read
+from ups.cli.reading import COMPLETION, HELP, VERSION, Reading, read
 from ups.cli.settings import Settings
 from ups.cli.tls_options import TlsWishes, tls_section, wishes
 from ups.cli.words import UsageError
@@ -72,17 +72,13 @@ class ServerLine:
     """The places that environment or files filled, and where that stands."""
 
 
-def parse(
-    words: Sequence[str], *, load: Callable[[Program], Settings] = lambda _: Settings()
-) -> ServerLine | Reading | Wish:
+def parse(words: Sequence[str], *, load: Callable[[Program], Settings] = lambda _: Settings()) -> ServerLine | Reading:
     """The command line these words are, or what they want instead of work: a Reading is that of ``config check``.
 
     Raises:
         UsageError: the words are no usable command line.
     """
     reading = read(PROGRAM, words)
-    if isinstance(reading, Wish):
-        return reading
     if list(reading.positionals) == [CONFIG, "check"]:
         return reading
     if reading.positionals:

@@ -19,7 +19,7 @@ def main(words: Sequence[str]) -> int:
     from ups.cli.console import Console
     from ups.cli.exits import Exit
     from ups.cli.main import guarded
-    from ups.cli.reading import Reading, Wish, grant
+    from ups.cli.reading import Reading, grant, wished
     from ups.cli.server_parser import PROGRAM, parse
     from ups.cli.settings import blame, load
     from ups.cli.words import UsageError
@@ -27,10 +27,11 @@ def main(words: Sequence[str]) -> int:
     console = Console(PROGRAM.name)
 
     def work() -> int:
-        line = parse(words, load=load)
-        if isinstance(line, Wish):
-            grant(line, PROGRAM, console)
+        wish = wished(PROGRAM, words)
+        if wish is not None:
+            grant(wish, PROGRAM, console)
             return Exit.DONE
+        line = parse(words, load=load)
         if isinstance(line, Reading):
             from ups.cli.config_check import check
 
