@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import re
 import shlex
+import textwrap
 
 import pytest
 
@@ -15,6 +17,7 @@ from ups.cli import server_parser
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.catalogue import OPERATIONS
 from ups.cli.console import Console
+from ups.cli.help import help_lines
 from ups.cli.option import Program
 from ups.cli.options import BOUND, PROGRAM
 from ups.cli.parser import CommandLine, parse
@@ -328,13 +331,13 @@ class TestTable:
     """The records of a program fit together, and what is made of them has every one."""
 
     def test_every_spelling_is_in_the_help(self, program: Program) -> None:
-        words = build_parser(program).format_help().replace(",", " ").split()
+        words = "\n".join(help_lines(program)).replace(",", " ").split()
         for option in program.options:
             assert set(option.names) <= set(words), option.name
 
     def test_every_operation_is_in_the_help(self, program: Program) -> None:
         if program is PROGRAM:
-            assert set(OPERATIONS) <= set(build_parser(program).format_help().split())
+            assert set(OPERATIONS) <= set("\n".join(help_lines(program)).split())
 
     def test_every_option_has_one_long_name(self, program: Program) -> None:
         for option in program.options:
@@ -379,10 +382,31 @@ def test_an_error_names_the_spelling_that_was_used() -> None:
 
 def test_help_shows_the_value_once_and_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "50")
-    text = build_parser(PROGRAM).format_help()
+    text = "\n".join(help_lines(PROGRAM))
     assert "  -iuid, --instance-uid UID\n" in text
     options = text[text.index("what is sent:") : text.index("operations:")]
     assert max(len(line) for line in options.splitlines()) <= 50
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """argparse's, with the value named once per option, and lines that end where words do."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        return f"{', '.join(action.option_strings)} {action.metavar or ''}".rstrip()
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
+@pytest.mark.parametrize("program", [PROGRAM, server_parser.PROGRAM], ids=lambda program: program.name)
+@pytest.mark.parametrize("columns", [80, 90, 133, 400])
+def test_the_help_is_what_argparse_would_make_of_it(
+    program: Program, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    parser = build_parser(program)
+    parser.formatter_class = lambda prog: Formatter(prog, max_help_position=32, width=columns - 2)
+    assert "\n".join(help_lines(program)) + "\n" == parser.format_help()
 
 
 @pytest.mark.parametrize("words", [["frobnicate", "-h"], ["-V", "--help"], ["--help", "-iuid", "x"]])

@@ -139,9 +139,9 @@ def grant(wish: Wish, program: Program, console: Console) -> None:
         OutputFailed: nobody can read it.
     """
     if wish is Wish.HELP:
-        from ups.cli.usage import build_parser
+        from ups.cli.help import help_lines
 
-        console.result(*build_parser(program).format_help().splitlines())
+        console.result(*"\n".join(help_lines(program)).splitlines())
     elif wish is not Wish.VERSION:
         from ups.cli.completion import completion
 

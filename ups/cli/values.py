@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from dicomnet import uids
 from dicomnet.codes import Priority
+from dicomnet.records import dataclass
 from ups.cli import addresses
 from ups.names import StepState
 
@@ -239,7 +240,8 @@ def command(value: str) -> tuple[str, ...]:
     return words
 
 
-class Code(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Code:
     """A coded entry (PS3.3 8.8)."""
 
     value: str

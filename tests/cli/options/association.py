@@ -15,8 +15,8 @@ from dicomnet.flows import Flow
 from dicomnet.handlers import Peer
 from dicomnet.ul import IdentityAnswer
 from dicomnet.wire import AAssociateRQ, UserIdentity, decode_pdu, encode_pdu
+from ups.cli.help import help_lines
 from ups.cli.options import PROGRAM
-from ups.cli.usage import build_parser
 
 from .stage import PATIENCE, Stage, accept_all, bad, row
 
@@ -276,7 +276,7 @@ def release_timeout(stage: Stage, name: str) -> None:
 def reaper(stage: Stage, name: str) -> None:
     """The one option that has nothing to do, and says so."""
     assert stage.play(f"{GET} {name} 5").err == stage.play(GET).err
-    text = " ".join(build_parser(PROGRAM).format_help().split())
+    text = " ".join(" ".join(help_lines(PROGRAM)).split())
     assert "accepted and without effect" in text[text.index("-reaper") :]
 
 
