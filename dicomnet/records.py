@@ -103,14 +103,13 @@ def _made(kind: type, *, frozen: bool, kw_only: bool, init: bool, show: bool, eq
     taken = {slot for base in kind.__mro__[1:-1] for slot in base.__dict__.get("__slots__", ())}
     space["__slots__"] = tuple(name for name in names if name not in taken)
     space["_record_fields"] = every
-    space["__dataclass_fields__"] = _Standard("__dataclass_fields__")
-    space["__dataclass_params__"] = _Standard("__dataclass_params__")
+    space |= _STANDARD
     space["_record_params"] = {"frozen": frozen, "init": init, "repr": show, "eq": eq}
     space.setdefault("__match_args__", tuple(i.name for i in every.values() if i.init and not i.kw_only))
     if init:
         space.setdefault("__init__", _Init())
     if show:
-        space.setdefault("__repr__", _repr_of([item.name for item in every.values() if item.repr]))
+        space.setdefault("__repr__", _shown)
     if eq:
         _compare(space, [item.name for item in every.values() if item.compare], frozen)
     if frozen:
@@ -167,13 +166,10 @@ def _compare(space: dict[str, Any], names: list[str], frozen: bool) -> None:
         space["__hash__"] = __hash__ if frozen else None
 
 
-def _repr_of(names: list[str]) -> Callable[[Any], str]:
-    @recursive_repr()
-    def __repr__(self: Any) -> str:  # noqa: N807 - it becomes one
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
-        return f"{self.__class__.__qualname__}({shown})"
-
-    return __repr__
+@recursive_repr()
+def _shown(self: Any) -> str:
+    shown = ", ".join(f"{name}={getattr(self, name)!r}" for name, item in self._record_fields.items() if item.repr)
+    return f"{self.__class__.__qualname__}({shown})"
 
 
 def _refuse_to_set(self: object, name: str, value: object) -> NoReturn:
@@ -264,15 +260,16 @@ class _Standard:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._owner: Any = owner
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
+    def __get__(self, instance: object, owner: Any = None) -> Any:
         import dataclasses
 
-        owner_fields = [item.standard() for item in self._owner._record_fields.values()]
-        params = {"slots": True, **self._owner._record_params}
-        return getattr(dataclasses.make_dataclass(self._owner.__name__, owner_fields, **params), self._name)
+        items = [item.standard() for item in owner._record_fields.values()]
+        return getattr(
+            dataclasses.make_dataclass(owner.__name__, items, slots=True, **owner._record_params), self._name
+        )
+
+
+_STANDARD = {name: _Standard(name) for name in ("__dataclass_fields__", "__dataclass_params__")}
 
 
 # --- the functions ---------------------------------------------------------------------------------------------------

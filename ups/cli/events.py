@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse import status as statuses
@@ -16,6 +15,8 @@ from ups.cli.console import OutputFailed
 from ups.cli.results import Results
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ups.cli.running import EventRunner
 
 __all__ = ["Event", "event_handler", "pass_on"]
@@ -45,6 +46,8 @@ def event_handler(
     told = tuple(also)
 
     def show(report: NEventReportRequest, peer: Peer) -> None:
+        from datetime import UTC, datetime  # most commands never see one
+
         event = Event(report, peer.ae_title, datetime.now(UTC))
         for tell in told:
             tell(event)

@@ -7,7 +7,6 @@ first column, its attributes indented behind it, an empty line. Values of more t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dicomnet.dataset import dump
@@ -20,6 +19,8 @@ from ups.cli.results import Results
 from ups.names import EVENT_NAMES
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydicom.dataset import Dataset
 
     from dicomnet.dataset.glance import Glance

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from dicomnet.dimse.messages import CFindResponse, NEventReportRequest, NGetResponse
@@ -18,6 +17,8 @@ from ups.cli.console import Console
 from ups.cli.redacted import data_set_of, glance_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydicom.dataset import Dataset
 
     from dicomnet.dataset.glance import Glance
