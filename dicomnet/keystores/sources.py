@@ -7,6 +7,7 @@ told in messages.
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -57,6 +58,8 @@ def read(where: str, *, limit: int = MAX_BYTES, seconds: float = SECONDS) -> byt
     Raises:
         KeyStoreError: it cannot be had, or is larger than ``limit``.
     """
+    if _has_credentials(where):  # before anything else can name it in a message
+        raise KeyStoreError(f"a URL with credentials is not read: {where.partition(':')[0]}://...@...")
     try:
         if is_remote(where):
             data = _fetch_in_time(where, limit, seconds)
@@ -76,6 +79,13 @@ def _scheme(where: str) -> str:
     if not colon or not (name.isascii() and name.isalnum()):
         return ""
     return name.lower() if name.lower() in ("file", "http", "https") or rest.startswith("//") else ""
+
+
+def _has_credentials(where: str) -> bool:
+    """Whether a user, and perhaps a password, stands before the host (RFC 3986 3.2.1); it may be no proper URL."""
+    rest = where.partition(":")[2]
+    authority = re.split("[/?#]", rest.removeprefix("//"), maxsplit=1)[0]
+    return "@" in authority and bool(_scheme(where)) and (rest.startswith("//") or is_remote(where))
 
 
 def _read(file: IO[bytes], limit: int) -> bytes:
@@ -110,8 +120,6 @@ def _fetch(where: str, limit: int, seconds: float) -> bytes:
     import http.client
     import urllib.error
 
-    if "@" in urlsplit(where).netloc:
-        raise KeyStoreError(f"a URL with credentials is not read: {where.partition(':')[0]}://...@...")
     try:
         with _opener().open(where, timeout=seconds) as answer:
             data = _read(answer, limit)

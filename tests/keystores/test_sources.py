@@ -96,7 +96,13 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> No
         ("http://a b/", "cannot read http://a b/: InvalidURL"),
         ("http://127.0.0.1/\r\nx", "cannot read"),
         ("http://" + 70 * "x" + "/", "cannot read"),
-        ("http://user:word@127.0.0.1/x", r"a URL with credentials is not read: http://\.\.\.@\.\.\.$"),
+        ("http://user:word@127.0.0.1/x", r"^a URL with credentials is not read: http://\.\.\.@\.\.\.$"),
+        ("https://user:word@[x/y", r"^a URL with credentials is not read: https://\.\.\.@\.\.\.$"),
+        ("http:user:word@host/x", r"^a URL with credentials is not read: http://\.\.\.@\.\.\.$"),
+        ("ftp://user:word@host/x", r"^a URL with credentials is not read: ftp://\.\.\.@\.\.\.$"),
+        ("file://user:word@host/x", r"^a URL with credentials is not read: file://\.\.\.@\.\.\.$"),
+        ("file:///a@b", "cannot read file:///a@b: No such file"),
+        ("http://127.0.0.1:x/a@b", "cannot read http://127.0.0.1:x/a@b"),
     ],
 )
 def test_what_cannot_be_read(where: str, text: str) -> None:
