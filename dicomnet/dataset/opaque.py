@@ -7,7 +7,7 @@ floating point number. Whoever writes it for somebody else wants the rest all th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -17,17 +17,23 @@ from pydicom.tag import BaseTag
 from dicomnet.dataset.values import excerpt
 from dicomnet.errors import EncodeError
 
-__all__ = ["with_opaque"]
+__all__ = ["write_lenient"]
 
 _CHARACTER_SET = BaseTag(0x00080005)
 
+T = TypeVar("T")
 
-def with_opaque(dataset: Dataset, write: Callable[[Dataset], object]) -> tuple[Dataset, list[EncodeError]]:
-    """The data set as ``write`` can take it, and what was wrong with each value that became UN.
 
-    ``write`` is asked about each element alone: call this only when it has refused the whole.
+def write_lenient(dataset: Dataset, write: Callable[[Dataset], T]) -> tuple[T, list[EncodeError]]:
+    """What ``write`` makes of the data set, and what was wrong with each value that became UN.
+
+    When ``write`` refuses the whole it is asked about each element alone. The data set itself stays as it is.
     """
-    return _expressible(dataset, write, "")
+    try:
+        return write(dataset), []
+    except EncodeError:
+        expressible, errors = _expressible(dataset, write, "")
+        return write(expressible), errors
 
 
 def _expressible(dataset: Dataset, write: Callable[[Dataset], object], path: str) -> tuple[Dataset, list[EncodeError]]:

@@ -62,14 +62,9 @@ class JsonResults(Results):
 def data_set_object(dataset: Dataset) -> tuple[dict[str, Any], Sequence[EncodeError]]:
     """The data set, and what is wrong with values that are given as bytes."""
     from dicomnet.dataset.json import model
+    from dicomnet.dataset.opaque import write_lenient
 
-    try:
-        return model(dataset), ()
-    except EncodeError:
-        from dicomnet.dataset.opaque import with_opaque
-
-        expressible, errors = with_opaque(dataset, model)
-        return model(expressible), errors
+    return write_lenient(dataset, model)
 
 
 def event_object(report: NEventReportRequest, sender: str, received: datetime) -> dict[str, Any]:

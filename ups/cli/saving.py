@@ -1,9 +1,9 @@
 """Results as Part 10 files (PS3.10): ``get`` writes one, ``find`` one for each match into a folder.
 
-A data set stays in the transfer syntax it came in, so nothing of it is lost. A file is
-there as a whole or not at all, and takes the place of one that has its name: that is how the workitem was before. In a
-folder the name is the SOP Instance UID, with ``.dcm`` behind it, when that consists of digits and dots; a match with
-another one is told of and not written.
+A data set stays in the transfer syntax it came in, so nothing of it is lost. A file is there as a whole or not at all,
+and takes the place of one that has its name: that is how the workitem was before. In a folder the name is the SOP
+Instance UID, with ``.dcm`` behind it, when that consists of digits and dots; a match with another one is told of and
+not written.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class _Saved(PlainResults):
 
     def _content(self, dataset: Dataset, instance: str) -> bytes:
         from dicomnet.dataset.files import part10
+        from dicomnet.dataset.opaque import write_lenient
 
         def write(one: Dataset) -> bytes:
             return part10(one, self._syntax, sop_class=self._sop_class, sop_instance=instance)
@@ -53,14 +54,9 @@ class _Saved(PlainResults):
         for tag, uid in ((_SOP_CLASS, self._sop_class), (_SOP_INSTANCE, instance)):
             if tag not in dataset and uid:
                 dataset.add_new(tag, "UI", uid)
-        try:
-            return write(dataset)
-        except EncodeError:
-            from dicomnet.dataset.opaque import with_opaque
-
-            expressible, errors = with_opaque(dataset, write)
-            self.tell_opaque(errors)
-            return write(expressible)
+        content, errors = write_lenient(dataset, write)
+        self.tell_opaque(errors)
+        return content
 
 
 class FileResults(_Saved):

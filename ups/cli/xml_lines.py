@@ -63,15 +63,9 @@ class XmlResults(PlainResults):
 def document(dataset: Dataset) -> tuple[str, Sequence[EncodeError]]:
     """The data set, and what is wrong with values that are given as bytes."""
     from dicomnet.dataset.native_xml import write
+    from dicomnet.dataset.opaque import write_lenient
 
-    errors: Sequence[EncodeError] = ()
-    try:
-        content = write(dataset)
-    except EncodeError:
-        from dicomnet.dataset.opaque import with_opaque
-
-        expressible, errors = with_opaque(dataset, write)
-        content = write(expressible)
+    content, errors = write_lenient(dataset, write)
     text = content.decode("utf-8")
     # All characters that are not ASCII are in values, where a reference can stand for any of them
     return text if text.isprintable() else "".join(map(_escaped, text)), errors
