@@ -25,7 +25,7 @@ from ups.cli.server_parser import PROGRAM as UPSSCP  # noqa: E402
 from ups.cli.usage import build_parser  # noqa: E402
 from ups.cli.words import Taking  # noqa: E402
 
-__all__ = ["files", "sections"]
+__all__ = ["files", "sections", "write"]
 
 _COMPLETION = {
     "bash": "share/bash-completion/completions/{}",
