@@ -283,8 +283,13 @@ def _check_identity(reading: Reading) -> Iterator[str]:
     if len(users) > 1:
         raise UsageError(f"{users[0]} and {users[1]} exclude each other")
     said = given.keys() - reading.settled
-    if "passcode" in said and "username" not in given:
-        yield f"{given['passcode']} has no effect without -username"
+    if "passcode" in said:
+        name = given["passcode"]
+        if "username" not in given:
+            yield f"{name} has no effect without -username"
+        else:
+            hidden = "the environment variable DCMUPS_PASSCODE does not show it"
+            yield f"others can see what is behind {name} in the list of processes; {hidden}"
     if "identity_response" in said and not users:
         yield f"{given['identity_response']} has no effect without -username or a token"
 

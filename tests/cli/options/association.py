@@ -79,7 +79,9 @@ def username(stage: Stage, name: str) -> None:
 def passcode(stage: Stage, name: str) -> None:
     words = f"-username ops {name} 'geheim é'"
     assert identity(stage, words) == (IdentityType.USERNAME_PASSCODE, 0, b"ops", "geheim é".encode())
-    assert "geheim" not in stage.play(f"{GET} -vv {words}").err
+    err = stage.play(f"{GET} -vv {words}").err
+    assert "geheim" not in err
+    assert f"warning: others can see what is behind {name} in the list of processes" in err
     played = stage.play(f"{GET} {name} geheim")
     assert played.asked.find(UserIdentity) is None
     assert f"warning: {name} has no effect without -username" in played.err
