@@ -22,6 +22,7 @@ from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer
 from dicomnet.ul import AcceptancePolicy, PlainPolicy, ProposedContext, RequestOptions, SupportedContext
 from dicomnet.wire import AAssociateRQ
+from ups.cli import settings
 from ups.cli.demo_files import write_files
 from ups.cli.main import main
 from ups.cli.processes import Server
@@ -45,6 +46,28 @@ def data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_data_home(monkeypatch: pytest.MonkeyPatch, data_home: Path) -> None:
     """Nothing is kept in the home of whoever runs the tests."""
     monkeypatch.setenv("XDG_DATA_HOME", str(data_home))
+
+
+WriteFiles = Callable[..., Path]
+
+
+@pytest.fixture
+def config_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteFiles:
+    """Writes the user's file, and perhaps that of the system; gives the path of the former."""
+    monkeypatch.delenv("DICOMNET_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(settings, "SYSTEM_FILE", str(tmp_path / "etc" / "config.toml"))
+
+    def write(user: str | bytes | None = None, system: str | None = None) -> Path:
+        path = tmp_path / "home" / "dicomnet" / "config.toml"
+        for place, text in ((path, user), (tmp_path / "etc" / "config.toml", system)):
+            if text is not None:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(text if isinstance(text, bytes) else text.encode())
+                place.chmod(0o600)
+        return path
+
+    return write
 
 
 def accept_all() -> PlainPolicy:

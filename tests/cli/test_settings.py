@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dicomnet.wire import AAssociateRQ
+from tests.cli.conftest import WriteFiles
 from ups.cli import options, server_parser, settings, upsscp
 from ups.cli.addresses import LocalAddress, PeerAddress
 from ups.cli.main import main
-from ups.cli.option import Option, Program, Repeat
+from ups.cli.option import Option, Repeat
 from ups.cli.parser import CommandLine, parse
 from ups.cli.words import Taking, UsageError
 from ups.names import StepState
 
 pytestmark = pytest.mark.once
-
-WriteFiles = Callable[..., Path]
-
-
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteFiles:
-    """Writes the user's file, and perhaps that of the system; gives the path of the former."""
-    monkeypatch.delenv("DICOMNET_CONFIG", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(settings, "SYSTEM_FILE", str(tmp_path / "etc" / "config.toml"))
-
-    def write(user: str | bytes | None = None, system: str | None = None) -> Path:
-        path = tmp_path / "home" / "dicomnet" / "config.toml"
-        for place, text in ((path, user), (tmp_path / "etc" / "config.toml", system)):
-            if text is not None:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(text if isinstance(text, bytes) else text.encode())
-                place.chmod(0o600)
-        return path
-
-    return write
 
 
 def parsed(text: str) -> CommandLine:
@@ -119,15 +96,17 @@ def test_the_most_specific_wins_and_of_two_files_the_users(
     user: str,
     system: str,
     milliseconds: int,
-    files: WriteFiles,
+    config_files: WriteFiles,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    files(only(USER, user), only(SYSTEM, system))
+    config_files(only(USER, user), only(SYSTEM, system))
     monkeypatch.setenv("DCMUPS_ACCEPT_TIMEOUT", environment)
     assert parsed(f"find @ris --profile slow {words}").accept_timeout == milliseconds / 1000
 
 
-def test_every_option_can_be_set_by_every_name_it_has(files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_option_can_be_set_by_every_name_it_has(
+    config_files: WriteFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for program in (options.PROGRAM, server_parser.PROGRAM):
         for option in program.options:
             if not option.settable:
@@ -135,7 +114,7 @@ def test_every_option_can_be_set_by_every_name_it_has(files: WriteFiles, monkeyp
             text, toml = example(option)
             for name in option.names:
                 key = name.lstrip("-")
-                files(f"[{program.name}]\n{key} = {toml}\n[profile.x]\n")
+                config_files(f"[{program.name}]\n{key} = {toml}\n[profile.x]\n")
                 found = settings.load(program)
                 assert found.problems == []
                 (set_,) = found.files[0].tables[program.name, program.name].values()
@@ -188,78 +167,20 @@ def example(option: Option) -> tuple[str, str]:
     ],
 )
 def test_a_value_is_written_as_toml_or_as_text(
-    toml: str, variable: tuple[str, str], place: str, value: object, files: WriteFiles, monkeypatch: pytest.MonkeyPatch
+    toml: str,
+    variable: tuple[str, str],
+    place: str,
+    value: object,
+    config_files: WriteFiles,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    files(f"[dcmups]\n{toml}")
+    config_files(f"[dcmups]\n{toml}")
     assert getattr(parsed("find S"), place) == value
-    files("")
+    config_files("")
     monkeypatch.setenv(f"DCMUPS_{variable[0]}", variable[1])
     assert getattr(parsed("find S"), place) == value
     monkeypatch.setenv(f"DCMUPS_{variable[0]}", "")  # as if it were not there
     assert getattr(parsed("find S"), place) == getattr(parsed("find S"), place)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[dcmups]\nacept-timeout = 1", ": [dcmups] unknown key 'acept-timeout'; did you mean 'accept-timeout'?"),
-        ("[dcmups]\nzzzz = 1", ": [dcmups] unknown key 'zzzz'"),
-        ("[dcmups]\nhelp = true", ": [dcmups] unknown key 'help'"),
-        ("[dcmups]\npeer = 'A=h:1'", ": [dcmups] unknown key 'peer'"),
-        ("[upsscp]\nstate = 'x'", ": [upsscp] unknown key 'state'"),
-        ("[profile.x]\nprofile = 'y'", ": [profile.x] unknown key 'profile'; did you mean 'tls-profile'?"),
-        ("[aes.ris]\naddress = 'R'", ": unknown table [aes]; did you mean [ae]?"),
-        ("state = 'SCHEDULED'", ": unknown key 'state'"),
-        ("dcmups = 1", ": 'dcmups' is a table: [dcmups]"),
-        ("[ae]\naddress = 'R'", ": [ae] address: it belongs in a table [ae.NAME]"),
-        ("[ae.ris]\ntrial = true", ": [ae.ris] has no address; it is AET@HOST:PORT"),
-        ("[ae.ris]\naddress = 'R@h:x'", ": [ae.ris] address: 'x' in 'R@h:x' is no port number (0 to 65535)"),
-        ("[ae.ris]\naddress = 1", ": [ae.ris] address: 1 is no text"),
-        ("[profile.x]\nrspTO = 1.5", ": [profile.x] rspTO: 1.5 is neither a text nor a whole number"),
-        ("[profile.x]\nrspTO = true", ": [profile.x] rspTO: True is neither a text nor a whole number"),
-        ("[profile.x]\nrspTO = 'soon'", ": [profile.x] rspTO: 'soon' is no number of milliseconds"),
-        ("[profile.x]\ntrial = 'yes'", ": [profile.x] trial: 'yes' is neither true nor false"),
-        ("[profile.x]\nverbose = 10", ": [profile.x] verbose: 10 is neither true nor false"),
-        ("[profile.x]\nq = ['A']", ": [profile.x] q: 'A' is not attribute=value"),
-        ("[defaults]\nstate = 'DONE'", ": [defaults] state: 'DONE' is no Procedure Step State; there are SCHEDULED"),
-        ("[dcmups]\nrspTO = 1\nresponse-timeout = 2", "[dcmups] response-timeout exclude each other"),
-        ("[dcmups]\nups-push = true\nups-pull = true", "[dcmups] ups-pull exclude each other"),
-        ("[dcmups]\n\nrspTO 1", ":3: Expected '=' after a key in a key/value pair"),
-        ("[dcmups]\nrspTO = 1\nrspTO = 2\n", ":3: Cannot overwrite a value"),
-        ("[dcmups]\ndevice = 'x", ": Expected"),
-        (b"[dcmups]\ndevice = '\xff'", ":2: this is no UTF-8"),
-        ("x = " + "[" * 5000, ": it nests too deeply"),
-        ("#" * (1 << 20) + "\n", ": larger than 1048576 bytes"),
-    ],
-)
-@pytest.mark.parametrize("words", ["find S@127.0.0.1:1", "config check"])
-def test_a_mistake_is_one_line_with_file_table_and_key_and_nothing_is_sent(
-    words: str, text: str | bytes, message: str, files: WriteFiles, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = files(text)
-    assert main(words.split()) == 1
-    out, err = capsys.readouterr()
-    lines = [line for line in err.splitlines() if not line.startswith("dcmups: Try")]
-    assert len(lines) == 1, lines
-    assert lines[0].startswith(f"dcmups: {path}"), lines
-    assert message in lines[0]
-    assert "with mistakes" in out if words == "config check" else not out
-
-
-def test_what_is_no_file_is_refused_and_not_waited_for(files: WriteFiles, capsys: pytest.CaptureFixture[str]) -> None:
-    path = files("")
-    path.unlink()
-    os.mkfifo(path)
-    assert main(["find", "S@127.0.0.1:1"]) == 1
-    assert capsys.readouterr().err.splitlines()[0] == f"dcmups: {path}: this is no file"
-    path.unlink()
-    path.mkdir()
-    assert main(["find", "S@127.0.0.1:1"]) == 1
-    assert capsys.readouterr().err.startswith(f"dcmups: {path}: ")
-    path.rmdir()
-    path.symlink_to("nowhere")
-    assert main(["find", "S@127.0.0.1:1"]) == 1
-    assert capsys.readouterr().err.splitlines()[0] == f"dcmups: {path}: No such file or directory"
 
 
 @pytest.mark.parametrize(
@@ -276,14 +197,14 @@ def test_what_is_no_file_is_refused_and_not_waited_for(files: WriteFiles, capsys
     ],
 )
 def test_a_name_that_nobody_knows_is_refused_with_the_nearest(
-    words: str, message: str, files: WriteFiles, capsys: pytest.CaptureFixture[str]
+    words: str, message: str, config_files: WriteFiles, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = files("[ae.ris]\naddress = 'RIS@127.0.0.1:1'\n[profile.night]\n")
+    path = config_files("[ae.ris]\naddress = 'RIS@127.0.0.1:1'\n[profile.night]\n")
     assert main(words.split()) == 1
     assert capsys.readouterr().err.splitlines()[0].startswith(f"dcmups: {message.format(path=path)}")
 
 
-def test_an_alias_without_any_file_is_refused(files: WriteFiles) -> None:
+def test_an_alias_without_any_file_is_refused(config_files: WriteFiles) -> None:
     with pytest.raises(UsageError) as caught:
         parsed("find @ris")
     assert str(caught.value) == "@ris: there is no [ae.ris] in a configuration file, for there is none"
@@ -307,7 +228,7 @@ def test_a_variable_that_cannot_be_used_is_refused(
     name: str,
     value: str,
     line: str,
-    files: WriteFiles,
+    config_files: WriteFiles,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -316,13 +237,15 @@ def test_a_variable_that_cannot_be_used_is_refused(
     assert capsys.readouterr().err.splitlines()[0].startswith(f"dcmups: {line}")
 
 
-def test_a_variable_of_no_option_gets_a_warning(files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_of_no_option_gets_a_warning(config_files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DCMUPS_ACCEPTTIMEOUT", "1")
     text = "the environment variable DCMUPS_ACCEPTTIMEOUT is no option's; did you mean DCMUPS_ACCEPT_TIMEOUT?"
     assert parsed("find S").warnings == (text,)
 
 
-def test_two_variables_for_one_place_exclude_each_other(files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_variables_for_one_place_exclude_each_other(
+    config_files: WriteFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DCMUPS_UPS_PUSH", "1")
     monkeypatch.setenv("DCMUPS_UPS_PULL", "1")
     with pytest.raises(UsageError, match=r"DCMUPS_UPS_PULL and .*DCMUPS_UPS_PUSH exclude each other"):
@@ -330,11 +253,11 @@ def test_two_variables_for_one_place_exclude_each_other(files: WriteFiles, monke
 
 
 def test_an_alias_is_called_by_its_address_with_its_options(
-    files: WriteFiles, scripted: Callable[..., object], capsys: pytest.CaptureFixture[str]
+    config_files: WriteFiles, scripted: Callable[..., object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     peer = scripted()
     address = peer.address  # type: ignore[attr-defined]
-    files(
+    config_files(
         f"[ae.ris]\naddress = '{address}'\ndevice = 'STATION7'\nivrle = true\n[ae.other]\naddress = 'X'\ndevice = 'Y'"
     )
     assert main(["subscribe", "@ris", "-aet", "ME"]) == 0
@@ -345,16 +268,20 @@ def test_an_alias_is_called_by_its_address_with_its_options(
     assert [len(context.transfer_syntaxes) for context in request.presentation_contexts] == [1, 1]
 
 
-def test_a_profile_can_be_the_default(files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    files("[dcmups]\nprofile = 'a'\n[profile.a]\ndevice = 'A'\n[profile.b]\ndevice = 'B'\n[profile.c]\ndevice = 'C'")
+def test_a_profile_can_be_the_default(config_files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    config_files(
+        "[dcmups]\nprofile = 'a'\n[profile.a]\ndevice = 'A'\n[profile.b]\ndevice = 'B'\n[profile.c]\ndevice = 'C'"
+    )
     assert parsed("find S").device == "A"
     monkeypatch.setenv("DCMUPS_PROFILE", "b")
     assert parsed("find S").device == "B"
     assert parsed("find S --profile c").device == "C"
 
 
-def test_what_is_set_counts_where_an_operation_needs_it_and_is_nothing_to_warn_of_elsewhere(files: WriteFiles) -> None:
-    files("[dcmups]\nae-title = 'ME'\nstate = 'SCHEDULED'\nreason = 'why'\nreturn = ['PatientID']")
+def test_what_is_set_counts_where_an_operation_needs_it_and_is_nothing_to_warn_of_elsewhere(
+    config_files: WriteFiles,
+) -> None:
+    config_files("[dcmups]\nae-title = 'ME'\nstate = 'SCHEDULED'\nreason = 'why'\nreturn = ['PatientID']")
     assert parsed("subscribe S").aet == "ME"
     line = parsed("get S -iuid 1.2")
     assert (line.aet, line.state, line.reason, line.names) == (None, None, None, ("PatientID",))
@@ -362,8 +289,8 @@ def test_what_is_set_counts_where_an_operation_needs_it_and_is_nothing_to_warn_o
     assert parsed("-L ME:0").names == ()
 
 
-def test_a_user_that_is_given_takes_the_place_of_one_that_is_set(files: WriteFiles) -> None:
-    files('[defaults]\nusername = "ops"\npasscode = "geheim"\nidentity-response = true\n')
+def test_a_user_that_is_given_takes_the_place_of_one_that_is_set(config_files: WriteFiles) -> None:
+    config_files('[defaults]\nusername = "ops"\npasscode = "geheim"\nidentity-response = true\n')
     line = parsed("find S@h")
     assert (line.username, line.passcode, line.identity_response) == ("ops", "geheim", True)
     line = parsed("find S@h --jwt token")
@@ -372,20 +299,20 @@ def test_a_user_that_is_given_takes_the_place_of_one_that_is_set(files: WriteFil
     assert (line.username, line.passcode, line.warnings) == ("other", None, ())
     line = parsed("find S@h -passcode new")
     assert (line.username, line.passcode) == ("ops", "new")
-    files("[defaults]\nidentity-response = true\n")
+    config_files("[defaults]\nidentity-response = true\n")
     assert parsed("find S@h").warnings == ()
 
 
-def test_the_demo_is_left_alone(files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    files("[dcmups]\nnonsense = 1")
+def test_the_demo_is_left_alone(config_files: WriteFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    config_files("[dcmups]\nnonsense = 1")
     monkeypatch.setenv("DCMUPS_STATE", "x")
     assert parsed("demo").demo
 
 
 def test_an_input_that_turns_out_bad_is_blamed_on_where_it_stands(
-    files: WriteFiles, capsys: pytest.CaptureFixture[str]
+    config_files: WriteFiles, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = files("[profile.x]\nreturn = ['NoSuchKeyword']\n[upsscp]\nlocal = 'A:0'\ndb = '/nowhere/x.db'")
+    path = config_files("[profile.x]\nreturn = ['NoSuchKeyword']\n[upsscp]\nlocal = 'A:0'\ndb = '/nowhere/x.db'")
     assert main(["find", "S@127.0.0.1:1", "--profile", "x"]) == 1
     first = capsys.readouterr().err.splitlines()[0]
     assert first.startswith("dcmups: -r NoSuchKeyword: ")
@@ -396,56 +323,34 @@ def test_an_input_that_turns_out_bad_is_blamed_on_where_it_stands(
     assert first.endswith(f"(from {path}: [upsscp] db)")
 
 
-@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True), (0o622, False)])
-def test_a_file_with_a_password_that_others_can_read_gets_a_warning(
-    mode: int, warned: bool, files: WriteFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secret = Option(names=("--pass",), dest="pass", help="", secret=True)
-    program = Program(
-        name="dcmups",
-        usage="",
-        description="",
-        epilog="",
-        sections=(options.Section("x", (secret, options.VERBOSITY)),),
+def test_the_aliases_are_the_ae_table_of_the_scp(config_files: WriteFiles) -> None:
+    config_files(
+        "[upsscp]\nlocal = 'SCP:0'\n[ae.a]\naddress = 'A@h:1'\n[ae.b]\naddress = 'B@h:2'\n[ae.b2]\naddress = 'B@h:2'"
     )
-    monkeypatch.setattr(options, "PROGRAM", program)
-    path = files("[dcmups]\npass = 'hush'")
-    path.chmod(mode)
-    found = settings.load(program)
-    assert found.problems == []
-    text = f"{path} holds a password and can be read by others (mode {mode:04o}): chmod 600 {path}"
-    assert found.warnings == ([text] if warned else [])
-    assert found.files[0].tables["dcmups", "dcmups"]["pass"].text == "***"
-    files("[dcmups]\nverbose = 1").chmod(mode)
-    assert settings.load(program).warnings == []
-    files("[dcmups]\npass = ['hush']")
-    assert "hush" not in settings.load(program).problems[0]
-
-
-def test_the_aliases_are_the_ae_table_of_the_scp(files: WriteFiles) -> None:
-    files("[upsscp]\nlocal = 'SCP:0'\n[ae.a]\naddress = 'A@h:1'\n[ae.b]\naddress = 'B@h:2'\n[ae.b2]\naddress = 'B@h:2'")
     assert set(served().peers) == {PeerAddress("A", "h", 1), PeerAddress("B", "h", 2)}
     assert set(served("--peer", "A=x:9").peers) == {PeerAddress("A", "x", 9), PeerAddress("B", "h", 2)}
 
 
-def test_two_addresses_for_one_title_are_none(files: WriteFiles) -> None:
-    files("[upsscp]\nlocal = 'SCP:0'\n[ae.a]\naddress = 'A@h:1'\n[ae.b]\naddress = 'A@h:2'")
+def test_two_addresses_for_one_title_are_none(config_files: WriteFiles) -> None:
+    config_files("[upsscp]\nlocal = 'SCP:0'\n[ae.a]\naddress = 'A@h:1'\n[ae.b]\naddress = 'A@h:2'")
     line = served()
     assert line.peers == ()
     assert line.warnings == ("A has different addresses in [ae.a] and [ae.b]: no event reports go there",)
     assert served("--peer", "A=h:2").warnings == ()
 
 
-def test_each_program_takes_its_own_table_and_both_the_defaults(files: WriteFiles) -> None:
-    files("[defaults]\nverbose = 1\n[dcmups]\nlocal = 'ME'\n[upsscp]\nlocal = 'SCP:0'\n[profile.x]\nverbose = 2")
+def test_each_program_takes_its_own_table_and_both_the_defaults(config_files: WriteFiles) -> None:
+    config_files("[defaults]\nverbose = 1\n[dcmups]\nlocal = 'ME'\n[upsscp]\nlocal = 'SCP:0'\n[profile.x]\nverbose = 2")
     assert (parsed("find S").verbose, parsed("find S").calling_ae_title) == (1, "ME")
     assert (served().verbose, served().local) == (1, LocalAddress("SCP", None, 0))
     assert served("--profile", "x").verbose == 2
 
 
 @pytest.mark.parametrize("first", ["XDG", "one file", "none"])
-def test_which_files_are_read(first: str, files: WriteFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files("[dcmups]\ndevice = 'USER'", "[dcmups]\ndevice = 'ETC'\nverbose = 1")
+def test_which_files_are_read(
+    first: str, config_files: WriteFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config_files("[dcmups]\ndevice = 'USER'", "[dcmups]\ndevice = 'ETC'\nverbose = 1")
     other = tmp_path / "other.toml"
     other.write_text("[dcmups]\ndevice = 'OTHER'")
     if first != "XDG":
@@ -461,75 +366,3 @@ def test_a_relative_xdg_folder_is_ignored(monkeypatch: pytest.MonkeyPatch) -> No
         str(Path.home() / ".config" / "dicomnet" / "config.toml"),
         "/etc/dicomnet/config.toml",
     )
-
-
-def test_config_check_tells_which_value_came_from_where(
-    files: WriteFiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = files("[dcmups]\nacceptTO = 3000\n[ae.ris]\naddress = 'RIS@ris:1'\nrspTO = 5\n[profile.slow]", SYSTEM)
-    system = settings.SYSTEM_FILE
-    monkeypatch.setenv("DCMUPS_DEVICE", "ME")
-    monkeypatch.setenv("DCMUPS_DEVISE", "ME")
-    assert main(["config", "check", "-releaseTO", "4"]) == 0
-    out, err = capsys.readouterr()
-    assert out.splitlines() == [
-        f"{path}: read",
-        "  @ris is RIS@ris:1",
-        "  profiles: slow",
-        f"{system}: read",
-        "  @ris is RIS@etc:104",
-        "  profiles: slow",
-        "device = ME (the environment variable DCMUPS_DEVICE)",
-        f"accept-timeout = 3000 ({path}: [dcmups] acceptTO)",
-        "release-timeout: the command line (-releaseTO)",
-    ]
-    assert err == (
-        "dcmups: warning: the environment variable DCMUPS_DEVISE is no option's; did you mean DCMUPS_DEVICE?\n"
-    )
-    assert main(["config", "check", "@ris", "-v", "--profile", "slow"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[6:8] == ["for a call to RIS@ris:1", "with the profile slow"]
-    start = lines.index(f"accept-timeout = 6 ({system}: [ae.ris] acceptTO)")
-    assert lines[start + 1 : start + 6] == [
-        f"  over 4 ({system}: [profile.slow] acceptTO)",
-        f"  over 3000 ({path}: [dcmups] acceptTO)",
-        f"  over 2 ({system}: [dcmups] acceptTO)",
-        f"  over 1 ({system}: [defaults] acceptTO)",
-        f"response-timeout = 5 ({path}: [ae.ris] rspTO)",
-    ]
-    assert "trial: built in (speak the retired trial SOP classes)" in lines
-
-
-def test_config_check_tells_all_that_is_wrong(files: WriteFiles, capsys: pytest.CaptureFixture[str]) -> None:
-    path = files("[dcmups]\nx = 1\nrspTO = 'x'\ndevice = 'ME'\n[y]\n", "[dcmups\n")
-    assert main(["config", "check"]) == 1
-    out, err = capsys.readouterr()
-    assert f"{path}: with mistakes" in out
-    assert f"device = ME ({path}: [dcmups] device)" in out  # what is right is shown all the same
-    assert len(err.splitlines()) == 4
-
-
-def test_config_check_of_the_scp_shows_no_password(files: WriteFiles, capsys: pytest.CaptureFixture[str]) -> None:
-    path = files("[upsscp]\nL = 'SCP:0'\ndb = 'postgresql://me:hush@host/db'\n")
-    assert upsscp.main(["config", "check"]) == 0
-    assert capsys.readouterr().out.splitlines()[2:] == [
-        f"local = SCP:0 ({path}: [upsscp] L)",
-        f"db = postgresql://me:***@host/db ({path}: [upsscp] db)",
-    ]
-
-
-def test_config_check_without_any_file(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("DICOMNET_CONFIG", "")
-    assert main(["config", "check"]) == 0
-    assert capsys.readouterr().out == "no configuration file is read: DICOMNET_CONFIG is empty\n"
-
-
-def test_tomllib_is_loaded_only_for_a_file(tmp_path: Path) -> None:
-    code = "import sys; from ups.cli.main import main; main(['config', 'check']); print('tomllib' in sys.modules)"
-    for name, there in (("x.toml", True), ("none.toml", False)):
-        (tmp_path / "x.toml").touch()
-        environment = {**os.environ, "DICOMNET_CONFIG": str(tmp_path / name)}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True
-        )
-        assert done.stdout.splitlines()[-1] == str(there)
