@@ -177,3 +177,30 @@ def test_bad_input_is_exit_1_and_nothing_is_sent(
     assert lines[1] == "dcmups: Try 'dcmups -h' for more information."
     with pytest.raises(BlockingIOError):
         silent.accept()
+
+
+# -- what a peer says in its own words ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [0xC301, 0xB300])
+def test_a_peer_that_names_the_lock_of_a_workitem_does_not_tell_it_us(
+    status: int, scripted: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.send(reply(request, status, error_comment="1.2.3 is locked by 2.25.98765432109"))
+
+    dcmups(f"set S -iuid {U} -tuid 2.25.98765432109 --set PatientID=1", scripted(answer))
+    out, err = capsys.readouterr()
+    assert "(1.2.3 is locked by (UID withheld))" in err
+    assert "98765432109" not in out + err
+
+
+def test_a_port_in_use_is_not_the_fault_of_the_peer(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = f"subscribe SCP@127.0.0.1:{port} -aet ME -L ME@127.0.0.1:{port} --watch"
+        assert main(words.split()) == 2
+        taken.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody called
+            taken.accept()
+    assert one_line(capsys).startswith(f"dcmups: ME: cannot listen on 127.0.0.1:{port}: ")

@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset
 
 from dicomnet import uids
 from dicomnet.dataset import decode, encode
-from dicomnet.dimse.messages import CFindResponse, EncodedDataSet
-from ups.cli.redacted import data_set_of, without_transaction
+from dicomnet.dimse.messages import CFindResponse, EncodedDataSet, NActionResponse
+from ups.cli.redacted import comment_of, data_set_of, without_transaction
 
 LOCK = "6.6.6"
 
@@ -68,3 +68,20 @@ def test_other_unknown_bytes_stay() -> None:
     dataset.add_new(0x00091001, "UN", b"\x08\x00\x95\x10")
     back = without_transaction(decode(encode(dataset, uids.EXPLICIT_VR_LE), uids.EXPLICIT_VR_LE))
     assert len(back) == 1
+
+
+@pytest.mark.parametrize(
+    ("comment", "shown"),
+    [
+        ("locked by 1.2.3.99999.1", "locked by (UID withheld)"),
+        ("2.25.80302813137786398554742050926 is not the lock", "(UID withheld) is not the lock"),
+        ("got 2.25.1234567, want 2.25.7654321.", "got (UID withheld), want (UID withheld)."),
+        ("no workitem 1.2.3.4.5.6", "no workitem 1.2.3.4.5.6"),
+        ("1.2.840.10008.5.1.4.34.6.3 only", "1.2.840.10008.5.1.4.34.6.3 only"),
+        ("version 2.10.1 at 192.168.100.200", "version 2.10.1 at 192.168.100.200"),
+        ("", ""),
+    ],
+)
+def test_in_the_words_of_a_peer(comment: str, shown: str) -> None:
+    response = NActionResponse(responding_to=1, status=0xC301, error_comment=comment)
+    assert comment_of(response, "1.2.3.4.5.6") == shown

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dicomnet.drivers import aio, aio_server
 from dicomnet.drivers.common import Hooks, Waits
-from dicomnet.errors import DicomNetError
+from dicomnet.errors import ConnectFailed, DicomNetError
 from dicomnet.handlers import Handler
 from dicomnet.ul import PlainPolicy, SupportedContext
 from dicomnet.wire import PduLimits
@@ -58,7 +58,7 @@ def listen(
 
     Raises:
         UsageError: there is no such command as --exec names.
-        DicomNetError: the port cannot be used, or the association of the operation failed.
+        DicomNetError: the association of the operation failed.
         OutputFailed: nobody reads what we print.
     """
     if line.command is not None and shutil.which(line.command[0]) is None:
@@ -86,7 +86,27 @@ class _Listener:
         if prepared is not None and watching:
             hooks = Hooks(primitive=LostAssociation(prepared.endpoint.ae_title, signals.fail).note)
         handler = self._handler(runner, operation)
-        server = await aio_server.serve(
+        try:
+            server = await self._serve(handler, hooks)
+        except ConnectFailed as error:  # our address is at fault, whoever is to be called
+            self._console.say(*lines_of_error(error, self._local.ae_title))
+            return exit_of_error(error)
+        try:
+            self._console.tell(readiness(self._local, server.port))
+            if prepared is None or operation is None:
+                return await signals.stopped
+            if not watching:
+                return await self._stay(prepared, operation, handler)
+            return await self._watch(prepared, operation, handler)
+        finally:
+            await server.drain(_DRAIN_SECONDS)
+            if runner is not None:
+                await runner.finish(signals.again)
+
+    async def _serve(self, handler: Handler, hooks: Hooks | None) -> aio_server.Server:
+        """Begin to listen."""
+        line = self._line
+        return await aio_server.serve(
             self._local.bind_host,
             self._local.port or 0,
             _policy(line, self._local),
@@ -99,17 +119,6 @@ class _Listener:
             socket_options=socket_options(line),
             tls=self._tls,
         )
-        try:
-            self._console.tell(readiness(self._local, server.port))
-            if prepared is None or operation is None:
-                return await signals.stopped
-            if not watching:
-                return await self._stay(prepared, operation, handler)
-            return await self._watch(prepared, operation, handler)
-        finally:
-            await server.drain(_DRAIN_SECONDS)
-            if runner is not None:
-                await runner.finish(signals.again)
 
     def _handler(self, runner: EventRunner | None, operation: Operation | None) -> Handler:
         also: list[Callable[[Event], None]] = [] if operation is None else [operation.note]

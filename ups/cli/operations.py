@@ -197,7 +197,7 @@ class Operation:
         if waited.ending is Ending.MISSED:
             say(f"{instance} is {state} and will never be {wait.wanted} (--wait)")
         elif waited.response is not None:
-            say(*lines_of_status(waited.response))
+            say(*lines_of_status(waited.response, instance))
         else:
             say(f"the peer does not tell the state of {instance} (--wait)")
         return Exit.FAILURE_STATUS
@@ -238,7 +238,7 @@ class Operation:
         """Say what the status says."""
         warn = self._console.complain if self._line.strict else self._console.warn
         if response.status_class is StatusClass.WARNING:
-            warn(*lines_of_status(response))
+            warn(*lines_of_status(response, self._content.instance))
         elif response.status != SUCCESS:
             self._console.say(*self._lines_of_failure(response))
         else:
@@ -249,7 +249,7 @@ class Operation:
             self._console.say(f"missing from the results: {self._results.unreadable} of {self._counted()}")
 
     def _lines_of_failure(self, response: Response) -> list[str]:
-        lines = lines_of_status(response)
+        lines = lines_of_status(response, self._content.instance)
         if response.status == ALREADY_IN_PROGRESS and self._claiming is not None and self._claiming.may_be_ours:
             lines[-1] = "A claim of ours is remembered, and may be the one: go on with it by 'set -tuid auto'."
         return lines

@@ -21,6 +21,7 @@ from dicomnet.errors import (
 from dicomnet.ul import State
 from ups.cli.console import printable
 from ups.cli.exits import Exit
+from ups.cli.redacted import comment_of
 from ups.names import CLASS_NAMES
 from ups.status import FIND_UNABLE_TO_PROCESS, STATUS_HELP, StatusHelp
 
@@ -85,12 +86,12 @@ def exit_of_status(status_class: StatusClass) -> Exit:
     return Exit.DONE if status_class in (StatusClass.SUCCESS, StatusClass.WARNING) else Exit.FAILURE_STATUS
 
 
-def lines_of_status(response: Response) -> list[str]:
-    """Status and name with the peer's own words, what it means here, what to do next."""
+def lines_of_status(response: Response, workitem: str | None = None) -> list[str]:
+    """Status and name with the peer's own words, what it means here, what to do next; ``workitem`` was asked about."""
     text = _help(response)
     first = f"{response.status:04X} {text.name}"
-    if response.error_comment:
-        first = f"{first} ({printable(response.error_comment)})"
+    if comment := comment_of(response, workitem):
+        first = f"{first} ({printable(comment)})"
     return [first, text.meaning + _concerned(response), text.advice]
 
 

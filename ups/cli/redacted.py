@@ -6,11 +6,12 @@ but some do.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from dicomnet import uids
 from dicomnet.dataset.glance import Glance, glance
-from dicomnet.dimse.messages import EncodedDataSet, Message
+from dicomnet.dimse.messages import EncodedDataSet, Message, Response
 from ups.vocabulary import keyword
 
 if TYPE_CHECKING:
@@ -20,6 +21,21 @@ __all__ = ["data_set_of", "glance_of", "without_transaction"]
 
 _TRANSACTION = 0x00081195
 _ENCODED = (b"\x08\x00\x95\x11", b"\x00\x08\x11\x95")
+_ANY_UID = r"(?<![\d.])[012](?:\.\d+){2,}"
+_SHORTEST = 10
+"""Characters: numbers of versions are shorter, and nobody makes a UID that is."""
+_STANDARD = "1.2.840.10008."
+
+
+def comment_of(response: Response, workitem: str | None) -> str:
+    """What the peer says in words, without any UID that may be the one that locks the workitem."""
+
+    def shown(found: re.Match[str]) -> str:
+        uid = found.group()
+        known = uid == workitem or uid.startswith(_STANDARD) or len(uid) < _SHORTEST
+        return uid if known else "(UID withheld)"
+
+    return re.sub(_ANY_UID, shown, response.error_comment or "")
 
 
 def data_set_of(message: Message) -> Dataset | None:
