@@ -361,6 +361,17 @@ def test_which_files_are_read(
     ]
 
 
+def test_a_file_that_was_named_has_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "none.toml"
+    monkeypatch.setenv("DICOMNET_CONFIG", str(path))
+    with pytest.raises(UsageError, match=f"^DICOMNET_CONFIG: {path} is not there$"):
+        parsed("find S")
+    assert main(["config", "check"]) == 1
+    assert capsys.readouterr().err == f"dcmups: DICOMNET_CONFIG: {path} is not there\n"
+
+
 def test_a_relative_xdg_folder_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.config_paths({"XDG_CONFIG_HOME": "here"}) == (
         str(Path.home() / ".config" / "dicomnet" / "config.toml"),

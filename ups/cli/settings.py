@@ -150,6 +150,8 @@ def load(program: Program, environ: Mapping[str, str] | None = None) -> Settings
     made = Settings()
     made.environment = settle(_variables(program, environ, made), made.problems)
     paths = [path for path in config_paths(environ) if os.path.lexists(path)]
+    if not paths and environ.get(_ONLY_FILE):  # whoever names a file counts on what is in it
+        made.problems.append(f"{_ONLY_FILE}: {environ[_ONLY_FILE]} is not there")
     if paths:
         from ups.cli import config_file
 
