@@ -91,6 +91,8 @@ def check_effort(data: bytes, name: str) -> None:
 
 def _load(data: bytes, password: str | None, name: str) -> PKCS12KeyAndCertificates:
     check_effort(data, name)
+    if password is not None and "\0" in password:  # C strings end there; cryptography would panic
+        raise PasswordError(f"{name}: the password is wrong, for it has a NUL", of="store")
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import pkcs12
 

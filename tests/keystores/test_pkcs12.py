@@ -67,7 +67,7 @@ def test_passwords(material: Material, password: str) -> None:
     store = made(material, password) if password else certificates_only(material, "x")
     load = load_identity if password else load_trust
     assert load(store, password=password or "x")
-    for wrong in ("wrong", None):
+    for wrong in ("wrong", "wr\0ng", None):
         with pytest.raises(PasswordError) as caught:
             load(store, password=wrong)
         assert caught.value.of == "store"
