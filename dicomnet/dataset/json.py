@@ -1,4 +1,4 @@
-"""DICOM JSON Model (PS3.18 F.2), both ways.
+"""DICOM JSON Model (PS3.18 F.2), both ways; what writes it is in ``json_model``, which needs no pydicom.
 
 Built on the same values and checks as the XML forms rather than on pydicom's converter, which warns instead of refusing
 and quietly empties what refers to bulk data. Repeated keys and bulk data references are refused.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
 from typing import Any
 
@@ -19,22 +18,20 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from dicomnet.dataset import DataSetLimits
+from dicomnet.dataset.json_model import GROUPS, model, write
 from dicomnet.dataset.values import (
     BINARY,
     STANDARD,
     BadValueError,
-    Field,
     binary_element,
-    fields,
     fit_character_set,
     text_element,
 )
-from dicomnet.errors import DecodeError, EncodeError, Fault
+from dicomnet.errors import DecodeError, Fault
 from dicomnet.kernel._vr import NUMBERS
 
 __all__ = ["model", "read", "write"]
 
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NUMERIC = frozenset(NUMBERS) | {"IS", "DS"}
 _MARKS_PER_ELEMENT = 10
 
@@ -207,79 +204,6 @@ def _shortest(value: float) -> str:
 def _name(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if not isinstance(value, dict) or not all(isinstance(value.get(group, ""), str) for group in _GROUPS):
+    if not isinstance(value, dict) or not all(isinstance(value.get(group, ""), str) for group in GROUPS):
         raise BadValueError(f"{_kind(value)} is no person name")
-    return "=".join(value.get(group, "") for group in _GROUPS).rstrip("=")
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-
-def write(dataset: Dataset, *, max_depth: int = 64) -> str:
-    """The object, on one line, keys ascending, as the text of one JSON value.
-
-    Raises:
-        EncodeError: a value cannot be read, or sequences nest too deep.
-    """
-    return json.dumps(model(dataset, max_depth=max_depth), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def model(dataset: Dataset, *, max_depth: int = 64) -> dict[str, Any]:
-    """The object as Python has it, for whoever makes it part of another one.
-
-    Raises:
-        EncodeError: a value cannot be read, or sequences nest too deep.
-    """
-    return _object_of(dataset, ("iso8859",), "", max_depth)
-
-
-def _object_of(dataset: Dataset, encodings: tuple[str, ...], path: str, max_depth: int) -> dict[str, Any]:
-    """One data set; recursion ends at the nesting limit."""
-    found: dict[str, Any] = {}
-    try:
-        for field in fields(dataset, encodings):
-            here = f"{path}{field.tag:08X}"
-            attribute: dict[str, Any] = {"vr": field.vr}
-            if field.vr == "SQ":
-                if max_depth <= 0:
-                    raise EncodeError("sequences nest too deep", code=Fault.LIMIT, path=here)
-                items = enumerate(field.items)
-                values = [_object_of(one, field.encodings, f"{here}[{n}]/", max_depth - 1) for n, one in items]
-            elif field.vr in BINARY:
-                values = []
-                if field.undefined:
-                    text = "fragments of encapsulated content have no form here"
-                    raise EncodeError(text, code=Fault.UNSUPPORTED, path=here)
-                if field.content:
-                    attribute["InlineBinary"] = base64.b64encode(field.content).decode("ascii")
-            else:
-                values = _values(field, here)
-            if values:
-                attribute["Value"] = values
-            found[f"{field.tag:08X}"] = attribute
-    except EncodeError as error:
-        if path and "/" not in error.path:
-            raise EncodeError(error.message, code=error.code, path=path + error.path) from error
-        raise
-    return found
-
-
-def _values(field: Field, path: str) -> list[Any]:
-    try:
-        texts = field.texts()
-    except EncodeError as error:
-        raise EncodeError(error.message, code=error.code, path=path) from error
-    if field.vr == "PN":
-        return [
-            {group: part for group, part in zip(_GROUPS, text.split("=", 2), strict=False) if part} or None
-            for text in texts
-        ]
-    if field.vr in ("FL", "FD"):
-        # no JSON number for these three; as strings they are common practice
-        numbers = [float(text) for text in texts]
-        special = {math.inf: "Infinity", -math.inf: "-Infinity"}
-        return [special.get(number, number) if not math.isnan(number) else "NaN" for number in numbers]
-    if field.vr in NUMBERS and field.vr not in ("SV", "UV"):
-        return [int(text) for text in texts]
-    # DS, IS, SV and UV as strings: that keeps every digit (PS3.18 F.2.3.1)
-    return [text or None for text in texts]
+    return "=".join(value.get(group, "") for group in GROUPS).rstrip("=")

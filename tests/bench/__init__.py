@@ -1,1 +1,1 @@
-"""Benchmarks: ``python -m tests.bench.codec`` and ``python -m tests.bench.pdu`` print tables; no test judges a time."""
+"""Benchmarks: ``python -m tests.bench.codec``, ``pdu``, ``net`` and ``start`` print tables; no test judges a time."""

@@ -87,6 +87,15 @@ def test_the_memory_of_a_stream_is_told_of_both_sides() -> None:
     assert sides == [f"{driver} {side}" for driver in ("blocking", "asyncio") for side in ("sender", "receiver")]
 
 
+def test_the_table_of_whole_commands_is_complete() -> None:
+    printed = run("tests.bench.start").split("\n\n")[1]
+    heads = [line for line in printed.splitlines()[1:] if not line.startswith("    unjudged")]
+    names = ["-h", "find, no match", "find, 10 matches", "find -q -r", "find --json"]
+    assert [head.split("  ")[0] for head in heads] == names
+    assert [len(re.findall(r"[0-9.]+ [mun]?s\b", head)) for head in heads] == [2] * len(names), printed
+    assert printed.count("unjudged") == len(names)
+
+
 @pytest.mark.parametrize(("name", "elements"), [("a", 61), ("b", 40), ("c", 120)])
 def test_the_data_is_what_the_issue_names(name: str, elements: int) -> None:
     first, second = SAMPLES[name].dataset(), SAMPLES[name].dataset()

@@ -121,7 +121,14 @@ def test_a_value_that_counts_as_certain_is_one(tag: int, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["find S", "find S -state SCHEDULED -r PatientName", "get S -iuid 1.2.3", "subscribe S -aet WATCHER"]
+    "text",
+    [
+        "find S",
+        "find S --json",
+        "find S -state SCHEDULED -r PatientName",
+        "get S -iuid 1.2.3",
+        "subscribe S -aet WATCHER",
+    ],
 )
 def test_such_commands_need_no_pydicom(text: str, desk: Callable[..., object]) -> None:
     desk.done("create S -f create.xml -iuid 1.2.3")  # type: ignore[attr-defined]

@@ -15,6 +15,7 @@ from dicomnet import uids
 from dicomnet.dataset import decode, encode
 from dicomnet.dataset.dump import lines
 from dicomnet.dataset.glance import Glance, field_at, fields, glance
+from dicomnet.dataset.json import write
 from dicomnet.dataset.values import field_at as field_of_dataset
 from dicomnet.errors import DecodeError
 from dicomnet.testing.datasets import datasets, workitems
@@ -57,6 +58,7 @@ def test_it_shows_what_pydicom_would_show_or_nothing(dataset: Dataset) -> None:
     found = seen(data)
     if found is not None:
         assert list(lines(found)) == list(lines(decode(data, LE)))
+        assert write(found) == write(decode(data, LE))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW)

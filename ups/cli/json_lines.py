@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dicomnet.dataset.json_model import model
 from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import Console, is_harmless
@@ -19,7 +19,11 @@ from ups.cli.results import Results
 from ups.names import EVENT_NAMES
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydicom.dataset import Dataset
+
+    from dicomnet.dataset.glance import Glance
 
 __all__ = ["JsonResults", "data_set_object", "event_object", "line"]
 
@@ -29,9 +33,19 @@ _STATE = 0x00741000
 class JsonResults(Results):
     """Writes a line for each match, workitem and event report, and one for each operation that has neither."""
 
+    glances = True
+
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         console.speak_utf8()
+
+    def glance_match(self, seen: Glance) -> None:
+        """A match of ``find``."""
+        self.console.result(line(model(seen)))
+
+    def glance_found(self, seen: Glance) -> None:
+        """The workitem of ``get``."""
+        self.glance_match(seen)
 
     def write_match(self, dataset: Dataset) -> None:
         """A match of ``find``."""
@@ -61,7 +75,6 @@ class JsonResults(Results):
 
 def data_set_object(dataset: Dataset) -> tuple[dict[str, Any], Sequence[EncodeError]]:
     """The data set, and what is wrong with values that are given as bytes."""
-    from dicomnet.dataset.json import model
     from dicomnet.dataset.opaque import write_lenient
 
     return write_lenient(dataset, model)
