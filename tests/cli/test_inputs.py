@@ -364,6 +364,7 @@ def test_a_malformed_file_is_refused_by_name(tmp_path: Path, name: str, content:
 
 def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     assert refusal(f"create S -f {tmp_path}/none") == f"-f {tmp_path}/none: No such file or directory"
+    assert refusal("find S -f ''") == "-f: the name is empty"
     assert refusal(f"create S -f {tmp_path}") == f"-f {tmp_path}: Is a directory"
     assert refusal("create S -f", "a\0b").startswith("-f a\0b: ")
     assert refusal("create S -f /dev/zero").startswith("-f /dev/zero: larger than")

@@ -144,6 +144,7 @@ def test_an_option_has_its_value_wherever_it_stands(words: str, place: str, valu
         ("reqcancel S -iuid 1 -aet ME --wait-timeout 1s", "--wait-timeout: '1s' is no number of milliseconds"),
         ("chstate S -iuid 1.2 -state COMPLETED -tuid auto", "-tuid auto needs --tuid-store FILE"),
         ("set S -iuid 1.2 --set A=1 --transaction-uid auto", "--transaction-uid auto needs --tuid-store FILE"),
+        ("set S -iuid 1.2 --set A=1 -tuid new", "-tuid new: no claim has a UID that is made now"),
         ("create S --set A=1 -tuid auto --tuid-store x", "-tuid auto is for chstate and set, not for create"),
         ("-L ME:0 --exec 'a \"b'", "--exec: 'a \"b' is no command: No closing quotation"),
         ("-L ME:0 --exec ' '", "--exec: the command is empty"),

@@ -189,6 +189,8 @@ def _instance(line: CommandLine, spec: OperationSpec) -> str | None:
 
 
 def _read(name: str) -> bytes:
+    if not name:
+        raise UsageError("-f: the name is empty")
     try:
         with open(name, "rb") as file:
             data = file.read(_MAX_FILE + 1)

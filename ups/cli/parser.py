@@ -20,7 +20,7 @@ from ups.cli.options import BOUND, CONFIG, DEMO, PROGRAM, TLS_CHECK
 from ups.cli.reading import Reading, read
 from ups.cli.settings import Settings
 from ups.cli.tls_options import TlsWishes, wishes
-from ups.cli.values import AUTO_UID, Code
+from ups.cli.values import AUTO_UID, NEW_UID, Code
 from ups.cli.words import UsageError
 from ups.names import ActionType, StepState
 
@@ -325,7 +325,9 @@ def _is_filtered(reading: Reading) -> bool:
 
 
 def _check_claim(spec: OperationSpec, reading: Reading) -> None:
-    """``-tuid auto`` and the store that remembers belong together."""
+    """``-tuid auto`` and the store that remembers belong together; ``new`` is for who claims."""
+    if spec.name == "set" and reading.values["transaction"] == NEW_UID:
+        raise UsageError(f"{reading.given['transaction']} {NEW_UID}: no claim has a UID that is made now")
     if reading.values["transaction"] != AUTO_UID or not spec.has_use_for("transaction"):
         return
     option = f"{reading.given['transaction']} {AUTO_UID}"
