@@ -176,6 +176,9 @@ _ANSWERS: Mapping[type[Request], _Answer] = {
     request: _answer(request, response) for request, response in _RESPONSES.items()
 }
 
+_SETTLED: Final = frozenset({"responding_to", "context_id"})
+"""Fields of a response that are for nobody to choose: by them the peer finds out what is answered."""
+
 M = TypeVar("M", bound=Message)
 
 Arriving: TypeAlias = EncodedDataSet | IncomingDataSet | None
@@ -203,8 +206,8 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
         found[name] = getattr(request, name)
     if values:
         found.update(values)
-        if len(found) != len(answer.names):
-            return answer.kind(**found)  # which says what is no field of it
+        if len(found) != len(answer.names) or not _SETTLED.isdisjoint(values):  # which says what is wrong with them
+            return answer.kind(responding_to=message_id, context_id=context_id, status=status, **values)
     response: Response = make_frozen(answer.kind, answer.names, tuple(found.values()))
     return response
 

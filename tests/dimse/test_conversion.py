@@ -340,6 +340,13 @@ def test_nothing_given_to_a_reply_wins_too() -> None:
     assert answer == NSetResponse(responding_to=1, instance=UID)
 
 
+@pytest.mark.parametrize("name", ["responding_to", "context_id", "no_field"])
+@pytest.mark.parametrize("request_", [CEchoRequest(message_id=1, context_id=3), OtherRequest(message_id=1)])
+def test_a_reply_answers_what_was_asked_and_takes_no_other_field(request_: Request, name: str) -> None:
+    with pytest.raises(TypeError, match=name):
+        reply(request_, **{name: 5})
+
+
 def test_counts_ride_on_a_reply() -> None:
     request = CGetRequest(message_id=1, sop_class=CLASS, context_id=3)
     answer = reply(request, statuses.PENDING, remaining=2, completed=0, failed=0, warning=0)
