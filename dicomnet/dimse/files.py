@@ -24,6 +24,8 @@ _AT_HAND: Final[int] = getattr(os, "RWF_NOWAIT", 0)
 _OPENAT2: Final = 437  # on all of Linux that Python is built for, but for Alpha
 _AT_FDCWD: Final = -100
 _RESOLVE_CACHED: Final = 0x20
+_MUCH: Final = 16 * 1024 * 1024
+"""Bytes that one read asks for when all are wanted."""
 
 
 def open_file(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -121,7 +123,9 @@ class FileStream(io.RawIOBase, BinaryIO):
             DecodeError: the file was cut, and no byte is left of it.
             OSError: it cannot be read.
         """
-        wanted = self.left if size < 0 else min(size, self.left)
+        if size < 0:  # one read may give less, and no system more than 2 GiB
+            return b"".join(iter(functools.partial(self.read, _MUCH), b""))
+        wanted = min(size, self.left)
         self._ahead = None
         data = self._read(wanted)
         if wanted and not data:

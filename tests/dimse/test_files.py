@@ -53,6 +53,18 @@ def test_reading_follows_on_pieces(path: Path) -> None:
         assert (stream.read(), stream.read(5), stream.piece(5), stream.piece_at_once(5)) == (b"", b"", b"", b"")
 
 
+def test_all_that_is_left_is_read_where_a_read_gives_less(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pread = os.pread
+    with opened(path, 10) as stream:
+        monkeypatch.setattr(os, "pread", lambda descriptor, size, offset: pread(descriptor, min(size, 999), offset))
+        assert stream.read() == CONTENT[10:]
+        assert (stream.left, stream.read()) == (0, b"")
+    with opened(path) as stream:
+        os.truncate(path, 5000)
+        with pytest.raises(DecodeError):
+            stream.read()
+
+
 class System:
     """What the system does when it is asked for no more than it has at hand; reads are counted."""
 
