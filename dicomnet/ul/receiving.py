@@ -126,7 +126,8 @@ class Receiver:
                 self._invalid(str(error), reason, now, error)
             else:
                 self._receive_pdu(pdu, now)
-                if self._transcript is None and self.on_pdu is None and not self._buffer.empty:
+                watched = self._transcript is not None or self.on_pdu is not None
+                if not (watched or self._buffer.empty or self._machine.over):
                     self._receive_p_data(self._buffer.next_p_data(), now)
         return complete
 

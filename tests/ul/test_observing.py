@@ -35,7 +35,7 @@ from dicomnet.ul import (
     Transcript,
     build_request,
 )
-from dicomnet.wire import AAssociateAC, AAssociateRJ, PDataTF, Pdv
+from dicomnet.wire import AAbort, AAssociateAC, AAssociateRJ, PDataTF, Pdv, encode_pdu
 
 
 def watched(association: Association) -> list[Primitive]:
@@ -252,3 +252,13 @@ def test_what_is_unreadable_injected_or_late_is_counted_as_documented(ul: Simple
     association.receive_eof(0.0)
     association.receive_data(b"after the end", 0.0)
     assert counts(association)[::2] == (before[0] + 10, before[2] + 1)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_data_behind_the_end_is_not_counted_although_it_came_with_it(recorded: bool) -> None:
+    association = Association(Role.ACCEPTOR, transcript=Transcript() if recorded else None)
+    association.transport_connected(0.0)
+    late = encode_pdu(PDataTF((Pdv(1, b"late"),)))
+    association.receive_data(encode_pdu(AAbort(0, 0)) + late + late, 0.0)
+    assert association.is_over
+    assert counts(association)[::2] == (10 + 2 * len(late), 1)
