@@ -94,8 +94,7 @@ class BlockingLink(SessionLink, ABC):
         try:
             self._drive(lambda: run.done)
         finally:
-            if not run.done:
-                self._session.cancel(run)
+            self._session.cancel(run)  # also one that is over: it may have ended amid a message, and all else with it
         return run.result()
 
     def stream(self, flow: Flow[Any]) -> Iterator[Any]:

@@ -323,6 +323,20 @@ def test_a_message_that_is_cut_ends_the_association_whatever_the_flow_raises(
     assert isinstance(link.peer.session.error, Aborted)
 
 
+def test_who_interrupts_the_program_amid_a_message_has_ended_the_association(script: SimpleNamespace) -> None:
+    def interrupted() -> Flow[None]:
+        yield flows.BeginMessage(FIND)
+        yield flows.SendPart(bytes(8), last=False)
+        raise KeyboardInterrupt
+
+    link = joined(script)
+    with pytest.raises(KeyboardInterrupt):
+        link.run(interrupted())
+    assert link.session.ended
+    link.abort()
+    assert str(link.session.error) == "a flow ended amid a message that it was sending"
+
+
 def test_a_hook_that_aborts_is_not_followed_by_data(script: SimpleNamespace) -> None:
     link = joined(script)
     association = link.session.association
