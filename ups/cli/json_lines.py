@@ -15,7 +15,7 @@ from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import Console, is_harmless
 from ups.cli.redacted import data_set_of
-from ups.cli.results import Results
+from ups.cli.results import GlancingResults
 from ups.names import EVENT_NAMES
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ __all__ = ["JsonResults", "data_set_object", "event_object", "line"]
 _STATE = 0x00741000
 
 
-class JsonResults(Results):
+class JsonResults(GlancingResults):
     """Writes a line for each match, workitem and event report, and one for each operation that has neither."""
-
-    glances = True
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)

@@ -15,7 +15,7 @@ from dicomnet.dimse.messages import NEventReportRequest
 from dicomnet.errors import DicomNetError, EncodeError
 from ups.cli.console import printable
 from ups.cli.redacted import data_set_of
-from ups.cli.results import Results
+from ups.cli.results import GlancingResults, Results
 from ups.names import EVENT_NAMES
 
 if TYPE_CHECKING:
@@ -58,10 +58,8 @@ class PlainResults(Results):
         self.console.result(*event_lines(report, sender, received))
 
 
-class QuickResults(PlainResults):
+class QuickResults(GlancingResults, PlainResults):
     """Writes the same blocks, and of a data set that shows all at a glance without pydicom."""
-
-    glances = True
 
     def glance_match(self, seen: Glance) -> None:
         """A match of ``find``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from dicomnet.dimse.messages import CFindResponse, NEventReportRequest, NGetResponse
 from dicomnet.errors import DecodeError, EncodeError
@@ -23,16 +23,13 @@ if TYPE_CHECKING:
 
     from dicomnet.dataset.glance import Glance
 
-__all__ = ["Results"]
+__all__ = ["GlancingResults", "Results"]
 
 _MAX_COMPLAINTS = 10
 
 
 class Results(ABC):
     """One form of output. Every method that writes raises OutputFailed when nobody can read it."""
-
-    glances: ClassVar[bool] = False
-    """Whether the form can do with what a data set shows at a glance, for which pydicom is not loaded."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -50,10 +47,6 @@ class Results(ABC):
     def match(self, response: CFindResponse) -> None:
         """A match of ``find``; one that cannot be read is counted."""
         self.matches += 1
-        seen = glance_of(response) if self.glances else None
-        if seen is not None:
-            self.glance_match(seen)
-            return
         try:
             dataset = data_set_of(response)
             if dataset is not None:
@@ -67,10 +60,6 @@ class Results(ABC):
         Raises:
             DecodeError: the peer's data set cannot be read.
         """
-        seen = glance_of(response) if self.glances else None
-        if seen is not None:
-            self.glance_found(seen)
-            return
         dataset = data_set_of(response)
         if dataset is not None:
             self.write_found(dataset)
@@ -107,16 +96,6 @@ class Results(ABC):
     def event(self, report: NEventReportRequest, sender: str, received: datetime) -> None:
         """An event report."""
 
-    # -- what a form does for which ``glances`` is true --------------------------------------------------------------
-
-    def glance_match(self, seen: Glance) -> None:
-        """A match of ``find`` that could be read at a glance."""
-        raise NotImplementedError
-
-    def glance_found(self, seen: Glance) -> None:
-        """The workitem of ``get`` that could be read at a glance."""
-        raise NotImplementedError
-
     # -- what forms share --------------------------------------------------------------------------------------------
 
     def tell_opaque(self, errors: Sequence[EncodeError]) -> None:
@@ -135,3 +114,36 @@ class Results(ABC):
         self._complaints += 1
         if self._complaints <= _MAX_COMPLAINTS:
             self.console.warn(text)
+
+
+class GlancingResults(Results):
+    """A form that can do with what a data set shows at a glance, for which pydicom is not loaded."""
+
+    def match(self, response: CFindResponse) -> None:
+        """A match of ``find``; one that cannot be read is counted."""
+        seen = glance_of(response)
+        if seen is None:
+            super().match(response)
+            return
+        self.matches += 1
+        self.glance_match(seen)
+
+    def found(self, response: NGetResponse) -> None:
+        """What ``get`` found.
+
+        Raises:
+            DecodeError: the peer's data set cannot be read.
+        """
+        seen = glance_of(response)
+        if seen is None:
+            super().found(response)
+        else:
+            self.glance_found(seen)
+
+    @abstractmethod
+    def glance_match(self, seen: Glance) -> None:
+        """A match of ``find`` that could be read at a glance."""
+
+    @abstractmethod
+    def glance_found(self, seen: Glance) -> None:
+        """The workitem of ``get`` that could be read at a glance."""
