@@ -83,7 +83,8 @@ class Matches:
 
 
 def test_a_stream_that_is_left_early_is_cancelled_and_the_next_request_waits_for_the_end_of_it(world: World) -> None:
-    matches = Matches(100 if world.slow else 4000)  # more in all than any buffers have room for
+    # More in all than any buffers have room for; where that would take too long to read, more than there is time for.
+    matches = Matches(100, pause=0.001) if world.slow else Matches(4000)
     with world.connect(handler=handle_by_type({CFindRequest: matches})) as link:
         passed = passing(link)
         with contextlib.closing(link.stream(find())) as stream:
