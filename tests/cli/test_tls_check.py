@@ -259,10 +259,10 @@ def test_an_alias_with_its_settings(
         f'truststore = "{keys().authority}"\naet = "X"\n'
     )
     monkeypatch.setenv("DICOMNET_CONFIG", str(path))
-    told = Checked(capsys, ["@ris", "-iuid", "1.2", "-findprior", "LOW", "-rspTO", "1"])
+    told = Checked(capsys, ["@ris", "-iuid", "1.2", "-findprior", "LOW", "-rspTO", "1", "--color", "never"])
     assert told.status == 0
     assert told["-tls NULL"].startswith("works: ")
-    for name in ("-iuid", "-findprior", "-rspTO"):
+    for name in ("-iuid", "-findprior", "-rspTO", "--color"):
         assert f"warning: {name} has no effect on tls-check\n" in told.err
     assert "-aet" not in told.err
 

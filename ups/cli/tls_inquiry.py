@@ -16,7 +16,7 @@ from ups.cli.words import UsageError
 __all__ = ["TlsInquiry", "tls_inquiry"]
 
 _TIMES = frozenset({"connect_timeout", "accept_timeout"})
-_ALWAYS = frozenset({"verbose", "quiet", "profile", "colour"})
+_ALWAYS = frozenset({"verbose", "quiet", "profile"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
