@@ -31,8 +31,8 @@ _HEAVY = 64 * 1024
 _NONE: Final[deque[Any]] = deque()
 
 
-class Run(Generic[T]):
-    """A flow in progress. ``done`` tells when ``result`` may be asked; ``delivered`` holds what a stream handed out.
+class Progress:
+    """A flow in progress, whatever its result: which step it waits in and until when, or what to resume it with.
 
     ``queue`` is where it lines up when it can go on.
     """
@@ -59,7 +59,7 @@ class Run(Generic[T]):
 
     def __init__(
         self,
-        flow: Flow[T],
+        flow: Flow[Any],
         on_progress: Callable[[], None] | None = None,
         *,
         streamed: bool = False,
@@ -72,7 +72,7 @@ class Run(Generic[T]):
         self._on_progress = on_progress
         self._streamed = streamed
         self._weight = 0
-        self._value: T | None = None
+        self._value: Any = None
         self._error: BaseException | None = None
         self._queue: deque[Run[Any]] = deque() if queue is None else queue
         # What the session keeps of it: the step it waits in and until when, or what to resume it with.
@@ -85,15 +85,7 @@ class Run(Generic[T]):
         self.pdus: deque[Pdu] = deque(maxlen=_BACKLOG) if keep_pdus else _NONE
         self._queue.append(self)
 
-    def result(self) -> T:
-        """What the flow returned; raises what ended it."""
-        if not self.done:
-            raise LocalProtocolError("the flow is still running")
-        if self._error is not None:
-            raise self._error
-        return self._value  # type: ignore[return-value]
-
-    def finish(self, value: T | None, error: BaseException | None) -> None:
+    def finish(self, value: Any, error: BaseException | None) -> None:
         """Record the end of the flow and wake whoever waits for it."""
         self.done = True
         self.waiting = self.deadline = self.ready = None
@@ -119,7 +111,7 @@ class Run(Generic[T]):
         try:
             self.resume(function())
         except Exception as error:  # noqa: BLE001 - raised again inside the flow, which asked for the call
-            self.resume(error=error)
+            self.resume(None, error)
 
     def deliver(self, item: object) -> bool:
         """Keep an item for the consumer; whether there is room for more. Without a consumer it is dropped."""
@@ -135,6 +127,21 @@ class Run(Generic[T]):
         item = self.delivered.popleft()
         self._weight -= _weight(item)
         return item
+
+
+class Run(Progress, Generic[T]):
+    """A flow in progress. ``done`` tells when ``result`` may be asked; ``delivered`` holds what a stream handed out."""
+
+    __slots__ = ()
+
+    def result(self) -> T:
+        """What the flow returned; raises what ended it."""
+        if not self.done:
+            raise LocalProtocolError("the flow is still running")
+        if self._error is not None:
+            raise self._error
+        value: T = self._value
+        return value
 
 
 class BranchWork:
@@ -174,7 +181,7 @@ class BranchWork:
         if self.run is not None:
             if isinstance(self.step, Close) and self.step.branch in self.run.branches:
                 self.run.branches.remove(self.step.branch)
-            self.run.resume(error=error)
+            self.run.resume(None, error)
 
 
 class Mailbox:

@@ -300,8 +300,7 @@ class Session:
     # -- events ------------------------------------------------------------------------------------------------------
 
     def _take_events(self, now: float) -> None:
-        next_event = self.exchange.next_event
-        while (event := next_event(now)) is not None:
+        while (event := self.exchange.next_event(now)) is not None:
             if isinstance(event, Received):
                 self._receive(event.message)
             else:

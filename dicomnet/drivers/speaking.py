@@ -67,7 +67,7 @@ class Speaking:
         try:
             begin(run, step, now)
         except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
-            run.resume(error=error)
+            run.resume(None, error)
 
     def _require_association(self) -> None:
         if self.over is not None:

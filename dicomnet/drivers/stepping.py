@@ -165,7 +165,7 @@ class Stepper(Speaking):
             waiting.clear()
         for run in self._runs:
             if type(run.waiting) in _TOLD_OF_THE_END:
-                run.resume(error=why)
+                run.resume(None, why)
             elif isinstance(run.waiting, steps.Inject):
                 run.resume()
 
@@ -193,14 +193,14 @@ class Stepper(Speaking):
                 self._exchange.abandon(waiting.message_id, now)
                 self._exchange.forget(waiting.message_id)
                 self._association.not_idle(now)
-                run.resume(error=TimedOut("the peer did not answer in time", wait="response"))
+                run.resume(None, TimedOut("the peer did not answer in time", wait="response"))
             elif isinstance(waiting, steps.AwaitPdu):
                 self._pdu_waiters.remove(run)
-                run.resume(error=TimedOut("no PDU came in time", wait="pdu"))
+                run.resume(None, TimedOut("no PDU came in time", wait="pdu"))
             elif self._window_full():
                 self._windowed.remove(run)
                 text = f"{self.window} requests are outstanding, and none was answered in time"
-                run.resume(error=TimedOut(text, wait="window"))
+                run.resume(None, TimedOut(text, wait="window"))
             else:  # there is room, and it waits for a message that is under way, which has deadlines of its own
                 run.deadline = None
 
@@ -234,7 +234,7 @@ class Stepper(Speaking):
                         raise LocalProtocolError(f"{step!r} is no step of a flow")
                     begin(self, run, step, now)
                 except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
-                    run.resume(error=error)
+                    run.resume(None, error)
         if self._outbox or self._windowed:
             self._send_waiting(now)
         return ended

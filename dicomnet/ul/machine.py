@@ -16,7 +16,6 @@ from typing import Final
 
 from dicomnet.codes import AbortReason, AbortSource, RejectResult, RejectSource, reject_reason_text
 from dicomnet.errors import DicomNetError, Rejected, RemoteProtocolError
-from dicomnet.records import dataclass
 from dicomnet.ul.counters import Counters
 from dicomnet.ul.events import (
     AbortIndication,
@@ -50,17 +49,30 @@ class Role(StrEnum):
     ACCEPTOR = "acceptor"
 
 
-@dataclass(slots=True)  # not frozen, which would take longer to make than all else that a fragment of data needs here
 class Occasion:
     """What comes along with an event."""
 
-    now: float
-    pdu: Pdu | None = None
-    output: Sequence[bytes | memoryview] = ()  # what Effect.SEND sends
-    source: int = AbortSource.SERVICE_PROVIDER
-    reason: int = AbortReason.NOT_SPECIFIED
-    error: DicomNetError | None = None
-    pdus: int = 1  # in ``output``, if there is any
+    __slots__ = ("error", "now", "output", "pdu", "pdus", "reason", "source")
+
+    def __init__(
+        self,
+        now: float,
+        pdu: Pdu | None = None,
+        output: Sequence[bytes | memoryview] = (),
+        source: int = AbortSource.SERVICE_PROVIDER,
+        reason: int = AbortReason.NOT_SPECIFIED,
+        error: DicomNetError | None = None,
+        pdus: int = 1,
+    ) -> None:
+        self.now = now
+        self.pdu = pdu
+        self.output = output
+        """What Effect.SEND sends."""
+        self.source = source
+        self.reason = reason
+        self.error = error
+        self.pdus = pdus
+        """How many are in ``output``, if there is any."""
 
 
 def objection(

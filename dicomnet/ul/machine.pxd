@@ -1,0 +1,57 @@
+cimport dicomnet.ul.timers as timers_
+
+
+cdef class Occasion:
+    cdef public object now
+    cdef public object pdu
+    cdef public object output
+    cdef public object source
+    cdef public object reason
+    cdef public object error
+    cdef public object pdus
+
+
+cdef class Machine:
+    cdef public object role
+    cdef public object state
+    cdef public bint over
+    cdef public timers_.Timers timers
+    cdef public object events
+    cdef public list output
+    cdef public bint connect_wanted
+    cdef public bint close_wanted
+    cdef public object request
+    cdef public object negotiated
+    cdef public object error
+    cdef public object counters
+    cdef public object on_primitive
+    cdef object _transcript
+
+    cpdef cell(self, event)
+    cpdef fire(self, event, Occasion occasion)
+    cpdef perform(self, cell, event, Occasion occasion)
+    cpdef take_data(self, pdus)
+    cpdef indicate(self, event)
+    cpdef tell(self, name, kind, detail=*)
+    cpdef send(self, output, now, pdus=*)
+    cpdef fail(self, error)
+    cpdef _connect(self, Occasion occasion)
+    cpdef _close(self, Occasion occasion)
+    cpdef _send(self, Occasion occasion)
+    cpdef _send_user_abort(self, Occasion occasion)
+    cpdef _send_provider_abort(self, Occasion occasion)
+    cpdef _start_request_timer(self, Occasion occasion)
+    cpdef _start_close_timer(self, Occasion occasion)
+    cpdef _stop_timer(self, Occasion occasion)
+    cpdef _indicate_associate(self, Occasion occasion)
+    cpdef _confirm_accept(self, Occasion occasion)
+    cpdef _confirm_reject(self, Occasion occasion)
+    cpdef _indicate_data(self, Occasion occasion)
+    cpdef _indicate_release(self, Occasion occasion)
+    cpdef _indicate_collision(self, Occasion occasion)
+    cpdef _confirm_release(self, Occasion occasion)
+    cpdef _indicate_abort(self, Occasion occasion)
+    cpdef _indicate_provider_abort(self, Occasion occasion)
+    cpdef _offers_our_version(self, Occasion occasion)
+    cpdef _is_requestor(self, Occasion occasion)
+    cpdef _user_aborted(self, Occasion occasion)
