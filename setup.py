@@ -1,11 +1,14 @@
-"""The optional extension, which is the fast body of the kernel, and what is made from the options when the project is
-built (docs/man/pages.py): manual pages and completions. Everything else is in pyproject.toml.
+"""The optional extensions, and what is made from the options when the project is built (docs/man/pages.py): manual
+pages and completions. Everything else is in pyproject.toml.
 
-DICOMNET_EXTENSION=auto     build it when its source and a compiler are there, else install pure Python (the default)
+There is the fast body of the kernel, and there are the modules of the core that have a .pxd beside them, which gives
+the compiler the types of their classes: they are compiled as they are. All of that is built, or nothing.
+
+DICOMNET_EXTENSION=auto     build it when its sources and a compiler are there, else install pure Python (the default)
 DICOMNET_EXTENSION=require  fail when it cannot be built
 DICOMNET_EXTENSION=no       do not try
-DICOMNET_SANITIZE=1         build it for tests (gcc or clang): with every check Cython has, AddressSanitizer and UBSan;
-                            .ci/sanitize does this in a copy of the tree and runs the tests of the kernel
+DICOMNET_SANITIZE=1         build the kernel alone, for tests (gcc or clang): with every check Cython has,
+                            AddressSanitizer and UBSan; .ci/sanitize does this in a copy of the tree and runs its tests
 """
 
 import hashlib
@@ -22,6 +25,7 @@ from distutils.command.install_data import install_data  # isort: skip - it is s
 
 SOURCE = Path("dicomnet/kernel/_cython.pyx")
 PARTS = sorted(SOURCE.parent.glob("_cython_*.pxi"))
+TYPES = sorted(Path("dicomnet").rglob("*.pxd"))
 
 CHECKS = {
     "boundscheck": True,
@@ -30,6 +34,12 @@ CHECKS = {
     "overflowcheck": True,
     "wraparound": True,
     "cdivision": False,
+}
+CORE = {
+    "annotation_typing": False,  # what is typed, the .pxd says
+    "binding": False,  # with functions of Python for methods an exchange takes a third longer
+    "embedsignature": True,  # for help(), which has nothing else to go by then
+    "embedsignature.format": "clinic",
 }
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
 # Cython's overflow check of the difference of two pointers, an error since gcc 14
@@ -49,26 +59,32 @@ SANITIZE = choice("DICOMNET_SANITIZE", ("0", "1")) == "1"
 
 
 def digest() -> str:
-    """Of the sources; the extension carries it, so that the tests can tell a stale one (fuzz/kernel/bodies.py)."""
+    """Of the kernel's sources, which carries it, so that the tests can tell a stale one (fuzz/kernel/bodies.py)."""
     found = hashlib.sha256()
     for path in [SOURCE, *PARTS]:
         found.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
     return found.hexdigest()[:16]
 
 
-class BuildExtension(build_ext):
-    """Says in the end what was to be built and why, instead of the compiler's status alone."""
+class BuildExtensions(build_ext):
+    """Builds all of them or none, and says in the end what was to be built and why, not the compiler's status alone."""
 
-    def build_extension(self, extension: Extension) -> None:
+    def build_extensions(self) -> None:
+        if self.parallel is None:
+            self.parallel = os.cpu_count()
         try:
-            super().build_extension(extension)
+            super().build_extensions()
         except (BaseError, CCompilerError, OSError) as error:
-            if extension.optional:
-                raise CCompilerError(f"{error}; going on without it, in pure Python") from error
-            raise SystemExit(
-                f"DICOMNET_EXTENSION=require, but {extension.name} could not be built: {error}. It needs a C compiler "
-                "and the headers of Python; DICOMNET_EXTENSION=auto installs pure Python where they are missing."
-            ) from error
+            if EXTENSION == "require":
+                raise SystemExit(
+                    f"DICOMNET_EXTENSION=require, but the extensions could not be built: {error}. They need a C "
+                    "compiler and the headers of Python; DICOMNET_EXTENSION=auto installs pure Python where they are "
+                    "missing."
+                ) from error
+            self.warn(f"the extensions could not be built: {error}; going on without them, in pure Python")
+            for built in self.get_outputs():
+                Path(built).unlink(missing_ok=True)
+            self.extensions = []
 
 
 def extensions() -> list[Extension]:
@@ -84,7 +100,7 @@ def extensions() -> list[Extension]:
         return []
     # No flags of our own: everything is static in one translation unit, and -O2, -O3, -fno-semantic-interposition and
     # -flto differ by less than the machine does from one run to the next.
-    extension = Extension(
+    kernel = Extension(
         "dicomnet.kernel._cython",
         [str(SOURCE)],
         depends=[str(part) for part in PARTS],
@@ -92,10 +108,11 @@ def extensions() -> list[Extension]:
         extra_compile_args=SANITIZERS + NO_ERROR if SANITIZE else [],
         extra_link_args=SANITIZERS if SANITIZE else [],
     )
-    modules: list[Extension] = cythonize([extension], compiler_directives=CHECKS if SANITIZE else {}, force=SANITIZE)
-    for module in modules:  # cythonize() drops the flag, so it is set on what it returns
-        module.optional = EXTENSION == "auto"
-    return modules
+    built: list[Extension] = cythonize([kernel], compiler_directives=CHECKS if SANITIZE else {}, force=SANITIZE)
+    if not SANITIZE:
+        core = [Extension(".".join(types.with_suffix("").parts), [str(types.with_suffix(".py"))]) for types in TYPES]
+        built += cythonize(core, compiler_directives=CORE)
+    return built
 
 
 PAGES = Path("docs/man/pages.py")
@@ -124,6 +141,6 @@ class SourceDistribution(sdist):
 
 setup(
     ext_modules=extensions(),
-    cmdclass={"build_ext": BuildExtension, "install_data": InstallData, "sdist": SourceDistribution},
+    cmdclass={"build_ext": BuildExtensions, "install_data": InstallData, "sdist": SourceDistribution},
     data_files=[("share/doc/dicomnet/examples", EXAMPLES)],
 )

@@ -8,6 +8,7 @@ Layers, each knowing only those before it: ``kernel``, ``codes``, ``uids``, ``er
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+if os.environ.get("DICOMNET_KERNEL") == "python":  # asks for Python in all of the package: see kernel
+    from dicomnet._sources import prefer_sources
+
+    prefer_sources()
 
 
 def __getattr__(name: str) -> object:

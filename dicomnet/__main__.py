@@ -8,12 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 from dicomnet import __version__
 from dicomnet.kernel import KERNEL, REASON
+from dicomnet.ul import machine
 
 
 def main() -> int:
     """Print it, a line each."""
     print(f"dicomnet {__version__}")
     print(f"kernel: {KERNEL}, because {REASON}")
+    # all of it is built, or nothing
+    print(f"core: {'python' if str(machine.__file__).endswith('.py') else 'compiled'}")
     print(f"{platform.python_implementation()} {platform.python_version()}")
     try:
         print(f"pydicom {version('pydicom')}")

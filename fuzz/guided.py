@@ -22,6 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from dicomnet._sources import prefer_sources
 from fuzz.engine import Failure, Report, examples_of, find_target, smaller
 
 __all__ = ["EngineMissing", "fill", "run_guided"]
@@ -118,6 +119,8 @@ def _failure(name: str, code: int, first_seed: int, found: Path, lines: Iterable
 
 def _child(name: str, guide: str, options: list[str]) -> None:
     atheris: Any = importlib.import_module("atheris")
+    if guide != "native":  # what is compiled tells nothing of its branches
+        prefer_sources()
     with nullcontext() if guide == "native" else atheris.instrument_imports(include=_PYTHON):
         target = find_target(name)
     atheris.Setup([name, *options], getattr(target, "glance", target.examine))

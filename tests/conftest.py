@@ -15,6 +15,8 @@ from typing import NoReturn
 import pytest
 from hypothesis import settings
 
+from fuzz.kernel import bodies
+
 # The tests bring their own configuration, and so do the programs that they start.
 os.environ["DICOMNET_CONFIG"] = ""
 for name in [name for name in os.environ if name.startswith(("DCMUPS_", "UPSSCP_"))]:
@@ -22,6 +24,14 @@ for name in [name for name in os.environ if name.startswith(("DCMUPS_", "UPSSCP_
 
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
+
+
+def pytest_configure() -> None:
+    """What is tested is what is written here, and no stale build of it."""
+    try:
+        bodies.check_core()
+    except bodies.StaleExtension as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

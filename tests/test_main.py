@@ -35,21 +35,22 @@ def tell(choice: str | None, *arguments: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=100)
 
 
-def kernel(choice: str | None, *arguments: str) -> str:
+def kernel(choice: str | None, *arguments: str, line: int = 1) -> str:
     done = tell(choice, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.splitlines()[1]
+    return done.stdout.splitlines()[line]
 
 
 def test_versions_are_told() -> None:
     done = tell("python")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert lines[0] == f"dicomnet {dicomnet.__version__}"
-    assert lines[2] == f"{platform.python_implementation()} {platform.python_version()}"
-    assert lines[3].startswith("pydicom 3.")
-    assert lines[4] == platform.platform()
+    assert lines[2] == "core: python"
+    assert lines[3] == f"{platform.python_implementation()} {platform.python_version()}"
+    assert lines[4].startswith("pydicom 3.")
+    assert lines[5] == platform.platform()
 
 
 def test_the_reference_body_can_be_asked_for() -> None:
@@ -67,6 +68,7 @@ def test_the_reference_body_can_be_asked_for() -> None:
 )
 def test_the_fast_body_is_taken_where_it_is(choice: str | None, why: str) -> None:
     assert kernel(choice) == f"kernel: cython, because {why}"
+    assert kernel(choice, line=2) == "core: compiled"
 
 
 @pytest.mark.parametrize("choice", [None, "auto"])

@@ -64,7 +64,7 @@ class Progress:
         *,
         streamed: bool = False,
         keep_pdus: bool = False,
-        queue: deque[Run[Any]] | None = None,
+        queue: deque[Any] | None = None,
     ) -> None:
         self.flow = flow
         self.delivered: deque[Any] = deque() if streamed else _NONE
@@ -74,7 +74,7 @@ class Progress:
         self._weight = 0
         self._value: Any = None
         self._error: BaseException | None = None
-        self._queue: deque[Run[Any]] = deque() if queue is None else queue
+        self._queue: deque[Any] = deque() if queue is None else queue
         # What the session keeps of it: the step it waits in and until when, or what to resume it with.
         self.waiting: Step | None = None
         self.deadline: float | None = None

@@ -22,11 +22,8 @@ cdef class Speaking:
     cpdef bint _window_full(self) except -1
     cpdef _places_until(self)
     cpdef _reclaim_places(self, now)
-    cpdef _begin_message(self, runs_.Progress run, step, now)
     cpdef _send_waiting(self, now)
     cpdef _transmit(self, runs_.Progress run, step, now)
     cpdef _require_whole_request(self, response)
-    cpdef _send_part(self, runs_.Progress run, step, now)
-    cpdef _give_up(self, runs_.Progress run, step, now)
     cpdef _throttle(self, runs_.Progress run, value)
     cpdef _take_back(self, runs_.Progress run, now)

@@ -121,7 +121,7 @@ class Speaking:
             step = run.waiting
             if isinstance(step, _Beginning):
                 run.deadline = None
-                self._attempt(run, self._transmit, step, now)
+                self._attempt(run, self._begin_message, step, now)
 
     def _transmit(self, run: Run[Any], step: _Beginning, now: float) -> None:
         message = step.message

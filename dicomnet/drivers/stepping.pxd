@@ -36,13 +36,4 @@ cdef class Stepper(Speaking):
     cpdef _finish(self, Progress run, value, error)
     cpdef _leave(self, Progress run, now)
     cpdef _stop_waiting(self, Progress run, waiting)
-    cpdef _await_reply(self, Progress run, step, now)
-    cpdef _read_part(self, Progress run, step, now)
-    cpdef _await_pdu(self, Progress run, step, now)
     cpdef bint _give_pdu(self, Progress run) except -1
-    cpdef _pause(self, Progress run, step, now)
-    cpdef _inject(self, Progress run, step, now)
-    cpdef _deliver(self, Progress run, step, now)
-    cpdef _poll_cancel(self, Progress run, step, now)
-    cpdef _call(self, Progress run, step, now)
-    cpdef _branch(self, Progress run, step, now)

@@ -94,7 +94,7 @@ class Stepper(Speaking):
 
     def start(self, flow: Flow[T], on_progress: Callable[[], None] | None = None, *, streamed: bool = False) -> Run[T]:
         """Begin a flow; it moves at the next ``step``."""
-        run = Run(flow, on_progress, streamed=streamed, keep_pdus=self.keep_pdus, queue=self.ready)
+        run: Run[T] = Run(flow, on_progress, streamed=streamed, keep_pdus=self.keep_pdus, queue=self.ready)
         self._runs[run] = None
         return run
 

@@ -4,6 +4,9 @@
 DICOMNET_KERNEL (``python``, ``cython`` or ``auto``) chooses; a body that is asked for by name and missing is an
 ImportError, never a silent swap. ``python -m dicomnet`` tells which one is live and why. Stateless functions only,
 limits as arguments; nothing here knows PDUs or sockets.
+
+With the fast body modules of the core are compiled, those with a .pxd beside them: the same sources, with the types of
+their classes for the compiler. ``python`` means those, too: then their sources are run, whatever was compiled.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -42,6 +43,32 @@ def test_fuzzing_does_not_begin_with_a_stale_extension(cython: ModuleType) -> No
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
     assert (done.returncode, done.stdout) == (2, "")
     assert "not built from the sources" in done.stderr
+
+
+@pytest.mark.parametrize("stale", ["source", "types", "missing"])
+def test_a_stale_or_missing_module_of_the_core_is_told(
+    stale: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "dicomnet"
+    (package / "kernel").mkdir(parents=True)
+    (package / "ul").mkdir()
+    files = {name: package / "ul" / name for name in ("a.py", "a.pxd", "a.so", "b.py", "b.pxd", "b.so")}
+    for age, path in enumerate(files.values()):
+        path.touch()
+        os.utime(path, (age, age))
+    found = {f"dicomnet.ul.{name}": SimpleNamespace(origin=str(files[f"{name}.so"])) for name in "ab"}
+    monkeypatch.setattr(bodies, "_FOLDER", package / "kernel")
+    monkeypatch.setattr(bodies, "find_spec", found.get)
+    bodies.check_core()
+    if stale == "missing":
+        found["dicomnet.ul.b"].origin = str(files["b.py"])
+    else:
+        os.utime(files["b.py" if stale == "source" else "b.pxd"], (9, 9))
+    with pytest.raises(bodies.StaleExtension, match=r"b\.py .* build it with: .* setup\.py build_ext --inplace"):
+        bodies.check_core()
+    for name in "ab":
+        found[f"dicomnet.ul.{name}"].origin = str(files[f"{name}.py"])
+    bodies.check_core()
 
 
 def test_a_missing_extension_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
