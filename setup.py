@@ -40,6 +40,7 @@ CORE = {
     "binding": False,  # with functions of Python for methods an exchange takes a third longer
     "embedsignature": True,  # for help(), which has nothing else to go by then
     "embedsignature.format": "clinic",
+    "nonecheck": True,  # an object whose __init__ was not run, or that is being torn down, must not crash the process
 }
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
 # Cython's overflow check of the difference of two pointers, an error since gcc 14
