@@ -1,4 +1,4 @@
-"""The classes of the core, compiled or not: one whose ``__init__`` was not run raises, and does not crash the process."""
+"""The classes of the core, compiled or not: one whose ``__init__`` was not run raises, and crashes no process."""
 
 from __future__ import annotations
 

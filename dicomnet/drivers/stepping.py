@@ -96,6 +96,8 @@ class Stepper(Speaking):
         """Begin a flow; it moves at the next ``step``."""
         run: Run[T] = Run(flow, on_progress, streamed=streamed, keep_pdus=self.keep_pdus, queue=self.ready)
         self._runs[run] = None
+        if getattr(flow, "gi_frame", flow) is None:  # a generator that is used up would end at once, and well
+            run.ready = None, LocalProtocolError("this flow has run already: make another")
         return run
 
     def cancel(self, run: Run[Any]) -> None:

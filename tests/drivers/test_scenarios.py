@@ -12,9 +12,11 @@ from pydicom.dataset import Dataset
 
 from dicomnet import flows, uids
 from dicomnet.codes import AbortReason
+from dicomnet.dimse import status
 from dicomnet.dimse.command import encode_command
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import (
+    CEchoRequest,
     CEchoResponse,
     CFindRequest,
     CFindResponse,
@@ -145,6 +147,30 @@ def test_abort_by_us(world: World) -> None:
     assert error.source == 0
     with pytest.raises(Aborted):
         link.run(flows.c_echo())
+
+
+def test_a_flow_runs_once(world: World) -> None:
+    used = flows.c_echo()
+    with world.connect() as link:
+        assert link.run(used).status == status.SUCCESS
+        with pytest.raises(LocalProtocolError, match="has run already"):
+            link.run(used)
+        assert link.run(flows.c_echo()).status == status.SUCCESS
+
+
+def test_a_handler_that_gives_a_flow_again_fails(world: World) -> None:
+    def answer(request: Request) -> Flow[None]:
+        yield from flows.send(reply(request))
+
+    made: list[Flow[None]] = []
+
+    def handler(request: Request, peer: Peer) -> Flow[None]:
+        made.append(made[0] if made else answer(request))
+        return made[0]
+
+    with world.connect(handler=serving(CEchoRequest, handler)) as link:
+        assert [link.run(flows.c_echo()).status for _ in range(2)] == [status.SUCCESS, status.PROCESSING_FAILURE]
+    assert len(made) == 2
 
 
 def test_an_exception_aborts(world: World) -> None:
