@@ -135,12 +135,13 @@ class Link(DrivenLink):
         try:
             self.begin()
             if not self._greeted:  # the caller sees to ``Waits.connect``
-                async with asyncio.timeout(self.waits.request if self.waits.connect is None else None):
+                async with asyncio.timeout(self.waits.shake_hands if self.waits.connect is None else None):
                     await self._until(lambda: self._greeted or self._closed)
         except TimeoutError as error:
             self.drop()
             where = f"{endpoint.host}:{endpoint.port}"
-            raise TimedOut(f"no TLS connection to {where} in time", wait="connect") from error
+            text = f"no TLS connection to {where} within {self.waits.shake_hands:g} s"
+            raise TimedOut(text, wait="connect") from error
         except BaseException:
             self.drop()
             raise

@@ -104,7 +104,7 @@ class Link(BlockingLink):
                     transport.flush()
                 remaining = limit - time.monotonic()
                 if remaining <= 0:
-                    raise TimedOut(f"no TLS connection to {where} in time", wait="connect")
+                    raise TimedOut(f"no TLS connection to {where} within {self._waits.shake_hands:g} s", wait="connect")
                 self._wait(remaining, reading=True, writing=transport.blocked)
             if self.closed:
                 raise ConnectFailed(f"no connection to {where}: {transport.fault or 'closed by the peer'}")
@@ -337,6 +337,6 @@ def connect(
     until = None if waits.connect is None else time.monotonic() + waits.connect
     sock = open_connection(endpoint, waits, source_host, open_socket, socket_options)
     link = Link(new_transport(sock, endpoint, tls, server_name), session, waits, hooks, socket_options)
-    link._shake_hands(endpoint, time.monotonic() + waits.request if until is None else until)
+    link._shake_hands(endpoint, time.monotonic() + waits.shake_hands if until is None else until)
     link.establish()
     return link

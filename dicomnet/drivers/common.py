@@ -47,6 +47,11 @@ class Waits:
     request: float = 10.0
     close: float = 5.0
 
+    @property
+    def shake_hands(self) -> float:
+        """Seconds in which the TLS handshake of a requestor has to be over; connecting may have used some of them."""
+        return self.request if self.connect is None else self.connect
+
     def timeouts(self) -> Timeouts:
         """Those of them that the association core keeps."""
         return Timeouts(

@@ -163,7 +163,7 @@ TIMES = Section(
             "--connect-timeout",
             dest="connect_timeout",
             default=None,
-            help="to connect (default: the system's)",
+            help="to connect, with TLS the handshake included (default: the system's, and 10000 for the handshake)",
         ),
         _deadline(
             "-acceptTO",
