@@ -139,15 +139,14 @@ class Link(DrivenLink):
                     await self._until(lambda: self._greeted or self._closed)
         except TimeoutError as error:
             self.drop()
-            where = f"{endpoint.host}:{endpoint.port}"
-            text = f"no TLS connection to {where} within {self.waits.shake_hands:g} s"
+            text = f"no TLS connection to {endpoint.where} within {self.waits.shake_hands:g} s"
             raise TimedOut(text, wait="connect") from error
         except BaseException:
             self.drop()
             raise
         if not self._greeted:
             why = self._transport.fault or "closed by the peer"
-            raise ConnectFailed(f"no connection to {endpoint.host}:{endpoint.port}: {why}") from self._transport.fault
+            raise ConnectFailed(f"no connection to {endpoint.where}: {why}") from self._transport.fault
 
     def _give_up(self, run: Run[Any]) -> None:
         """The task that ran this flow was cancelled."""
@@ -219,7 +218,7 @@ async def connect(
             )
             await link._connected(endpoint)
     except TimeoutError as error:
-        where = f"{endpoint.host}:{endpoint.port}"
+        where = endpoint.where
         if waits.connect is None:
             raise ConnectFailed(f"no connection to {where}: timed out") from error
         raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error

@@ -24,6 +24,7 @@ from dicomnet.drivers.serving_options import ServingOptions
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import check_server_tls, peer_address, prepare, reason_of, set_buffers
 from dicomnet.drivers.transport import Transport
+from dicomnet.endpoint import host_port
 from dicomnet.errors import ConnectFailed
 from dicomnet.handlers import Handler
 from dicomnet.records import replace
@@ -289,6 +290,6 @@ async def serve(
         for listener in listeners:
             listener.close()
         if isinstance(error, OSError | ValueError | OverflowError):
-            raise ConnectFailed(f"cannot listen on {host or '*'}:{port}: {reason_of(error)}") from error
+            raise ConnectFailed(f"cannot listen on {host_port(host or '*', port)}: {reason_of(error)}") from error
         raise
     return server

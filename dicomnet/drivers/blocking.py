@@ -97,7 +97,7 @@ class Link(BlockingLink):
         transport = self._transport
         if transport is None or transport.established:
             return
-        where = f"{endpoint.host}:{endpoint.port}"
+        where = endpoint.where
         try:
             while not self.closed and not transport.established:
                 with contextlib.suppress(OSError):  # reading will tell

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dicomnet.drivers.common import Endpoint, SocketOptions, Waits
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
+from dicomnet.endpoint import host_port
 from dicomnet.errors import ConnectFailed, TimedOut
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def open_connection(
         ConnectFailed: there is none to be had.
         TimedOut: not within ``waits.connect``.
     """
-    where = f"{endpoint.host}:{endpoint.port}"
+    where = endpoint.where
     options = options or _OPTIONS
     try:
         if open_socket is not None:
@@ -109,7 +110,7 @@ def new_transport(
         return TlsTransport(sock, tls, server_side=False, server_name=server_name or endpoint.host)
     except (OSError, ValueError) as error:
         sock.close()
-        raise ConnectFailed(f"no TLS connection to {endpoint.host}:{endpoint.port}: {error}") from error
+        raise ConnectFailed(f"no TLS connection to {endpoint.where}: {error}") from error
 
 
 def check_server_tls(tls: ssl.SSLContext | None) -> None:
@@ -140,12 +141,12 @@ def open_listener(host: str, port: int, options: SocketOptions | None = None) ->
         ConnectFailed: the address cannot be used.
     """
     if "\0" in host or not 0 <= port <= 0xFFFF:
-        raise ConnectFailed(f"cannot listen on {host}:{port}: no such address")
+        raise ConnectFailed(f"cannot listen on {host_port(host, port)}: no such address")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return _listening(family, (host, port), options or SocketOptions())
     except (OSError, UnicodeError) as error:
-        raise ConnectFailed(f"cannot listen on {host}:{port}: {reason_of(error)}") from error
+        raise ConnectFailed(f"cannot listen on {host_port(host, port)}: {reason_of(error)}") from error
 
 
 def _listening(family: socket.AddressFamily, address: tuple[str, int], options: SocketOptions) -> socket.socket:
@@ -168,7 +169,7 @@ def why_not(endpoint: Endpoint, source_host: str | None, error: Exception) -> st
     """What to say of a connection that failed: whose address is at fault, ours or the peer's."""
     if source_host is not None and (fault := _fault_of_source(source_host)) is not None:
         return f"no connection can be made from {source_host}: {reason_of(fault)}"
-    return f"no connection to {endpoint.host}:{endpoint.port}: {reason_of(error)}"
+    return f"no connection to {endpoint.where}: {reason_of(error)}"
 
 
 def _fault_of_source(host: str) -> Exception | None:

@@ -19,6 +19,7 @@ from dicomnet.drivers.sockets import reason_of
 from dicomnet.drivers.tls_hello import SSL_3_0, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, Answer, Reading, client_hello
 from dicomnet.drivers.tls_reasons import reason_of_tls
 from dicomnet.drivers.tls_suites import TLS13_SUITES, TLS_SUITES
+from dicomnet.endpoint import host_port
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.records import dataclass, field
 
@@ -49,13 +50,18 @@ class Target:
     connect: float | None = None
     answer: float | None = 10.0
 
+    @property
+    def where(self) -> str:
+        """The address, for messages."""
+        return host_port(self.host, self.port)
+
     def open(self) -> socket.socket:
         """A connection.
 
         Raises:
             ConnectFailed, TimedOut: there is none.
         """
-        where = f"{self.host}:{self.port}"
+        where = self.where
         try:
             return socket.create_connection((self.host, self.port), self.connect)
         except TimeoutError as error:
@@ -144,8 +150,8 @@ def _receive(sock: socket.socket, until: float | None, target: Target) -> bytes:
         sock.settimeout(remaining)
         return sock.recv(_CHUNK)
     except TimeoutError as error:
-        where = f"{target.host}:{target.port}"
-        raise TimedOut(f"{where} did not finish its answer within {target.answer:g} s", wait="associate") from error
+        text = f"{target.where} did not finish its answer within {target.answer:g} s"
+        raise TimedOut(text, wait="associate") from error
 
 
 @dataclass(frozen=True, slots=True)

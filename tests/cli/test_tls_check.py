@@ -214,6 +214,12 @@ def test_somebody_silent(check: Check) -> None:
     assert (told.status, told.out, told.err) == (4, "", f"dcmups: 127.0.0.1:{port}: {text}\n")
 
 
+def test_a_port_is_behind_the_brackets_of_an_ipv6_address(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tls-check", "[::1]:1"]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("dcmups: [::1]:1: no connection to [::1]:1: ")
+
+
 def test_somebody_who_takes_nothing(check: Check) -> None:
     with socket.create_server(("127.0.0.1", 0)) as rude:
         port = rude.getsockname()[1]

@@ -202,6 +202,35 @@ def test_ipv6_under_both_drivers(script: SimpleNamespace) -> None:
 
 
 @IPV6
+@pytest.mark.parametrize("source_host", [None, "::1"])
+def test_an_ipv6_address_stands_in_brackets_before_its_port(script: SimpleNamespace, source_host: str | None) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        place = rf"\[::1\]:{port}"
+        with pytest.raises(ConnectFailed, match=f"^cannot listen on {place}: "):
+            listen("::1", port, script.POLICY)
+        with pytest.raises(ConnectFailed, match=f"^cannot listen on {place}: "):
+            asyncio.run(serve("::1", port, script.POLICY))
+    endpoint = Endpoint("SCP", "::1", port)
+    with pytest.raises(ConnectFailed, match=f"^no connection to {place}: Connection refused"):
+        blocking.connect(endpoint, script.OPTIONS, source_host=source_host)
+    with pytest.raises(ConnectFailed, match=f"^no connection to {place}: Connection refused"):
+        asyncio.run(aio.connect(endpoint, script.OPTIONS, source_host=source_host))
+
+
+def test_a_time_that_runs_out_is_told_with_the_address(script: SimpleNamespace) -> None:
+    def never(endpoint: Endpoint, _: float | None) -> socket.socket:
+        raise TimeoutError
+
+    endpoint, waits = Endpoint("SCP", "::1", 104), Waits(connect=0.5)
+    text = r"^no connection to \[::1\]:104 within 0.5 s$"
+    with pytest.raises(TimedOut, match=text):
+        blocking.connect(endpoint, script.OPTIONS, waits=waits, open_socket=never)
+    with pytest.raises(TimedOut, match=text):
+        asyncio.run(aio.connect(endpoint, script.OPTIONS, waits=waits, open_socket=never))
+
+
+@IPV6
 def test_every_interface_is_ipv4_and_ipv6_on_one_port(script: SimpleNamespace) -> None:
     async def main() -> None:
         async with await serve(None, 0, script.POLICY) as server:

@@ -5,6 +5,7 @@ Only text is judged here (PS3.5 6.2 for the title); nothing is resolved.
 
 from __future__ import annotations
 
+from dicomnet.endpoint import host_port
 from dicomnet.records import dataclass
 
 __all__ = [
@@ -36,7 +37,7 @@ class PeerAddress:
     port: int
 
     def __str__(self) -> str:
-        return f"{self.ae_title}@{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return f"{self.ae_title}@{host_port(self.host, self.port)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,7 @@ def host_and_port(text: str) -> tuple[str, int]:
 
 def readiness(local: LocalAddress, port: int) -> str:
     """The line that says where we can be reached; it is printed when we can."""
-    host = local.bind_host
-    return f"{local.ae_title} listening on {f'[{host}]' if ':' in host else host}:{port}"
+    return f"{local.ae_title} listening on {host_port(local.bind_host, port)}"
 
 
 def _host_and_port(place: str, whole: str) -> tuple[str, int | None]:

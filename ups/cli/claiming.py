@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dicomnet.dimse.status import StatusClass
+from dicomnet.records import replace
 from ups import status
 from ups.cli.claims import ClaimStore, ClaimStoreError
 from ups.cli.words import UsageError
@@ -106,7 +107,7 @@ def claiming(path: str, called: PeerAddress, workitem: str, state: StepState | N
         UsageError: the store cannot be used, or remembers no claim to go on with.
     """
     store = ClaimStore(path)
-    peer = f"{called.ae_title}@{called.host.lower()}:{called.port}"
+    peer = str(replace(called, host=called.host.lower()))
     try:
         claim = store.take(peer, workitem) if state is StepState.IN_PROGRESS else store.find(peer, workitem)
     except ClaimStoreError as error:

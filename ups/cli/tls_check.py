@@ -49,7 +49,7 @@ def tls_check(line: TlsInquiry, console: Console) -> Exit:
     try:
         return _Check(target, material, client, console).run()
     except DicomNetError as error:
-        console.say(*lines_of_error(error, f"{line.host}:{line.port}", plain=False))
+        console.say(*lines_of_error(error, target.where, plain=False))
         return exit_of_error(error)
 
 
@@ -64,7 +64,7 @@ class _Check:
 
     def run(self) -> Exit:
         """All of it, each part as soon as it is known."""
-        where = f"{self.target.host}:{self.target.port}"
+        where = self.target.where
         found = survey(self.target)
         if found.foreign:
             self.console.say(f"{where} does not speak TLS")
