@@ -243,6 +243,34 @@ def test_a_variable_of_no_option_gets_a_warning(config_files: WriteFiles, monkey
     assert parsed("find S").warnings == (text,)
 
 
+@pytest.mark.parametrize(
+    ("name", "known", "guess"),
+    [
+        ("acept-timeout", ["accept-timeout", "wait-timeout"], "; did you mean accept-timeout?"),
+        ("rspto", ["rspTO", "reason"], "; did you mean rspTO?"),
+        ("rsi", ["ris", "pacs"], "; did you mean ris?"),
+        ("device-name", ["device", "username"], "; did you mean device?"),
+        ("retries", ["return", "r"], ""),
+        ("host", ["set", "L"], ""),
+        ("peer", ["reaper"], ""),
+        ("log-level", ["close-delay"], ""),
+        ("foo", ["f", "color"], ""),
+        ("pdu", ["pdv1"], ""),
+        ("x", [], ""),
+    ],
+)
+def test_only_a_near_miss_is_guessed_at(name: str, known: list[str], guess: str) -> None:
+    assert settings.nearest(name, known) == guess
+
+
+@pytest.mark.parametrize("name", ["DCMUPS_HOME", "DCMUPS_FOO", "DCMUPS_LOG_LEVEL", "DCMUPS_URL"])
+def test_what_all_variables_begin_with_is_no_likeness(
+    name: str, config_files: WriteFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert parsed("find S").warnings == (f"the environment variable {name} is no option's",)
+
+
 def test_two_variables_for_one_place_exclude_each_other(
     config_files: WriteFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:

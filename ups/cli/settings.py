@@ -29,6 +29,10 @@ SYSTEM_FILE = "/etc/dicomnet/config.toml"
 _ONLY_FILE = "DICOMNET_CONFIG"
 """Names the one file to read instead of the two; empty: none."""
 
+_NEAR = 0.66
+"""How much of two names has to be the same (difflib) for one to be meant by the other: of three letters, two may have
+changed places."""
+
 _SWITCH = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 
 
@@ -188,7 +192,9 @@ def _variables(program: Program, environ: Mapping[str, str], made: Settings) -> 
     for name, text in sorted(named.items()):
         source = f"the environment variable {name}"
         if name not in known:
-            made.warnings.append(f"{source} is no option's{nearest(name, known)}")
+            # without the prefix: that all begin alike says nothing
+            guess = nearest(name.removeprefix(prefix), (one.removeprefix(prefix) for one in known), f"{prefix}{{}}")
+            made.warnings.append(f"{source} is no option's{guess}")
             continue
         try:
             yield Entry(known[name], _raw(known[name], text), "***" if known[name].secret else text, source)
@@ -197,11 +203,12 @@ def _variables(program: Program, environ: Mapping[str, str], made: Settings) -> 
 
 
 def nearest(name: str, known: Iterable[str], shown: str = "{}") -> str:
-    """The end of a message about a name that nobody knows: which one may be meant."""
+    """The end of a message about a name that nobody knows: which one may be meant, if one is near enough."""
     import difflib
 
-    found = difflib.get_close_matches(name, [*known], 1, 0.5)
-    return f"; did you mean {shown.format(found[0])}?" if found else ""
+    by_lower = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), by_lower, 1, _NEAR)
+    return f"; did you mean {shown.format(by_lower[found[0]])}?" if found else ""
 
 
 # --- from what is written to values ----------------------------------------------------------------------------------
