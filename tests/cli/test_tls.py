@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dicomnet.keystores import load_identity, validity
 from dicomnet.keystores.jks import write_jks
 from tests.certificates import Authority
 from tests.cli.options.tls import keys
@@ -209,6 +211,27 @@ def test_upsscp_refuses_what_cannot_be_had(
     assert upsscp.main(["-L", "SCP@127.0.0.1:0", "--db", str(tmp_path / "x.db"), *words]) == 1
     assert capsys.readouterr().err.startswith(f"upsscp: {line}")
     assert not (tmp_path / "x.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [((-9, -8), "expired on {end}"), ((3, 4), "is not valid before {begin}"), ((-1, 2), None)]
+)
+def test_a_certificate_of_ours_that_is_not_good_now_is_told_once(
+    programs: Start, tmp_path: Path, days: tuple[int, int], words: str | None
+) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    path = tmp_path / "ours.pem"
+    path.touch(mode=0o600)
+    path.write_bytes(keys().signer.identity("dated", days=days).joined)
+    begin, end = validity(load_identity(path.read_bytes()).chain[0])
+    server = programs("ups.cli.upsscp", "-tls", "AES", "-keystore", str(path), "-truststore", str(keys().authority))
+    found = [line for line in server.said if str(path) in line]
+    if words is None:
+        assert begin < now < end
+        assert found == []
+        return
+    text = words.format(begin=f"{begin:%Y-%m-%d %H:%M} UTC", end=f"{end:%Y-%m-%d %H:%M} UTC")
+    assert found == [f"upsscp: warning: our certificate in {path} {text}"]
 
 
 def test_options_of_tls_without_tls_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

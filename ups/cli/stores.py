@@ -7,6 +7,7 @@ made when they are first needed. Nothing here knows of connections.
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Callable
 from typing import Literal, TypeAlias, TypeVar
@@ -21,6 +22,7 @@ from dicomnet.keystores import (
     load_trust,
     provisional,
     sources,
+    validity,
 )
 from dicomnet.records import dataclass, field
 from ups.cli.folders import data_folder
@@ -63,7 +65,9 @@ class Stores:
             store, key = passwords["key_store_password"], passwords["key_password"]
             return load_identity(data, where, password=store, key_password=key, alias=wishes.key_alias)
 
-        return self._open("key_store", load, {"store": "key_store_password", "key": "key_password"})
+        identity = self._open("key_store", load, {"store": "key_store_password", "key": "key_password"})
+        self._check_dates(identity, where)
+        return identity
 
     def trust(self) -> Trust:
         """Whom to believe.
@@ -148,6 +152,18 @@ class Stores:
             return
         if shared:
             self.warnings.append(f"others can read the private key in {where}")
+
+    def _check_dates(self, identity: Identity, where: str) -> None:
+        """Peers refuse a certificate that is not good now, and do not always say why."""
+        try:
+            begin, end = validity(identity.chain[0])
+        except ValueError:  # for OpenSSL to refuse
+            return
+        now = datetime.datetime.now(datetime.UTC)
+        if now < begin:
+            self.warnings.append(f"our certificate in {where} is not valid before {begin:%Y-%m-%d %H:%M} UTC")
+        if now > end:
+            self.warnings.append(f"our certificate in {where} expired on {end:%Y-%m-%d %H:%M} UTC")
 
     def _resource(self, name: str) -> str:
         """The path of a test store, which is made if it is not there."""
