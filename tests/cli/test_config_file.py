@@ -40,6 +40,12 @@ pytestmark = pytest.mark.once
         ("[profile.x]\nverbose = 10", ": [profile.x] verbose: 10 is neither true nor false"),
         ("[profile.x]\nq = ['A']", ": [profile.x] q: 'A' is not attribute=value"),
         ("[defaults]\nstate = 'DONE'", ": [defaults] state: 'DONE' is no Procedure Step State; there are SCHEDULED"),
+        ('[dcmups]\nexec = "cat \\u0000"', ": [dcmups] exec: the text has a NUL"),
+        ('[profile.x]\nq = ["PatientID=1", "PatientName=\\u0000"]', ": [profile.x] q: the text has a NUL"),
+        ('[upsscp]\nkey-password = "hush\\u0000"', ": [upsscp] key-password: this cannot be its value"),
+        ('[dcmups]\nusername = "me\\u0000"', ": [dcmups] username: the text has a NUL"),
+        ('[dcmups]\nusername = "me\\n"', ": [dcmups] username: the text has a control character"),
+        ('[defaults]\npasscode = "hush\\u0085"', ": [defaults] passcode: this cannot be its value"),
         ("[dcmups]\nrspTO = 1\nresponse-timeout = 2", "[dcmups] response-timeout exclude each other"),
         ("[dcmups]\nups-push = true\nups-pull = true", "[dcmups] ups-pull exclude each other"),
         ("[dcmups]\n\nrspTO 1", ":3: Expected '=' after a key in a key/value pair"),
@@ -61,6 +67,7 @@ def test_a_mistake_is_one_line_with_file_table_and_key_and_nothing_is_sent(
     assert len(lines) == 1, lines
     assert lines[0].startswith(f"dcmups: {path}"), lines
     assert message in lines[0]
+    assert "hush" not in out + err
     assert "with mistakes" in out if words == "config check" else not out
 
 

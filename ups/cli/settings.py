@@ -261,6 +261,8 @@ def _value(option: Option, raw: object) -> Any:
 
 def _text(raw: object) -> str:
     if isinstance(raw, str):
+        if "\0" in raw:  # which no command line and no variable can have
+            raise BadValue("the text has a NUL")
         return raw
     if isinstance(raw, int) and not isinstance(raw, bool):
         return str(raw)

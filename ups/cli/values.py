@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -167,7 +168,7 @@ def credential(text: str) -> str:
     """The name or passcode of a user; what it is does not appear in the error.
 
     Raises:
-        BadValue: it is empty, or longer than a user identity holds (PS3.7 D.3.3.7.1), or no text.
+        BadValue: it is empty, or longer than a user identity holds (PS3.7 D.3.3.7.1), or no text of one line.
     """
     try:
         size = len(text.encode())
@@ -175,6 +176,8 @@ def credential(text: str) -> str:
         raise BadValue("the text is not in the character set of this terminal") from None
     if not 0 < size <= MAX_CREDENTIAL:
         raise BadValue("the text is empty" if not size else f"the text is longer than {MAX_CREDENTIAL} bytes")
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise BadValue("the text has a control character")
     return text
 
 
