@@ -8,11 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from ups.cli import main as main_module
+from ups.cli import upsscp
 from ups.cli.console import Console, OutputFailed
 from ups.cli.main import guarded, main
 from ups.cli.processes import start
@@ -145,18 +148,36 @@ def test_a_terminal_that_cannot_show_a_name_gets_it_escaped() -> None:
     assert done.stdout == b"M\\xfcller\n"
 
 
-def test_a_defect_is_a_line_and_no_traceback(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("run", "program", "option"), [(main, "dcmups", "-vv"), (upsscp.main, "upsscp", "-v")])
+@pytest.mark.parametrize("place", ["ups.cli.settings.load", "ups.cli.tls.secure"], ids=["no log yet", "log"])
+def test_a_defect_is_two_lines_without_its_text_which_is_for_debugging(
+    run: Callable[[Sequence[str]], int],
+    program: str,
+    option: str,
+    place: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def broken(*_: object, **__: object) -> NoReturn:
+        raise ZeroDivisionError("Doe^\nJane")
+
+    monkeypatch.setattr(place, broken)
+    if place == "ups.cli.tls.secure":
+        monkeypatch.setattr("ups.cli.serving.secure", broken)
     monkeypatch.setattr(logging.getLogger("ups"), "handlers", [])  # a test with -vv leaves its log behind
-
-    def broken() -> int:
-        raise ZeroDivisionError("oh\nno")
-
-    assert guarded(Console("dcmups"), broken) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == r"dcmups: internal error: ZeroDivisionError: oh\x0ano"
-    assert len(lines) == 2
+    words = ["find", "S"] if program == "dcmups" else ["-L", "S:0", "--db", str(tmp_path / "x.db")]
+    lines = [
+        f"{program}: internal error: ZeroDivisionError",
+        f"{program}: Please report this; {option} shows what and where, perhaps with patient data in it.",
+    ]
+    assert run(words) == 2
+    assert capsys.readouterr().err.splitlines() == lines
+    assert run([*words, option]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[-2:] == lines
+    assert said.count(f"{program}: Traceback (most recent call last):") == 1
+    assert f"{program}: ZeroDivisionError: Doe^" in said
 
 
 def test_an_interrupt_and_a_closed_output_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:

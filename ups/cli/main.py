@@ -24,11 +24,14 @@ __all__ = ["guarded", "main"]
 def main(words: Sequence[str]) -> int:
     """Run ``dcmups`` with these words and return its exit status."""
     console = Console(PROGRAM.name)
-    return guarded(console, lambda: _run(words, console))
+    return guarded(console, lambda: _run(words, console), words)
 
 
-def guarded(console: Console, work: Callable[[], int]) -> int:
-    """Run ``work`` and turn whatever ends it into an exit status and a line; the outermost boundary of a program."""
+def guarded(console: Console, work: Callable[[], int], words: Sequence[str] = (), debug: str = "-vv") -> int:
+    """Run ``work`` and turn whatever ends it into an exit status and a line; the outermost boundary of a program.
+
+    ``debug`` is what has to be among the ``words`` of the command line for the log to show everything.
+    """
     try:
         return work()
     except UsageError as error:
@@ -44,17 +47,23 @@ def guarded(console: Console, work: Callable[[], int]) -> int:
     except SystemExit as end:  # the demo, when it is told to end
         return end.code if isinstance(end.code, int) else Exit.DONE
     except Exception as error:  # noqa: BLE001 - a defect of ours must not reach the user as a traceback
-        _log_defect()
-        console.say(
-            f"internal error: {type(error).__name__}: {error}", "Please report this; -vv shows where it happened."
+        _log_defect(console, debug in words)
+        console.say(  # the text of any exception may quote what a peer or a file said, or a secret
+            f"internal error: {type(error).__name__}",
+            f"Please report this; {debug} shows what and where, perhaps with patient data in it.",
         )
         return Exit.NO_ASSOCIATION
 
 
-def _log_defect() -> None:
+def _log_defect(console: Console, asked: bool) -> None:
     import logging
 
-    logging.getLogger("ups.cli").debug("internal error", exc_info=True)
+    if logging.getLogger("ups").handlers:
+        logging.getLogger("ups.cli").debug("internal error", exc_info=True)
+    elif asked:  # the log had not begun
+        import traceback
+
+        console.say(*traceback.format_exc().splitlines())
 
 
 def _is_attribute(word: str) -> bool:
