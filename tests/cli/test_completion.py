@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -45,7 +47,9 @@ def offer(
             words = shlex.split(line) + ([""] if line.endswith(" ") else [])
             code = (
                 f"source ./_{program}; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; "
-                f'_shtab_{program}; printf "%s\\n" "${{COMPREPLY[@]}}"'
+                f"function=$(complete -p {program}); function=${{function##*-F }}; "
+                f"${{function% *}} {program} {shlex.join(words[-1:])} {shlex.join(words[-2:-1])}; "
+                f'printf "%s\\n" "${{COMPREPLY[@]}}"'
             )
             command = ["bash", "--norc", "-c", code]
         elif shell == "zsh":
@@ -91,6 +95,50 @@ def test_a_shell_offers_every_spelling_of_every_option(program: str, offer: Offe
 def test_a_spelling_can_be_completed_behind_other_words(offer: Offer) -> None:
     assert offer("dcmups find S -iuid 1.2 -conn") == ["-connectTO"]
     assert offer("dcmups find S --response-t") == ["--response-timeout"]
+
+
+@pytest.fixture
+def aliases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration with aliases, for a ``dcmups`` that the shells find."""
+    config = tmp_path / "config.toml"
+    names = ("ris", "ris2", "pacs", "'$(touch${IFS}x)'")
+    config.write_text("".join(f"[ae.{name}]\naddress = 'S@h:1'\n" for name in names))
+    monkeypatch.setenv("DICOMNET_CONFIG", str(config))
+    stub = tmp_path / "bin" / "dcmups"
+    stub.parent.mkdir()
+    stub.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/started\nexec {sys.executable} -m ups "$@"\n')
+    stub.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{stub.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    return config
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("dcmups find @r", ["@ris", "@ris2"]),
+        ("dcmups find @", ["@pacs", "@ris", "@ris2"]),
+        ("dcmups find -v @p", ["@pacs"]),
+        ("dcmups tls-check @p", ["@pacs"]),
+        ("dcmups find @ris -conn", ["-connectTO"]),
+        ("dcmups fi", ["find"]),
+    ],
+)
+def test_a_shell_offers_the_aliases_of_the_configuration(
+    line: str, offered: list[str], aliases: Path, offer: Offer
+) -> None:
+    assert offer(line) == offered
+    assert (aliases.parent / "started").exists() == line.split()[-1].startswith("@")
+    assert not (aliases.parent / "x").exists()
+
+
+def test_a_configuration_that_is_wrong_or_not_there_is_no_matter(aliases: Path, offer: Offer) -> None:
+    aliases.write_text("[ae.ris]\naddress = 'S@h:1'\nnonsense = 1\n")
+    assert offer("dcmups find @") == ["@ris"]
+    aliases.write_text("[ae.ris")
+    assert offer("dcmups find @") == []
+    aliases.unlink()
+    assert offer("dcmups find @") == []
 
 
 def test_a_shell_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ups.cli.option import Option, Program
+from ups.cli.options import PROGRAM
 from ups.cli.usage import build_parser
 from ups.cli.words import Taking
 
@@ -24,8 +25,11 @@ def completion(program: Program, shell: str) -> str:
     parser = build_parser(program, also=_mark)
     if program.operations:
         parser.add_argument("operation", choices=_operations(program))
-        parser.add_argument("address")
-    return shtab.complete(parser, shell) + "\n"
+        address: Any = parser.add_argument("address")
+        if program is PROGRAM:
+            address.complete = {"zsh": "_dcmups_aliases", "preamble": {"zsh": _ZSH_ALIASES}}
+    script = shtab.complete(parser, shell) + "\n"
+    return script + _BASH_ALIASES if shell == "bash" and program is PROGRAM else script
 
 
 def _operations(program: Program) -> list[str]:
@@ -54,6 +58,36 @@ def _mark(option: Option, action: Any) -> None:
         }
 
 
+# An alias is asked of the program itself, and only when a word begins as one: it knows which files count. One
+# that a shell would read otherwise than it stands is left out.
+
+_ALIASES = r"config check 2>/dev/null | sed -n 's/^  \(@[[:alnum:]_.-]*\) is .*/\1/p'"
+
+# Bash parts words at "@" in COMP_WORDS, which shtab goes by; $2 has all of it.
+_BASH_ALIASES = f"""
+_dcmups() {{
+  [[ $2 == @* ]] || {{ _shtab_dcmups "$@"; return; }}
+  COMPREPLY=()
+  local name
+  while IFS= read -r name; do [[ $name == "$2"* ]] && COMPREPLY+=("$name"); done < <("$1" {_ALIASES})
+  return 0
+}}
+
+complete -o bashdefault -F _dcmups dcmups
+"""
+
+_ZSH_ALIASES = f"""
+_dcmups_aliases() {{
+  [[ $PREFIX == @* ]] && compadd -- ${{(f)"$($words[1] {_ALIASES})"}}
+}}
+"""
+
+_FISH_ALIASES = (
+    """complete -c dcmups -n 'string match -q "@*" -- (commandline -ct)' """
+    """-a '(dcmups config check 2>/dev/null | string match -rg "^  (@[\\w.-]*) is ")'"""
+)
+
+
 # fish tells options of one dash and several letters from long ones, and shtab does not.
 
 
@@ -70,6 +104,8 @@ def _fish(program: Program) -> str:
     for option in program.options:
         spellings = " ".join(_fish_spelling(name) for name in option.names)
         lines.append(f"{command} {spellings} {_fish_value(option)}-d {_quoted(option.help)}")
+    if program is PROGRAM:
+        lines.append(_FISH_ALIASES)
     return "\n".join(lines) + "\n"
 
 
