@@ -131,7 +131,9 @@ class PlainPolicy:
         object.__setattr__(self, "_listed", listed)
         # Not so if a subclass may have its own mind, a function may say something else, or a list may change.
         fixed = all(type(e) is SupportedContext and type(e.transfer_syntaxes) is tuple for e in listed.values())
-        steady = type(self) is PlainPolicy and self.extended is None and type(self.async_window) is tuple and fixed
+        titles = all(t is None or type(t) is frozenset for t in (self.ae_titles, self.calling))
+        fixed = fixed and titles and type(self.async_window) is tuple
+        steady = type(self) is PlainPolicy and self.extended is None and fixed
         object.__setattr__(self, "_steady", steady)
 
     def decide(self, request: AAssociateRQ, applicant: Applicant) -> AAssociateAC | AAssociateRJ:
@@ -140,12 +142,10 @@ class PlainPolicy:
         The codes are those of PS3.8 9.3.4. A user is looked at last: who asks whether a passcode is right has passed
         everything else.
         """
-        if clean_uid(request.application_context or "") != uids.APPLICATION_CONTEXT:
-            return _rejection(2)
-        if self.ae_titles is not None and clean_title(request.called_ae_title) not in map(clean_title, self.ae_titles):
-            return _rejection(7)
-        if self.calling is not None and clean_title(request.calling_ae_title) not in map(clean_title, self.calling):
-            return _rejection(3)
+        judge = PlainPolicy._objection
+        objection = once(judge, request, self) if self._steady else judge(request, self)
+        if objection is not None:
+            return objection
         if self._is_full(applicant):
             return AAssociateRJ(RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)  # local limit exceeded
         if self.identity is None:
@@ -156,6 +156,18 @@ class PlainPolicy:
         if not answer.accepted:
             return AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 1)  # PS3.7 D.3.3.7.3
         return self._acceptance(request, _confirmation(user, answer))
+
+    @staticmethod
+    def _objection(request: AAssociateRQ, policy: PlainPolicy) -> AAssociateRJ | None:
+        """What is wrong with a request whoever it comes from, and whenever."""
+        if clean_uid(request.application_context or "") != uids.APPLICATION_CONTEXT:
+            return _rejection(2)
+        called, calling = clean_title(request.called_ae_title), clean_title(request.calling_ae_title)
+        if policy.ae_titles is not None and called not in map(clean_title, policy.ae_titles):
+            return _rejection(7)
+        if policy.calling is not None and calling not in map(clean_title, policy.calling):
+            return _rejection(3)
+        return None
 
     def _is_full(self, applicant: Applicant) -> bool:
         return (

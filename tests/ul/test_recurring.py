@@ -27,6 +27,7 @@ from dicomnet.ul.negotiation import checked, pdu_fault
 from dicomnet.ul.recurring import made, once
 from dicomnet.wire import (
     AAssociateAC,
+    AAssociateRJ,
     AAssociateRQ,
     ExtendedNegotiation,
     Item,
@@ -147,6 +148,11 @@ def test_a_policy_that_can_change_is_asked_each_time() -> None:
     syntaxes = [uids.IMPLICIT_VR_LE]
     listed = PlainPolicy((SupportedContext(PUSH, cast("tuple[str, ...]", syntaxes)),))
     assert accepted(listed, request).presentation_contexts[0].result == 0
+    titles = {request.calling_ae_title}
+    choosy = PlainPolicy((SupportedContext(PUSH),), calling=cast("frozenset[str]", titles))
+    assert accepted(choosy, request)
+    titles.clear()
+    assert isinstance(choosy.decide(request, HERE), AAssociateRJ)
     syntaxes[:] = [uids.EXPLICIT_VR_LE]
     assert accepted(listed, request).presentation_contexts[0].result != 0
 
