@@ -6,10 +6,10 @@ import asyncio
 import errno
 import socket
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 from dicomnet.drivers.common import Endpoint, SocketOptions
-from dicomnet.drivers.sockets import OpenSocket, prepare, set_buffers
+from dicomnet.drivers.sockets import Address, OpenSocket, numeric_address, prepare, set_buffers
 
 __all__ = ["connect_socket", "listening_sockets"]
 
@@ -17,8 +17,6 @@ _ATTEMPTS = 32
 """To find a port that is free at every address of a name."""
 _BACKLOG = 1024
 """Connections that may wait to be accepted; the system has a limit of its own (somaxconn)."""
-
-_Address: TypeAlias = tuple[int, int, int, str, Any]  # as getaddrinfo gives it
 
 
 async def connect_socket(
@@ -50,7 +48,7 @@ async def connect_socket(
     raise OSError("; ".join(map(str, errors)) or "the name has no address")
 
 
-async def _connect_to(address: _Address, sources: Iterable[_Address] | None, options: SocketOptions) -> socket.socket:
+async def _connect_to(address: Address, sources: Iterable[Address] | None, options: SocketOptions) -> socket.socket:
     family, kind, protocol, _, peer = address
     sock = socket.socket(family, kind, protocol)
     try:
@@ -107,9 +105,11 @@ def _close_late(future: asyncio.Future[socket.socket]) -> None:
         future.result().close()
 
 
-async def _look_up(host: str | None, port: int, flags: int = 0) -> list[_Address]:
+async def _look_up(host: str | None, port: int, flags: int = 0) -> list[Address]:
     """The addresses of a host; a thread is asked only for names."""
     if host is not None:
+        if (found := numeric_address(host, port)) is not None:
+            return [found]
         try:
             return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags | socket.AI_NUMERICHOST))
         except socket.gaierror:
@@ -134,7 +134,7 @@ async def listening_sockets(host: str | None, port: int, options: SocketOptions 
     raise OSError(errno.EADDRINUSE, "no port is free at all of its addresses")
 
 
-def _listen_at(addresses: Iterable[_Address], port: int, options: SocketOptions) -> list[socket.socket]:
+def _listen_at(addresses: Iterable[Address], port: int, options: SocketOptions) -> list[socket.socket]:
     opened: list[socket.socket] = []
     unusable: OSError | None = None
     try:

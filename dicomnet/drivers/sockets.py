@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dicomnet.drivers.common import Endpoint, SocketOptions, Waits
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = [
+    "Address",
     "OpenSocket",
     "check_server_tls",
     "new_transport",
+    "numeric_address",
     "open_connection",
     "open_listener",
     "peer_address",
@@ -32,6 +34,9 @@ __all__ = [
 _OPTIONS = SocketOptions()
 _MOST = 0x7FFFFFFF
 """Of what a socket option, an int of C, can hold."""
+
+Address: TypeAlias = tuple[int, int, int, str, Any]
+"""As getaddrinfo gives it."""
 
 OpenSocket: TypeAlias = Callable[[Endpoint, float | None], socket.socket]
 """Makes a connected stream socket, within so many seconds if given; may raise OSError."""
@@ -77,7 +82,10 @@ def _connected(
     """
     until = None if seconds is None else time.monotonic() + seconds
     failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM):
+    found = numeric_address(endpoint.host, endpoint.port)
+    for family, kind, protocol, _, address in (
+        socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM) if found is None else (found,)
+    ):
         sock = socket.socket(family, kind, protocol)
         try:
             set_buffers(sock, options)
@@ -94,6 +102,20 @@ def _connected(
         else:
             return sock
     raise failure
+
+
+def numeric_address(host: str, port: int) -> Address | None:
+    """What getaddrinfo makes of an address in the usual notation, without the tables it looks at; None for a name.
+
+    Raises:
+        ValueError: there is a NUL in it.
+    """
+    family, more = (socket.AF_INET6, (0, 0)) if ":" in host else (socket.AF_INET, ())
+    try:
+        socket.inet_pton(family, host)
+    except OSError:
+        return None
+    return family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port, *more)
 
 
 def new_transport(

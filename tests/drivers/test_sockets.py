@@ -31,6 +31,7 @@ from dicomnet.drivers import aio, blocking
 from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.blocking_server import listen
 from dicomnet.drivers.common import Endpoint, SocketOptions, Waits
+from dicomnet.drivers.sockets import numeric_address
 from dicomnet.errors import ConnectFailed, DicomNetError, LocalProtocolError, Rejected, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
@@ -572,3 +573,14 @@ def test_the_time_to_connect_is_for_all_addresses_together(
         assert time.monotonic() - began < 2.0  # each alone would have had as much
         for filler in fillers:
             filler.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "255.255.255.255", "fe80::1"])
+def test_an_address_is_what_getaddrinfo_makes_of_it(host: str) -> None:
+    (found,) = socket.getaddrinfo(host, 104, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    assert numeric_address(host, 104) == found
+
+
+@pytest.mark.parametrize("host", ["", "localhost", "127.1", "1", "fe80::1%1", "::1 ", "[::1]", "\u0661.2.3.4"])
+def test_what_may_be_a_name_is_none(host: str) -> None:
+    assert numeric_address(host, 104) is None
