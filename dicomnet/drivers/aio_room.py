@@ -5,7 +5,6 @@ Knows links by what ``Guest`` says of them, and neither sockets nor the loop.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Protocol
 
 from dicomnet.codes import RejectResult, RejectSource
@@ -70,17 +69,17 @@ class Room:
         self.counters = ServerCounters()
         self.shut = False
         """Whether nobody may come in any more."""
-        self.addresses: Counter[str] = Counter()  # of associations
-        self.titles: Counter[str] = Counter()  # likewise
-        self.half_open_addresses: Counter[str] = Counter()
+        self.addresses: dict[str, int] = {}  # of associations
+        self.titles: dict[str, int] = {}  # likewise
+        self.half_open_addresses: dict[str, int] = {}
         self._half_open: dict[Guest, None] = {}  # in the order they came
 
     def enter(self, guest: Guest) -> None:
         """A connection is here; who was here longest without an association may have to go for it."""
         address = guest.session.address
         self._half_open[guest] = None
-        self.half_open_addresses[address] += 1
-        if self.half_open_addresses[address] > self.limits.half_open_per_address:
+        self.half_open_addresses[address] = count = self.half_open_addresses.get(address, 0) + 1
+        if count > self.limits.half_open_per_address:
             self._turn_out(next(other for other in self._half_open if other.session.address == address))
         elif len(self._half_open) > self.limits.half_open:
             self._turn_out(next(iter(self._half_open)))
@@ -90,8 +89,9 @@ class Room:
         self._open(guest)
         guest.counted_as = title
         self.counters.associations += 1
-        self.addresses[guest.session.address] += 1
-        self.titles[title] += 1
+        address = guest.session.address
+        self.addresses[address] = self.addresses.get(address, 0) + 1
+        self.titles[title] = self.titles.get(title, 0) + 1
 
     def leave(self, guest: Guest) -> None:
         """A connection is closed."""
@@ -141,10 +141,10 @@ class Room:
             _count_down(self.half_open_addresses, guest.session.address)
 
 
-def _count_down(counter: Counter[str], key: str) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
+def _count_down(counts: dict[str, int], key: str) -> None:
+    left = counts.pop(key) - 1
+    if left:
+        counts[key] = left
 
 
 class Gate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from dicomnet.dimse.messages import Message
 from dicomnet.endpoint import Endpoint
@@ -54,14 +55,19 @@ class Waits:
 
     def timeouts(self) -> Timeouts:
         """Those of them that the association core keeps."""
-        return Timeouts(
-            artim=self.request,
-            close=self.close,
-            associate=self.associate,
-            release=self.release,
-            pdu=self.pdu,
-            idle=self.idle,
-        )
+        return _timeouts(self)
+
+
+@lru_cache(maxsize=16)
+def _timeouts(waits: Waits) -> Timeouts:
+    return Timeouts(
+        artim=waits.request,
+        close=waits.close,
+        associate=waits.associate,
+        release=waits.release,
+        pdu=waits.pdu,
+        idle=waits.idle,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
