@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from dicomnet.dimse.exchange import MessageLimits
-from dicomnet.drivers.aio_link import DrivenLink, settle
+from dicomnet.drivers.aio_link import DrivenLink
 from dicomnet.drivers.aio_sockets import connect_socket
+from dicomnet.drivers.aio_waiter import Waiter
 from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
 from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.runs import Run
@@ -35,6 +35,9 @@ __all__ = ["Link", "connect"]
 
 T = TypeVar("T")
 
+_WAITS: Final = Waits()
+_SOCKET_OPTIONS: Final = SocketOptions()
+
 
 class Link(DrivenLink):
     """An association over a socket. Leave it by ``async with``: it releases, or aborts when an exception passes."""
@@ -45,8 +48,8 @@ class Link(DrivenLink):
         Raises:
             DicomNetError: what ended the flow; Aborted or ConnectionLost when the association did.
         """
-        over: asyncio.Future[None] = self._loop.create_future()
-        run = self._session.start(flow, functools.partial(settle, over))
+        over = Waiter(self._turn)
+        run = self._session.start(flow, over.settle)
         try:
             self._advance()
             if not run.done:
@@ -148,6 +151,16 @@ class Link(DrivenLink):
             why = self._transport.fault or "closed by the peer"
             raise ConnectFailed(f"no connection to {endpoint.where}: {why}") from self._transport.fault
 
+    async def _until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            waiter = Waiter(self._turn)
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            finally:
+                if waiter in self._waiters:  # the task was cancelled
+                    self._waiters.remove(waiter)
+
     def _give_up(self, run: Run[Any]) -> None:
         """The task that ran this flow was cancelled."""
         begun = bool(run.message_ids) and not run.done
@@ -187,7 +200,7 @@ async def connect(
         Rejected, Aborted, ConnectionLost: what the peer did instead of accepting.
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
     """
-    waits = waits or Waits()
+    waits = waits or _WAITS
     loop = asyncio.get_running_loop()
     session = requesting_session(
         endpoint,
@@ -204,9 +217,9 @@ async def connect(
         hooks=hooks,
     )
     try:
-        async with asyncio.timeout(waits.connect):
+        async with contextlib.nullcontext() if waits.connect is None else asyncio.timeout(waits.connect):
             sock = await connect_socket(
-                endpoint, waits.connect, source_host, open_socket, socket_options or SocketOptions()
+                endpoint, waits.connect, source_host, open_socket, socket_options or _SOCKET_OPTIONS
             )
             link = Link(
                 session,

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
+from dicomnet.drivers.aio_clock import clock_of
+from dicomnet.drivers.aio_waiter import Waiter
 from dicomnet.drivers.common import Hooks, SocketOptions, Waits
 from dicomnet.drivers.link import SessionLink
 from dicomnet.drivers.runs import BranchWork, Run
@@ -21,7 +23,7 @@ from dicomnet.errors import ConnectionLost, DicomNetError, TimedOut
 from dicomnet.records import replace
 from dicomnet.ul import Role
 
-__all__ = ["DrivenLink", "settle"]
+__all__ = ["DrivenLink"]
 
 _log = logging.getLogger("dicomnet.aio")
 
@@ -52,14 +54,19 @@ class DrivenLink(SessionLink):
         self.hooks = hooks
         self.socket_options = socket_options
         self._loop = asyncio.get_running_loop()
+        self._clock = clock_of(self._loop)
+        self._clock.enter()
+        self._time = self._clock.time
+        self._turn = self._clock.turn
         self._transport = transport
         self._fd = transport.fileno()
-        self._timer: asyncio.TimerHandle | None = None
+        self.deadline: float | None = None
+        """When the clock wakes us."""
         self._soon: asyncio.Handle | None = None
         self._reading = self._writing = False  # what the loop watches for
         self._patience: float | None = None  # until when the peer must have read something, or we close
         self._room = QUEUED_ANSWERS
-        self._waiters: set[asyncio.Future[None]] | None = None
+        self._waiters: list[Waiter] = []  # who waits for anything to happen
         self._work: frozenset[asyncio.Future[Any]] = (
             frozenset()
         )  # calls in a thread, and what is done on further associations
@@ -76,7 +83,7 @@ class DrivenLink(SessionLink):
     def abort_now(self, error: DicomNetError | None = None) -> None:
         """Send A-ABORT without waiting for the transport to close; ``error`` is what waiting flows are told."""
         if not self._session.ended:
-            self._session.abort(self._loop.time(), error)
+            self._session.abort(self._time(), error)
             self._advance()
 
     def drop(self) -> None:
@@ -91,7 +98,7 @@ class DrivenLink(SessionLink):
     def begin(self) -> None:
         """The socket is connected; whoever made the link calls this once."""
         if self._session.association.role is Role.ACCEPTOR:  # ARTIM runs from here, a TLS handshake included
-            self._session.transport_connected(self._loop.time())
+            self._session.transport_connected(self._time())
         self._advance()
 
     def _greet(self) -> None:
@@ -100,45 +107,52 @@ class DrivenLink(SessionLink):
         if (certificate := self._transport.certificate) is not None:
             self._session.applicant = replace(self._session.applicant, certificate=certificate)
         if self._session.association.role is Role.REQUESTOR:
-            self._session.transport_connected(self._loop.time())
+            self._session.transport_connected(self._time())
 
     def _readable(self) -> None:
+        self._turn.begin()
         try:
-            began = self._loop.time()
-            data = self._transport.recv()
-            if not self._greeted and self._transport.established:
-                self._greet()
-            if data:
-                self._session.receive_data(data, began)
-            if data == b"" or self._transport.over:
-                self._end()
-            elif self._writing:
-                waiting = self._transport.unsent
-                self._advance()
-                self._room -= self._transport.unsent - waiting
-                self._watch()
-            else:
-                self._advance()
-            if self._loop.time() - began > _LONG:
-                self._transport.read_less()
+            self._read()
         except Exception as error:  # noqa: BLE001 - a fault of ours or of a hook must not be met again for ever
             self._fail(error)
+        finally:
+            self._turn.end()
+
+    def _read(self) -> None:
+        began = self._time()
+        data = self._transport.recv()
+        if not self._greeted and self._transport.established:
+            self._greet()
+        if data:
+            self._session.receive_data(data, began)
+        if data == b"" or self._transport.over:
+            self._end()
+        elif self._writing:
+            waiting = self._transport.unsent
+            self._advance()
+            self._room -= self._transport.unsent - waiting
+            self._watch()
+        else:
+            self._advance()
+        if self._time() - began > _LONG:
+            self._transport.read_less()
 
     def _writable(self) -> None:
         try:
             if self._transport.flush():
                 self._patience = None
-                self._session.association.not_idle(self._loop.time())
+                self._session.association.not_idle(self._time())
             self._advance()
         except OSError:
             self._read_rest()
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
 
-    def _on_time(self) -> None:
-        self._timer = None
+    def on_time(self) -> None:
+        """The clock wakes us."""
+        self.deadline = None
         try:
-            if self._patience is not None and self._loop.time() >= self._patience:
+            if self._patience is not None and self._time() >= self._patience:
                 self._give_in()
             else:
                 self._advance()
@@ -147,20 +161,10 @@ class DrivenLink(SessionLink):
 
     # -- moving on ---------------------------------------------------------------------------------------------------
 
-    async def _until(self, done: Callable[[], bool]) -> None:
-        if self._waiters is None:
-            self._waiters = set()
-        while not done():
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._waiters.add(waiter)
-            try:
-                await waiter
-            finally:
-                self._waiters.discard(waiter)
-
     def _wake(self) -> None:
-        for waiter in self._waiters or ():
-            settle(waiter)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.settle()
 
     def _advance_soon(self) -> None:
         """Go on at the next turn of the loop, so that bytes that have arrived are seen between two steps."""
@@ -198,7 +202,7 @@ class DrivenLink(SessionLink):
             self._greet()
         sent = 0
         for _ in range(_TURNS):
-            session.advance(self._loop.time())
+            session.advance(self._time())
             if session.errands:
                 self._start_calls(session.take_calls())
                 self._start_branches(session.take_branches())
@@ -233,7 +237,7 @@ class DrivenLink(SessionLink):
             self._room = QUEUED_ANSWERS
         elif self._patience is None:
             seconds = self.waits.close if self._closing else self.waits.send
-            self._patience = None if seconds is None else self._loop.time() + seconds
+            self._patience = None if seconds is None else self._time() + seconds
         reading = not self._closing and self._room > 0 and not self._session.congested
         if reading != self._reading:
             self._reading = reading
@@ -249,17 +253,13 @@ class DrivenLink(SessionLink):
                 self._loop.remove_writer(self._fd)
 
     def _set_timer(self) -> None:
-        """Wake us at the next deadline. A timer that has become too early stays: it costs one look when it comes."""
+        """Have the clock wake us at the next deadline. One that has become too early stays: it costs one look then."""
         deadline = self._session.next_deadline()
         if self._patience is not None and (deadline is None or self._patience < deadline):
             deadline = self._patience
-        if deadline is None:
-            return
-        if self._timer is not None:
-            if self._timer.when() <= deadline:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._on_time)
+        if deadline is not None and (self.deadline is None or deadline < self.deadline):
+            self.deadline = deadline
+            self._clock.set(self)
 
     def _start_calls(self, calls: list[tuple[Run[Any], Callable[[], object]]]) -> None:
         for run, function in calls:
@@ -306,7 +306,7 @@ class DrivenLink(SessionLink):
         if not self._closing:
             error = TimedOut(f"the peer read nothing for {self.waits.send:g} s", wait="send")
             if not self._session.ended:
-                self._session.abort(self._loop.time(), error)
+                self._session.abort(self._time(), error)
         self._end()
 
     def _read_rest(self) -> None:
@@ -314,7 +314,7 @@ class DrivenLink(SessionLink):
         room = LAST_WORDS
         while not self._closed and room > 0 and (data := self._transport.recv()):
             room -= len(data)
-            self._session.receive_data(data, self._loop.time())
+            self._session.receive_data(data, self._time())
         self._end()
 
     def _fail(self, error: Exception) -> None:
@@ -333,24 +333,19 @@ class DrivenLink(SessionLink):
         if self._writing:
             self._loop.remove_writer(self._fd)
         self._reading = self._writing = False
-        for handle in (self._timer, self._soon):
-            if handle is not None:
-                handle.cancel()
-        self._timer = self._soon = None
+        self.deadline = None
+        self._clock.leave()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         for work in self._work:
             if isinstance(work, asyncio.Task):  # what runs in a thread runs on, and nobody else is waited for
                 work.cancel()
         fault = self._transport.fault
         self._transport.close()
-        self._session.receive_eof(self._loop.time(), fault)
+        self._session.receive_eof(self._time(), fault)
         self._advance()
         self._gone()
 
     def _gone(self) -> None:
         """The socket is closed: for who counts."""
-
-
-def settle(future: asyncio.Future[None]) -> None:
-    """Tell whoever waits, once."""
-    if not future.done():
-        future.set_result(None)

@@ -4,6 +4,6 @@ cdef class Alarms:
     cdef object _count
     cdef Py_ssize_t _sweep_at
 
-    cpdef set(self, run)
+    cpdef set(self, who)
     cpdef next(self)
     cpdef list due(self, now)

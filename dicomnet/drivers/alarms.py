@@ -1,41 +1,50 @@
-"""Which waits of flows run out when. An alarm that is no longer wanted costs nothing until its time would come."""
+"""Whose waits run out when, those of flows and of links. An alarm that is no longer wanted costs nothing until its time
+would come.
+"""
 
 from __future__ import annotations
 
 import heapq
 import math
-from typing import Any
+from typing import Any, Protocol
 from weakref import ref
 
-from dicomnet.drivers.runs import Run
-
-__all__ = ["Alarms"]
+__all__ = ["Alarms", "Waiting"]
 
 _SLACK = 64
 """Alarms in vain that are kept at least, so that sweeping them out is rare."""
 
 
-class Alarms:
-    """The deadlines of runs. ``run.deadline`` counts: when that has changed, the alarm is not wanted any more.
+class Waiting(Protocol):
+    """A flow, or whatever else waits until a time."""
 
-    A run is not kept alive for them: a flow that has ended would be, and its result, until its last wait had run out.
+    @property
+    def deadline(self) -> float | None:
+        """Until when; None for no time at all."""
+
+
+class Alarms:
+    """The deadlines of who waits. ``deadline`` counts: when that has changed, the alarm is not wanted any more.
+
+    Nobody is kept alive for them: a flow that has ended would be, and its result, until its last wait had run out.
     """
 
     def __init__(self) -> None:
         self.first = math.inf
         """None is due before."""
-        self._heap: list[tuple[float, int, ref[Run[Any]]]] = []
+        self._heap: list[tuple[float, int, ref[Waiting]]] = []
         self._count = 0
         self._sweep_at = _SLACK
 
-    def set(self, run: Run[Any]) -> None:
-        """Wake this run at its deadline."""
-        if run.deadline is None:
+    def set(self, who: Waiting) -> None:
+        """Wake it at its deadline."""
+        deadline = who.deadline
+        if deadline is None:
             return
-        if run.deadline < self.first:
-            self.first = run.deadline
+        if deadline < self.first:
+            self.first = deadline
         self._count += 1
-        heapq.heappush(self._heap, (run.deadline, self._count, ref(run)))
+        heapq.heappush(self._heap, (deadline, self._count, ref(who)))
         if len(self._heap) > self._sweep_at:
             self._heap = [alarm for alarm in self._heap if _is_wanted(alarm)]
             heapq.heapify(self._heap)
@@ -50,19 +59,19 @@ class Alarms:
             heapq.heappop(heap)
         return None
 
-    def due(self, now: float) -> list[Run[Any]]:
-        """The runs whose deadline has come; each is told of once."""
-        found: list[Run[Any]] = []
+    def due(self, now: float) -> list[Any]:
+        """Whose deadline has come; each is told of once."""
+        found: list[Any] = []
         if now < self.first:
             return found
         while (deadline := self.next()) is not None and deadline <= now:
-            run = heapq.heappop(self._heap)[2]()
-            if run is not None:
-                found.append(run)
+            who = heapq.heappop(self._heap)[2]()
+            if who is not None:
+                found.append(who)
         self.first = self._heap[0][0] if self._heap else math.inf
         return found
 
 
-def _is_wanted(alarm: tuple[float, int, ref[Run[Any]]]) -> bool:
-    run = alarm[2]()
-    return run is not None and run.deadline == alarm[0]
+def _is_wanted(alarm: tuple[float, int, ref[Waiting]]) -> bool:
+    who = alarm[2]()
+    return who is not None and who.deadline == alarm[0]

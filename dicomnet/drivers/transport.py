@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -50,7 +49,7 @@ _FED = 32 * 1024
 """Cipher text OpenSSL is given at a time: its buffers keep the size they once had."""
 
 
-class Transport(ABC):
+class Transport:
     """A connected socket, and what waits to be written to it.
 
     ``over`` tells that nothing more will come, whatever the socket says; ``fault`` why, if that is for TLS to say.
@@ -94,9 +93,9 @@ class Transport(ABC):
         """What was read last took long to work off: ask for little the next time."""
         self._size = _LITTLE
 
-    @abstractmethod
     def recv(self) -> bytes | None:
         """What has come; None when there is nothing now, empty when there will be nothing more. Raises nothing."""
+        raise NotImplementedError
 
     def send(self, parts: Sequence[bytes | memoryview]) -> int:
         """Write these behind what waits, as far as it goes now, and keep the rest: leave the buffers alone until then.
@@ -112,16 +111,16 @@ class Transport(ABC):
     def _keep(self, parts: Sequence[bytes | memoryview]) -> deque[bytes | memoryview]:
         if self._queue is None:
             self._queue = deque()
-        self._queue.extend(part for part in parts if len(part))
+        self._queue += [part for part in parts if len(part)]
         return self._queue
 
-    @abstractmethod
     def flush(self) -> int:
         """Go on writing; how many bytes the system took.
 
         Raises:
             OSError: as for ``send``.
         """
+        raise NotImplementedError
 
     def close(self) -> None:
         """Close the socket; what waits is lost."""
@@ -182,7 +181,7 @@ class PlainTransport(Transport):
     def send(self, parts: Sequence[bytes | memoryview]) -> int:
         """Write these: mostly the system takes all of them at once, and nothing has to be kept."""
         if self._queue or not 0 < len(parts) <= _MAX_BUFFERS:
-            return super().send(parts)
+            return Transport.send(self, parts)
         try:
             sent = self._socket.send(parts[0]) if len(parts) == 1 else self._socket.sendmsg(parts)
         except (BlockingIOError, InterruptedError):
@@ -250,7 +249,7 @@ class TlsTransport(Transport):
     @property
     def unsent(self) -> int:
         """Bytes that have not left yet, in the clear or sealed."""
-        return super().unsent + sum(map(len, self._sealed))
+        return sum(map(len, self._queue or ())) + sum(map(len, self._sealed))
 
     def recv(self) -> bytes | None:
         """What has come, in the clear; shakes hands on the way."""
@@ -293,7 +292,7 @@ class TlsTransport(Transport):
             with contextlib.suppress(OSError):
                 self._socket.send(self._outgoing.read())
         self._sealed.clear()
-        super().close()
+        Transport.close(self)
 
     def _shake_hands(self) -> None:
         if not self._established and not self.over:

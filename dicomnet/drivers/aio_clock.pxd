@@ -1,0 +1,17 @@
+from dicomnet.drivers.aio_waiter cimport Turn
+from dicomnet.drivers.alarms cimport Alarms
+
+
+cdef class Clock:
+    cdef readonly object loop
+    cdef readonly object time
+    cdef readonly Turn turn
+    cdef Alarms _alarms
+    cdef double _first
+    cdef object _timer
+    cdef Py_ssize_t _users
+
+    cpdef enter(self)
+    cpdef leave(self)
+    cpdef set(self, sleeper)
+    cpdef _arm(self, when)

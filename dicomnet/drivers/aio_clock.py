@@ -1,0 +1,92 @@
+"""The deadlines of all links of an event loop, kept with one timer of the loop.
+
+A timer of asyncio costs much to make and to cancel, and each link has several deadlines one after the other. Knows
+links by ``deadline`` and ``on_time`` alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from dicomnet.drivers.aio_waiter import Turn
+from dicomnet.drivers.alarms import Alarms, Waiting
+
+__all__ = ["Clock", "clock_of"]
+
+
+class Sleeper(Waiting, Protocol):
+    """Who is to be woken."""
+
+    def on_time(self) -> None:
+        """The deadline has come; the next one has to be set anew."""
+
+
+class Clock:
+    """The clock of a loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        # Straight from where asyncio's own loop has it: it is looked at several times for each message.
+        own = type(loop).time is asyncio.BaseEventLoop.time
+        self.time: Callable[[], float] = time.monotonic if own else loop.time
+        self.turn = Turn(loop)
+        self._alarms = Alarms()
+        self._first = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._users = 0
+
+    def enter(self) -> None:
+        """One more may want to be woken."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """One less; with the last of them goes the timer."""
+        self._users -= 1
+        if not self._users:
+            self._alarms = Alarms()
+            self._first = math.inf
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def set(self, sleeper: Sleeper) -> None:
+        """Wake it at its deadline, unless that has changed by then."""
+        self._alarms.set(sleeper)
+        if sleeper.deadline is not None and sleeper.deadline < self._first:
+            self._arm(sleeper.deadline)
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._first = when
+        self._timer = self.loop.call_at(when, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._first = math.inf
+        due = self._alarms.due(self.time())
+        try:
+            while due:
+                due.pop(0).on_time()
+        finally:  # whatever ends the program in one of them
+            for sleeper in due:
+                self._alarms.set(sleeper)
+            first = self._alarms.next()
+            if first is not None and first < self._first:
+                self._arm(first)
+
+
+_of_thread = threading.local()
+
+
+def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
+    """The clock of this loop, which runs in this thread: the one that was made last, since few threads have two."""
+    clock: Clock | None = getattr(_of_thread, "clock", None)
+    if clock is None or clock.loop is not loop:
+        clock = _of_thread.clock = Clock(loop)
+    return clock

@@ -1,0 +1,146 @@
+"""All deadlines of a loop with one timer: each is woken in time, who has changed it or is gone is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from dicomnet.drivers.aio_clock import Clock, clock_of
+
+
+class Sleeper:
+    """Notes its name when it is woken."""
+
+    def __init__(self, name: str, woken: list[str]) -> None:
+        self.name = name
+        self.woken = woken
+        self.deadline: float | None = None
+
+    def sleep(self, clock: Clock, seconds: float) -> None:
+        self.deadline = clock.time() + seconds
+        clock.set(self)
+
+    def on_time(self) -> None:
+        assert self.deadline is not None
+        assert asyncio.get_running_loop().time() >= self.deadline
+        self.deadline = None
+        self.woken.append(self.name)
+
+
+def run(test: Callable[[Clock], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await asyncio.wait_for(test(clock_of(asyncio.get_running_loop())), 10)
+
+    asyncio.run(main())
+
+
+def test_each_is_woken_in_time_whatever_the_order_they_were_set_in() -> None:
+    async def test(clock: Clock) -> None:
+        woken: list[str] = []
+        first, second, third = (Sleeper(name, woken) for name in ("first", "second", "third"))
+        second.sleep(clock, 0.02)
+        third.sleep(clock, 0.03)
+        first.sleep(clock, 0.01)
+        while len(woken) < 3:
+            await asyncio.sleep(0.005)
+        assert woken == ["first", "second", "third"]
+
+    run(test)
+
+
+def test_who_has_changed_the_deadline_or_is_gone_is_not_woken() -> None:
+    async def test(clock: Clock) -> None:
+        woken: list[str] = []
+        never, later, gone = (Sleeper(name, woken) for name in ("never", "later", "gone"))
+        for sleeper in (never, later, gone):
+            sleeper.sleep(clock, 0.01)
+        never.deadline = None
+        later.sleep(clock, 0.03)
+        del gone, sleeper
+        await asyncio.sleep(0.015)
+        assert woken == []
+        while not woken:
+            await asyncio.sleep(0.005)
+        assert woken == ["later"]
+
+    run(test)
+
+
+def test_who_is_woken_may_sleep_again() -> None:
+    async def test(clock: Clock) -> None:
+        woken: list[str] = []
+
+        class Again(Sleeper):
+            def on_time(self) -> None:
+                super().on_time()
+                if len(woken) < 3:
+                    self.sleep(clock, 0.005)
+
+        again = Again("again", woken)
+        again.sleep(clock, 0.005)
+        while len(woken) < 3:
+            await asyncio.sleep(0.005)
+        assert again.deadline is None
+
+    run(test)
+
+
+def test_with_the_last_user_goes_the_timer() -> None:
+    async def test(clock: Clock) -> None:
+        woken: list[str] = []
+        loop: Any = clock.loop
+        sleepers = [Sleeper("never", woken), Sleeper("in time", woken)]
+        for _ in sleepers:
+            clock.enter()
+        sleepers[0].sleep(clock, 0.01)
+        clock.leave()
+        assert sum(not timer.cancelled() for timer in loop._scheduled) == 2  # with that of this test
+        clock.leave()
+        assert sum(not timer.cancelled() for timer in loop._scheduled) == 1
+        clock.enter()
+        sleepers[1].sleep(clock, 0.02)
+        while not woken:
+            await asyncio.sleep(0.005)
+        assert woken == ["in time"]
+
+    run(test)
+
+
+def test_the_others_are_woken_though_one_ends_the_program() -> None:
+    class Ends(Sleeper):
+        def on_time(self) -> None:
+            super().on_time()
+            raise KeyboardInterrupt
+
+    woken: list[str] = []
+    ends, other = Ends("ends", woken), Sleeper("other", woken)
+
+    async def test() -> None:
+        clock = clock_of(asyncio.get_running_loop())
+        ends.sleep(clock, 0.01)
+        other.deadline = ends.deadline
+        clock.set(other)
+        try:
+            await asyncio.sleep(10)
+        finally:
+            while len(woken) < 2:
+                await asyncio.sleep(0.005)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(test())
+    assert woken == ["ends", "other"]
+
+
+def test_a_loop_has_one_clock_and_another_loop_another() -> None:
+    clocks: list[Clock] = []
+
+    async def test(clock: Clock) -> None:
+        assert clock_of(asyncio.get_running_loop()) is clock
+        clocks.append(clock)
+
+    run(test)
+    run(test)
+    assert clocks[0] is not clocks[1]
