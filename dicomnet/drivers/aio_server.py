@@ -151,7 +151,7 @@ class Server:
                 _log.error("a connection could not be served: %s", type(error).__name__)
                 _log.debug("the failure", exc_info=error)
                 sock.close()
-            if self._room.shut:
+            if self._room.shut or self._room.half_open <= 1:  # there is no rush: the loop will tell if one more waits
                 return
 
     def _serve(self, sock: socket.socket, address: str) -> None:

@@ -584,3 +584,32 @@ def test_an_address_is_what_getaddrinfo_makes_of_it(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "localhost", "127.1", "1", "fe80::1%1", "::1 ", "[::1]", "\u0661.2.3.4"])
 def test_what_may_be_a_name_is_none(host: str) -> None:
     assert numeric_address(host, 104) is None
+
+
+class Counting(socket.socket):
+    """Counts how often somebody was to be accepted."""
+
+    accepts = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        self.accepts += 1
+        return super().accept()
+
+
+def test_who_comes_alone_is_accepted_without_a_look_for_others(script: SimpleNamespace) -> None:
+    async def test() -> None:
+        with Counting() as sock:
+            sock.bind(("127.0.0.1", 0))
+            async with await serve(None, 0, script.POLICY, sock=sock) as server:
+                endpoint = Endpoint("SCP", "127.0.0.1", server.port)
+                for count in (1, 2):
+                    link = await aio.connect(endpoint, script.OPTIONS)
+                    assert sock.accepts == count
+                    await link.release()
+                silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
+                async with await aio.connect(endpoint, script.OPTIONS):
+                    assert server.counters.connections == 8
+                for one in silent:
+                    one.close()
+
+    asyncio.run(asyncio.wait_for(test(), 10))
