@@ -137,28 +137,37 @@ def _send_from(
 ) -> Flow[int]:
     reader: SourceReader | None = None
     opened: Opened
+    part: Buffer | None
+    step: SendPart | None = None
     try:
         if isinstance(source, DataSetSource):
             opened = yield BeginMessage(message, via)
             reader = SourceReader(source, opened.transfer_syntax, opened.piece)
+            reader.suit(opened)
         else:  # one call brings all there is to know of the file and its first part: each has a long way to a thread
             reader = SourceReader(source, None, (yield TakeTurn(message)))
             file: DataSetSource = reader.begin_at_once() or (yield Call(reader.begin))
             message = complete(file) if complete is not None else with_data_set(message, file)
             opened = yield BeginMessage(message, via)
-            reader.turn_into(opened.transfer_syntax)
+            reader.suit(opened)
         last, wanted = False, True
         while not last:
             found = reader.read_at_once()
             part, last = (yield Call(reader.read)) if found is None else found
             if not wanted:  # the peer has refused the message: any fragment may end it
                 part, last = part[:2], True
-            wanted = yield SendPart(part, last)
-            del part, found  # whose memory is for the next one
+            step = SendPart(part, last)
+            wanted = yield step
+            part = found = step = None  # whose memory is for the next one
     except Exception:
         yield GiveUp()  # the flow may go on, and others wait for their turn
+        if reader is not None and (why := reader.why_lost()) is not None:
+            raise why from None
         raise
     finally:
+        if step is not None:  # which an error keeps, and so its part, with the descriptor of a view
+            step.data = b""
+        part = found = None
         if reader is not None:
             reader.close()
     return opened.message_id

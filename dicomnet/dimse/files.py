@@ -1,11 +1,13 @@
 """Files that are read while they are sent: opened without waiting for anybody, read at places and not in order.
 
 What the system has in memory is opened and read at once where it can say so (Linux); only for the rest somebody has to
-wait, and that is for another thread than one that serves many. Knows neither data sets nor messages.
+wait, and that is for another thread than one that serves many. Nor need it be copied, for who gives it to the system
+again (``dimse.mapping``). Knows neither data sets nor messages.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
@@ -15,6 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
+from dicomnet.dimse.mapping import Mapper
 from dicomnet.errors import DecodeError, Fault
 
 __all__ = ["FileStream", "open_at_once", "open_file", "read_at_once"]
@@ -111,6 +114,7 @@ class FileStream(io.RawIOBase, BinaryIO):
         self._ahead = memoryview(first)[offset:] if len(first) > offset else None  # what comes next, if it is here
         self._buffer = bytearray()
         self._tells = _AT_HAND != 0  # the system, what it has in memory
+        self._mapper: Mapper | None = None  # made when it is asked for
 
     def readable(self) -> bool:
         """Yes."""
@@ -172,6 +176,30 @@ class FileStream(io.RawIOBase, BinaryIO):
             return None
         self.left -= wanted
         return memoryview(buffer)
+
+    def view_at_once(self, size: int) -> memoryview | None:
+        """So many bytes, fewer than are left, where the system has them, to be given back to it and nobody else.
+
+        None if nobody can have them so, or would have to wait. They are read when the system reads them: of a file that
+        was cut meanwhile it is told EFAULT, and zeros where the last page of it went on, while a program that looks at
+        them ends with SIGBUS. Who reads what comes behind them, to the end, will know of either.
+        """
+        if self.closed or size >= self.left:
+            return None
+        if self._mapper is None:
+            self._mapper = Mapper(self._descriptor)
+        view = self._mapper.view(self._size - self.left, size)
+        if view is not None:
+            self._ahead = None
+            self.left -= size
+        return view
+
+    def missing(self) -> DecodeError | None:
+        """What is wrong with a file that is shorter than it was; None if it is not."""
+        missing = 0
+        with contextlib.suppress(OSError):  # of a file that is gone altogether
+            missing = 0 if self.closed else self._size - os.fstat(self._descriptor).st_size
+        return self._cut(missing) if missing > 0 else None
 
     def close(self) -> None:
         """Close the file."""

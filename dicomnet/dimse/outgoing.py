@@ -15,7 +15,7 @@ from dicomnet import uids
 from dicomnet.dataset import DataSetLimits, encode
 from dicomnet.dimse.files import FileStream
 from dicomnet.dimse.payloads import Buffer, DataSet, DataSetSource, EncodedDataSet, FileDataSet, is_dataset
-from dicomnet.errors import EncodeError, Fault, LocalProtocolError
+from dicomnet.errors import DecodeError, EncodeError, Fault, LocalProtocolError
 from dicomnet.records import dataclass
 from dicomnet.ul import AcceptedContext, Negotiated
 
@@ -43,18 +43,24 @@ _T = TypeVar("_T")
 
 _PIXEL_DATA: Final = 0x7FE0_0010
 
+_WORTHWHILE: Final = 512 * 1024
+"""Bytes of a file from which on to read them costs more than to have the system find them."""
+
 
 @dataclass(slots=True)
 class Opened:
     """A message that has begun.
 
     ``transfer_syntax`` is the one its data set must be in, which need not be that of the source; ``piece`` is a good
-    number of bytes for a part.
+    number of bytes for a part, and so is ``portion`` where little is left and nobody has to wait for it: the peer then
+    has something to do while the next is read. ``unseen`` tells that nobody but the system will look at the parts.
     """
 
     message_id: int
     transfer_syntax: str
     piece: int
+    portion: int
+    unseen: bool
 
 
 def check_convertible(own: str, wanted: str) -> None:
@@ -165,6 +171,9 @@ class SourceReader:
         self._source = source
         self._wanted = transfer_syntax
         self._piece = piece
+        self._portion = piece
+        self._unseen = False
+        self._viewed: FileStream | None = None  # that parts are views of
         self._stream: BinaryIO | None = None
         self._own: str | None = None  # the transfer syntax in which the stream gives its bytes
         self._ahead: bytes | None = None  # the next piece, to see whether there is one; files know that without
@@ -187,25 +196,32 @@ class SourceReader:
         Raises:
             DecodeError: as for ``FileDataSet.of``.
         """
-        if (
-            isinstance(self._source, DataSetSource)
-            or (found := FileDataSet.opened_at_once(self._source, self._piece)) is None
-        ):
+        if isinstance(self._source, DataSetSource) or (found := FileDataSet.opened_at_once(self._source)) is None:
             return None
         self._keep(*found)
         return found[0]
 
-    def turn_into(self, transfer_syntax: str) -> None:
-        """Have the pieces in this transfer syntax; none of them was taken yet."""
-        self._wanted = transfer_syntax
+    def suit(self, opened: Opened) -> None:
+        """Have the pieces as this message is to have them; none of them was taken yet."""
+        self._wanted = opened.transfer_syntax
+        self._portion = opened.portion
+        self._unseen = opened.unseen
 
     def read_at_once(self) -> tuple[Buffer, bool] | None:
         """What ``read`` would return, if that takes no waiting; else None. Not while another thread reads."""
         stream = self._stream
         if not isinstance(stream, FileStream) or self._own != self._wanted:
             return None
-        piece = stream.piece_at_once(self._piece)
+        if self._unseen and (view := self._view(stream)) is not None:
+            return view, False
+        # Where less than a piece is left it goes in portions, but for a last one that would be small.
+        little = self._portion + self._portion // 2 < stream.left <= self._piece
+        piece = stream.piece_at_once(self._portion if little else self._piece)
         return None if piece is None else (piece, not stream.left)
+
+    def why_lost(self) -> DecodeError | None:
+        """What was wrong with what was read, if it was nobody who reads here that met it: see ``view_at_once``."""
+        return None if self._viewed is None else self._viewed.missing()
 
     def read(self) -> tuple[Buffer, bool]:
         """The next piece, and whether it is the last; it is empty only when there are no bytes at all.
@@ -236,6 +252,14 @@ class SourceReader:
         finally:
             if self._closed:
                 self.close()
+
+    def _view(self, stream: FileStream) -> memoryview | None:
+        """The next piece where it lies; not the end of the data set, see ``view_at_once``."""
+        size = min(self._piece, stream.left - 1) // self._portion * self._portion
+        view = stream.view_at_once(size) if size >= _WORTHWHILE else None
+        if view is not None:
+            self._viewed = stream
+        return view
 
     def _begin(self) -> DataSetSource:
         self._open()

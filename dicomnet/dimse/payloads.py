@@ -129,8 +129,10 @@ class FileDataSet(DataSetSource):
             raise
 
     @classmethod
-    def opened_at_once(cls, path: str | os.PathLike[str], piece: int) -> tuple[Self, FileStream] | None:
+    def opened_at_once(cls, path: str | os.PathLike[str]) -> tuple[Self, FileStream] | None:
         """The same if nobody has to wait for it; None if ``opened`` is to be asked, also for a file that is not there.
+
+        No more is read than the file meta information takes.
 
         Raises:
             DecodeError: as for ``of``.
@@ -142,9 +144,9 @@ class FileDataSet(DataSetSource):
         stream: FileStream | None = None
         try:
             with contextlib.suppress(OSError):  # which ``opened`` will meet again, if it is one
-                first = bytearray(min(size, FIRST_READ + piece))
+                first = bytearray(min(size, FIRST_READ))
                 at_hand = read_at_once(descriptor, first, 0)
-                if at_hand and (meta := meta_in(bytes(first[:FIRST_READ]), size)) is not None:
+                if at_hand and (meta := meta_in(bytes(first), size)) is not None:
                     source = cls._described(path, meta)
                     stream = FileStream(descriptor, meta.offset, size, first)
                     return source, stream

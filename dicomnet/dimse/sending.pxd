@@ -5,6 +5,7 @@ cdef class SendingHalf:
     cdef public association_.Association association
     cdef public bint one_pdv_per_pdu
     cdef public object association_id
+    cdef public bint unseen
     cdef public object on_message
     cdef public dict sent
     cdef public object queued

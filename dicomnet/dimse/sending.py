@@ -35,6 +35,7 @@ _log = logging.getLogger("dicomnet.dimse")
 
 _MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
 _PIECE: Final = 1024 * 1024
+_PORTION: Final = 128 * 1024
 _FRAGMENTS: Final = 1024
 _PENDING: Final = StatusClass.PENDING
 _CANCELLABLE: Final = (CFindRequest, CGetRequest, CMoveRequest)
@@ -60,6 +61,8 @@ class SendingHalf:
         self.one_pdv_per_pdu = one_pdv_per_pdu
         self.association_id = association_id
         """For log lines."""
+        self.unseen = False
+        """Whether who drives this gives all that is sent to the system, and looks at none of it."""
         self.on_message: Callable[[Direction, Message], None] | None = None
         """Shown every message that passes, with its ids: one that is sent when the last of it is on its way."""
         self.sent: dict[type[Message], int] = {}
@@ -127,7 +130,9 @@ class SendingHalf:
         self._begun = _Begun(message, message_id, context, _command(message, message_id, True))
         if isinstance(message, Request):
             self._asked[message_id] = message, context
-        return Opened(message_id, context.transfer_syntax, self.piece)
+        watched = self.association.transcript is not None or self.association.on_primitive is not None
+        portion = self._whole_fragments(_PORTION)
+        return Opened(message_id, context.transfer_syntax, self.piece, portion, self.unseen and not watched)
 
     def send_part(self, data: Buffer, now: float, *, last: bool) -> bool:
         """Queue the next part of the message that has begun; whether the peer still wants the rest.
@@ -184,8 +189,11 @@ class SendingHalf:
     def piece(self) -> int:
         """A good number of bytes for a part: about 1 MiB in whole fragments (the most of an even length that fits into
         a PDU), but no great many of them."""
+        return self._whole_fragments(_PIECE)
+
+    def _whole_fragments(self, size: int) -> int:
         fragment = (min(self.association.send_limit or OWN_MAX_LENGTH, OWN_MAX_LENGTH) - 6) & ~1
-        return fragment * min(max(1, _PIECE // fragment), _FRAGMENTS)
+        return fragment * min(max(1, size // fragment), _FRAGMENTS)
 
     def _note_sent(self, message: Message, message_id: int, context: AcceptedContext) -> None:
         if isinstance(message, Response) and message.status_class is not _PENDING:

@@ -59,6 +59,7 @@ class DrivenLink(SessionLink):
         self._time = self._clock.time
         self._turn = self._clock.turn
         self._transport = transport
+        session.exchange.unseen = transport.unseeing
         self._fd = transport.fileno()
         self.deadline: float | None = None
         """When the clock wakes us."""

@@ -53,6 +53,7 @@ class Link(BlockingLink):
         self._hooks = hooks
         self._socket_options = socket_options
         self._transport: Transport | None = transport
+        session.exchange.unseen = transport.unseeing
         self._waits = waits
         # poll, not select: a process with more than 1,024 descriptors open still works.
         self._poller = select.poll()
@@ -185,15 +186,23 @@ class Link(BlockingLink):
     def _send(self) -> None:
         """Write everything there is; while the peer does not read, go on reading, so that two writers cannot lock."""
         parts = self._session.data_to_send()
+        some = bool(parts)
         transport = self._transport
-        if transport is not None and (parts or transport.blocked):
+        if transport is not None and (some or transport.blocked):
             try:
                 transport.send(parts)
-                if transport.blocked:
+                taken = True
+            except OSError:
+                taken = False
+            del parts  # which the frames of an error to come would keep
+            try:
+                if taken and transport.blocked:
                     self._insist(transport)
             except OSError:
+                taken = False
+            if not taken:
                 self._read_rest()
-        if parts:
+        if some:
             self._session.flushed()
 
     def _insist(self, transport: Transport) -> None:

@@ -75,6 +75,11 @@ class Transport:
         return True
 
     @property
+    def unseeing(self) -> bool:
+        """Whether the system alone looks at the bytes that are sent."""
+        return False
+
+    @property
     def certificate(self) -> Mapping[str, object] | None:
         """What the peer proved to be (``getpeercert``), empty if nothing; None without TLS or before its handshake."""
         return None
@@ -124,6 +129,8 @@ class Transport:
 
     def close(self) -> None:
         """Close the socket; what waits is lost."""
+        if self._queue:
+            self._queue.clear()  # others may still look at it, such as the frames of an error
         self._queue = None
         self._socket.close()
 
@@ -173,6 +180,11 @@ class PlainTransport(Transport):
     """A socket as it is. Takes a non-blocking one, and closes it in the end."""
 
     __slots__ = ()
+
+    @property
+    def unseeing(self) -> bool:
+        """Yes, but for sockets of another class, which may do with them what they like."""
+        return type(self._socket) is socket.socket
 
     def recv(self) -> bytes | None:
         """What has come."""

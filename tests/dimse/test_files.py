@@ -245,6 +245,36 @@ def test_a_file_that_was_cut_has_no_piece(path: Path) -> None:
             stream.read(100)
 
 
+def test_views_are_of_all_but_the_end(path: Path) -> None:
+    with opened(path, 10, 100) as stream:
+        view = stream.view_at_once(5000)
+        if view is None:  # this system cannot tell what it has
+            assert stream.left == len(CONTENT) - 10
+            return
+        assert (view, view.readonly, stream.left) == (CONTENT[10:5010], True, len(CONTENT) - 5010)
+        for size in (stream.left, stream.left + 1):
+            assert stream.view_at_once(size) is None
+        assert stream.view_at_once(stream.left - 1) == CONTENT[5010:-1]
+        assert stream.missing() is None
+        assert stream.read() == CONTENT[-1:]
+    assert stream.view_at_once(0) is None
+    assert view == CONTENT[10:5010]
+
+
+@pytest.mark.parametrize("left", [9000, 4096, 11, 0])
+def test_who_views_a_file_that_is_cut_hears_of_it_at_its_end(path: Path, left: int) -> None:
+    with opened(path, 10) as stream:
+        viewed = stream.view_at_once(len(CONTENT) - 20) is not None
+        os.truncate(path, left)
+        missing = stream.missing()
+        assert missing is not None
+        assert (missing.code, str(len(CONTENT) - left) in str(missing)) == (Fault.TRUNCATED, True)
+        assert stream.view_at_once(5) is None or not viewed
+        with pytest.raises(DecodeError):
+            stream.piece(stream.left)
+    assert stream.missing() is None
+
+
 def test_a_file_is_closed_once_and_gives_nothing_then(path: Path) -> None:
     stream = opened(path)
     stream.close()

@@ -18,10 +18,12 @@ from pydicom.encaps import encapsulate
 
 from dicomnet import dataset, uids
 from dicomnet.dataset.files import part10
-from dicomnet.dimse import files
+from dicomnet.dimse import files, outgoing
+from dicomnet.dimse.files import FileStream
 from dicomnet.dimse.messages import CStoreRequest
-from dicomnet.dimse.outgoing import SourceReader, encoded
+from dicomnet.dimse.outgoing import Opened, SourceReader, encoded
 from dicomnet.dimse.payloads import (
+    Buffer,
     EncodedDataSet,
     FileDataSet,
     IncomingDataSet,
@@ -135,7 +137,7 @@ def test_a_file_is_known_by_its_path_with_its_first_piece(path: Path) -> None:
     for wanted in (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE):
         reader = SourceReader(path, None, 10)
         assert reader.begin() == FileDataSet.of(path)
-        reader.turn_into(wanted)
+        reader.suit(Opened(1, wanted, 10, 10, False))
         found, last = b"", False
         while not last:
             piece = reader.read_at_once()
@@ -174,6 +176,62 @@ def test_a_file_at_hand_is_begun_at_once(path: Path, piece: int) -> None:
         found, last = found + read[0], read[1]
     assert found == whole
     reader.close()
+
+
+def all_of(reader: SourceReader) -> list[Buffer]:
+    """Copies of what a reader gives at once."""
+    found: list[Buffer] = []
+    last = False
+    while not last:
+        read = reader.read_at_once()
+        assert read is not None
+        found.append(bytes(read[0]))
+        last = read[1]
+    return found
+
+
+@pytest.mark.usefixtures("at_hand")
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(5, [5]), (40, [40]), (60, [60]), (61, [40, 21]), (100, [40, 60]), (101, [100, 1]), (161, [100, 40, 21])],
+)
+def test_the_rest_of_a_file_comes_in_portions_of_which_none_is_small(
+    path: Path, size: int, expected: list[int]
+) -> None:
+    path.write_bytes(path.read_bytes()[: FileDataSet.of(path).offset] + bytes(size))
+    reader = SourceReader(path, None, 100)
+    assert reader.begin_at_once() is not None
+    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 100, 40, False))
+    assert [len(piece) for piece in all_of(reader)] == expected
+    reader.close()
+
+
+@pytest.mark.usefixtures("at_hand")
+@pytest.mark.parametrize("unseen", [False, True])
+def test_pieces_nobody_looks_at_are_views_but_for_the_end(
+    path: Path, unseen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def view(stream: FileStream, size: int) -> memoryview | None:
+        asked.append(size)
+        return stream.piece_at_once(size)
+
+    monkeypatch.setattr(outgoing, "_WORTHWHILE", 80)
+    monkeypatch.setattr(FileStream, "view_at_once", view)
+    content = bytes(range(250))
+    path.write_bytes(path.read_bytes()[: FileDataSet.of(path).offset] + content)
+    reader = SourceReader(path, None, 120)
+    assert reader.begin_at_once() is not None
+    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, unseen))
+    assert reader.why_lost() is None
+    assert b"".join(all_of(reader)) == content
+    assert asked == ([120, 120] if unseen else [])
+    assert reader.why_lost() is None
+    os.truncate(path, 100)
+    assert (reader.why_lost() is not None) is unseen
+    reader.close()
+    assert reader.why_lost() is None
 
 
 @pytest.mark.usefixtures("at_hand")
@@ -253,7 +311,7 @@ def test_what_is_sent_is_of_one_file_although_another_takes_its_name(path: Path,
     other = path.with_name("other")
     other.write_bytes(b"another one altogether")
     other.replace(path)
-    reader.turn_into(wanted)
+    reader.suit(Opened(1, wanted, 10, 10, False))
     found, last = b"", False
     while not last:
         piece, last = reader.read()

@@ -158,6 +158,7 @@ class World:
     long = 300.0
     slow = False
     single = False  # whether every byte comes alone
+    unseeing = False  # whether nobody looks at what is sent, if nobody asked for that
     deep = 32_000_000  # bytes, more than any buffer between two ends has room for
 
     def waits(self, **changed: float | None) -> Waits:
@@ -192,9 +193,8 @@ class MemoryWorld(World):
             waits=waits or self.waits(),
             handler=client_handler,
             peer_handler=handler,
-            transcript=Transcript(),
             chunk=self.chunk,
-            **more,
+            **{"transcript": Transcript(), **more},
         )
         self._peer = link.peer.session
         return link
@@ -268,6 +268,7 @@ class SocketWorld(World):
 
     def __init__(self, cut: bool = False) -> None:
         self.cut = self.slow = cut
+        self.unseeing = not cut
         self.over = threading.Event()
         self.threads: list[threading.Thread] = []
         self._descriptors = open_fds()
@@ -362,9 +363,8 @@ class BlockingWorld(SocketWorld):
             options,
             waits=waits,
             handler=client_handler,
-            transcript=Transcript(),
             **self.our_socket(),
-            **more,
+            **{"transcript": Transcript(), **more},
         )
         self._links.append(link)
         return link
@@ -470,7 +470,8 @@ class AioWorld(SocketWorld):
     ) -> Any:
         waits = waits or self.waits()
         endpoint = Endpoint("SCP", "127.0.0.1", self.serve(handler, policy, waits))
-        return self._connect(endpoint, options, waits=waits, handler=client_handler, transcript=Transcript(), **more)
+        more = {"transcript": Transcript(), **more}
+        return self._connect(endpoint, options, waits=waits, handler=client_handler, **more)
 
     def connect_to(self, script: ScriptFlow, *, waits: Waits | None = None, **more: Any) -> Any:
         endpoint = self.script_server(script)
