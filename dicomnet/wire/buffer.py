@@ -149,16 +149,18 @@ class ReceiveBuffer:
         if not self._start and self._chunks and len(chunk := self._chunks[0]) == count and isinstance(chunk, bytes):
             self._chunks.popleft()
             return chunk
-        parts: list[bytes] = []
+        parts: list[bytes | memoryview] = []
         while count:
             chunk, start = self._chunks[0], self._start
             end = min(start + count, len(chunk))
             count -= end - start
-            if isinstance(chunk, bytes):
-                parts.append(chunk[start:end])  # the chunk itself when it is the whole of it
-            else:
+            if not isinstance(chunk, bytes):
                 with memoryview(chunk) as view:
                     parts.append(bytes(view[start:end]))
+            elif start or end < len(chunk):
+                parts.append(memoryview(chunk)[start:end])  # which is copied once, by the join
+            else:
+                parts.append(chunk)
             self._start = end
             if end == len(chunk):
                 self._chunks.popleft()
@@ -168,7 +170,7 @@ class ReceiveBuffer:
                 # each time.
                 del chunk[:end]
                 self._start = 0
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
 
     def _check_header(self, pdu_type: int, length: int) -> None:
         if pdu_type == _P_DATA_TF:
