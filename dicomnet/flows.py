@@ -113,18 +113,23 @@ Flow = Generator[Step, Any, T]
 
 
 def send(
-    message: Message, *, via: str | None = None, complete: Callable[[DataSetSource], Message] | None = None
+    message: Message,
+    *,
+    via: str | None = None,
+    complete: Callable[[DataSetSource], Message] | None = None,
+    reader: SourceReader | None = None,
 ) -> Flow[int]:
     """Send a message and return its message id; raises what ``Exchange.send`` raises.
 
     A data set that is a source, or a path to a Part 10 file, is read while it is sent. Where the context has another
     transfer syntax, it is converted in memory (its limits hold); with encapsulated pixel data that is an EncodeError,
     and nothing was sent. ``complete`` is for who knows all of the message only from the file at its path: it is called
-    with that once it is open, and returns what is sent in the place of ``message``.
+    with that once it is open, and returns what is sent in the place of ``message``. ``reader`` is for who has begun to
+    read the source of ``message`` already; it is closed in the end.
     """
     source = message.data_set
     if source is not None and not is_dataset(source) and isinstance(source, DataSetSource | os.PathLike):
-        return (yield from _send_from(message, source, via, complete))
+        return (yield from _send_from(message, source, via, complete, reader))
     message_id: int = yield SendMessage(message, via)
     return message_id
 
@@ -134,22 +139,21 @@ def _send_from(
     source: DataSetSource | os.PathLike[str],
     via: str | None,
     complete: Callable[[DataSetSource], Message] | None,
+    reader: SourceReader | None,
 ) -> Flow[int]:
-    reader: SourceReader | None = None
     opened: Opened
     part: Buffer | None
     step: SendPart | None = None
     try:
         if isinstance(source, DataSetSource):
             opened = yield BeginMessage(message, via)
-            reader = SourceReader(source, opened.transfer_syntax, opened.piece)
-            reader.suit(opened)
+            reader = reader or SourceReader(source, opened.transfer_syntax, opened.piece)
         else:  # one call brings all there is to know of the file and its first part: each has a long way to a thread
             reader = SourceReader(source, None, (yield TakeTurn(message)))
             file: DataSetSource = reader.begin_at_once() or (yield Call(reader.begin))
             message = complete(file) if complete is not None else with_data_set(message, file)
             opened = yield BeginMessage(message, via)
-            reader.suit(opened)
+        reader.suit(opened)
         last, wanted = False, True
         while not last:
             found = reader.read_at_once()
@@ -186,15 +190,20 @@ def ask(
     via: str | None = None,
     timeout: float | None = None,
     complete: Callable[[DataSetSource], Request] | None = None,
+    reader: SourceReader | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Flow[R]:
     """Send a request and return its one response, which must be of class ``expect`` and final.
 
-    ``complete`` is that of ``send``.
+    ``complete`` and ``reader`` are those of ``send``. ``meanwhile`` is called once, when the request is out: for what
+    can be done while the peer is at work.
 
     Raises:
         RemoteProtocolError: the response is another one, or pending: ``ask_many`` is for those who may be answered so.
     """
-    message_id = yield from send(request, via=via, complete=complete)
+    message_id = yield from send(request, via=via, complete=complete, reader=reader)
+    if meanwhile is not None:
+        meanwhile()
     response = _expected(expect, (yield AwaitReply(message_id, timeout)))
     if response.status_class is StatusClass.PENDING:
         raise RemoteProtocolError(f"a {command_name(command_code(response))} is pending where the final one was due")

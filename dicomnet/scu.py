@@ -13,7 +13,7 @@ served by the link's own handler, and their contexts need the role of SCP (PS3.7
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -42,17 +42,20 @@ from dicomnet.dimse.messages import (
     NSetResponse,
     Response,
 )
+from dicomnet.dimse.outgoing import SourceReader
 from dicomnet.dimse.payloads import DataSet, identity
-from dicomnet.errors import LocalProtocolError
+from dicomnet.errors import DecodeError, EncodeError, LocalProtocolError, NoPresentationContext
 from dicomnet.flows import Flow, c_echo
-from dicomnet.records import replace
+from dicomnet.records import dataclass, replace
 
 __all__ = [
+    "Stored",
     "c_echo",
     "c_find",
     "c_get",
     "c_move",
     "c_store",
+    "c_store_all",
     "everything",
     "n_action",
     "n_create",
@@ -63,6 +66,19 @@ __all__ = [
 ]
 
 R = TypeVar("R", bound=Response)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one of many instances: the peer's response, or why it was not sent."""
+
+    data_set: DataSet
+    response: CStoreResponse | None = None
+    error: Exception | None = None
+
+
+class _Unnamed(LocalProtocolError):
+    """Nobody told the class or the instance."""
 
 
 def c_store(
@@ -93,25 +109,116 @@ def c_store(
         move_originator_message_id=move_originator_message_id,
         data_set=data_set,
     )
-
-    def complete(source: DataSet) -> CStoreRequest:
-        own_class, own_instance = identity(source)
-        if (sop_class is None and not own_class) or (instance is None and not own_instance):
-            text = "C-STORE needs a SOP class and a SOP instance UID, and the data set does not tell them"
-            raise LocalProtocolError(text)
-        return replace(
-            request,
-            sop_class=own_class if sop_class is None else sop_class,
-            instance=own_instance if instance is None else instance,
-            data_set=source,
-        )
-
     ask = partial(flows.ask, expect=CStoreResponse, via=via, timeout=timeout)
     if sop_class is not None and instance is not None:
         return (yield from ask(request))
-    if isinstance(data_set, os.PathLike):  # it tells them once it is open, in the call that reads its first part
+    return (yield from _store(request, sop_class is None, instance is None, ask))
+
+
+def _store(
+    request: CStoreRequest, own_class: bool, own_instance: bool, ask: Callable[..., Flow[CStoreResponse]]
+) -> Flow[CStoreResponse]:
+    """Ask for it, with the class and the instance of its data set where they are not those of the request."""
+    complete = partial(_completed, request, own_class, own_instance)
+    if isinstance(request.data_set, os.PathLike):  # it tells them once it is open, in the call that reads its start
         return (yield from ask(request, complete=complete))
-    return (yield from ask((yield from flows.call(partial(complete, data_set)))))
+    return (yield from ask((yield from flows.call(partial(complete, request.data_set)))))
+
+
+def _completed(request: CStoreRequest, own_class: bool, own_instance: bool, source: DataSet) -> CStoreRequest:
+    sop_class, instance = identity(source)
+    if (own_class and not sop_class) or (own_instance and not instance):
+        raise _Unnamed("C-STORE needs a SOP class and a SOP instance UID, and the data set does not tell them")
+    return replace(
+        request,
+        sop_class=sop_class if own_class else request.sop_class,
+        instance=instance if own_instance else request.instance,
+        data_set=source,
+    )
+
+
+def c_store_all(
+    data_sets: Iterable[DataSet],
+    *,
+    priority: int = Priority.MEDIUM,
+    via: str | None = None,
+    timeout: float | None = None,
+) -> Flow[None]:
+    """Have the peer store many instances, one after the other: delivers a Stored for each of them, in their order.
+
+    While the peer is at work on one, ``data_sets`` is asked for the next, and its file is opened where the system has
+    it in memory. An instance that cannot be sent, since its file cannot be read or the peer accepted no context for it,
+    is told of and passed over.
+
+    Raises:
+        DicomNetError: what ended the association, or a response that did not come.
+    """
+    coming = _Coming(data_sets, priority)
+    try:
+        while (request := coming.take()) is not None:
+            ask = partial(flows.ask, expect=CStoreResponse, via=via, timeout=timeout, meanwhile=coming.look_ahead)
+            try:
+                if coming.reader is not None:
+                    response = yield from ask(request, reader=coming.reader)
+                else:
+                    response = yield from _store(request, True, True, ask)
+            except (OSError, DecodeError, EncodeError, NoPresentationContext, _Unnamed) as error:
+                outcome = Stored(coming.given, error=error)
+            else:
+                outcome = Stored(coming.given, response)
+            yield from flows.deliver(outcome)
+    finally:
+        coming.close()
+
+
+class _Coming:
+    """The instances that are to be stored: the one whose turn it is, and the next."""
+
+    def __init__(self, data_sets: Iterable[DataSet], priority: int) -> None:
+        self.given: DataSet = None
+        """The one whose turn it is, as it was given."""
+        self.reader: SourceReader | None = None
+        """What reads it, if it was opened before its turn."""
+        self._data_sets = iter(data_sets)
+        self._priority = priority
+        self._next: tuple[DataSet, CStoreRequest, SourceReader | None] | None = None
+        self._failure: Exception | None = None  # of who gives them
+
+    def take(self) -> CStoreRequest | None:
+        """The request for the next one; None when there is none."""
+        if self._next is None and self._failure is None:
+            self.look_ahead()
+        if self._failure is not None:  # told once what was under way is told of
+            raise self._failure
+        if self._next is None:
+            return None
+        (self.given, request, self.reader), self._next = self._next, None
+        return request
+
+    def look_ahead(self) -> None:
+        """See whether there is a next one, and open it if nobody has to wait for that."""
+        try:
+            given = next(self._data_sets)
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001 - raised again by ``take``
+            self._failure = error
+            return
+        request = CStoreRequest(sop_class="", instance="", priority=self._priority, data_set=given)
+        if isinstance(given, os.PathLike):
+            reader = SourceReader(given, None, 0)  # whoever sends with it says in which pieces
+            try:
+                if (file := reader.begin_at_once()) is not None:
+                    self._next = given, _completed(request, True, True, file), reader
+                    return
+            except (OSError, DecodeError, _Unnamed):  # to be met again when it is its turn
+                reader.close()
+        self._next = given, request, None
+
+    def close(self) -> None:
+        """Nothing more will be taken."""
+        if self._next is not None and (reader := self._next[2]) is not None:
+            reader.close()
 
 
 def c_find(

@@ -204,6 +204,7 @@ class SourceReader:
     def suit(self, opened: Opened) -> None:
         """Have the pieces as this message is to have them; none of them was taken yet."""
         self._wanted = opened.transfer_syntax
+        self._piece = opened.piece
         self._portion = opened.portion
         self._unseen = opened.unseen
 

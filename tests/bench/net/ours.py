@@ -6,14 +6,13 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from dicomnet import flows
+from dicomnet import flows, scu
 from dicomnet.dimse import status
 from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.messages import (
     CFindRequest,
     CFindResponse,
     CStoreRequest,
-    CStoreResponse,
     NCreateRequest,
     NCreateResponse,
     NGetRequest,
@@ -27,7 +26,6 @@ from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedC
 from dicomnet.wire import AAssociateRQ
 from tests.bench.net.work import (
     CLASSES,
-    CT,
     INSTANCE,
     MATCHES,
     SYNTAXES,
@@ -39,7 +37,7 @@ from tests.bench.net.work import (
     workitem,
 )
 
-__all__ = ["endpoint", "handler", "operation", "options", "policy", "request", "sizes"]
+__all__ = ["check_stored", "endpoint", "handler", "operation", "options", "policy", "request", "sizes", "stores"]
 
 
 def endpoint(port: int) -> Endpoint:
@@ -113,10 +111,20 @@ def operation(work: str, path: str) -> Callable[[], Flow[None]]:
         (yield from flows.await_reply(message_id)).raise_for_status()
 
     def store() -> Flow[None]:
-        request = CStoreRequest(sop_class=CT, instance=INSTANCE, data_set=Path(path))
-        (yield from flows.ask(request, expect=CStoreResponse)).raise_for_status()
+        (yield from scu.c_store(Path(path))).raise_for_status()
 
     return {Work.ECHO: echo, Work.CREATE: create, Work.GET: get, Work.FIND: find, Work.STORE: store}[Work(work)]
+
+
+def stores(path: str, times: int) -> Flow[None]:
+    """A file stored so many times, as storescu does with what its command line names."""
+    return scu.c_store_all([Path(path)] * times)
+
+
+def check_stored(outcome: scu.Stored) -> None:
+    """Look at the response."""
+    assert outcome.response is not None
+    outcome.response.raise_for_status()
 
 
 def sizes(transcript: Transcript) -> list[tuple[int, int]]:

@@ -55,8 +55,12 @@ def client(max_length: str) -> Callable[..., Any]:
         async with await connected(work, port) as link:
             await link.run(operation())
             begin = time.perf_counter()
-            for _ in range(times):
-                await link.run(operation())
+            if work == Work.STORE:
+                async for outcome in link.stream(ours.stores(path, times)):
+                    ours.check_stored(outcome)
+            else:
+                for _ in range(times):
+                    await link.run(operation())
             return time.perf_counter() - begin
 
     def answer(work: str, port: int, times: int, path: str = "") -> float:
