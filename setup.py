@@ -6,7 +6,7 @@ the compiler the types of their classes: they are compiled as they are. All of t
 
 DICOMNET_EXTENSION=auto     build it when its sources and a compiler are there, else install pure Python (the default)
 DICOMNET_EXTENSION=require  fail when it cannot be built
-DICOMNET_EXTENSION=no       do not try
+DICOMNET_EXTENSION=no       do not try, and take away what an earlier build has left beside the sources
 DICOMNET_SANITIZE=1         build the kernel alone, for tests (gcc or clang): with every check Cython has,
                             AddressSanitizer and UBSan; .ci/sanitize does this in a copy of the tree and runs its tests
 """
@@ -14,6 +14,8 @@ DICOMNET_SANITIZE=1         build the kernel alone, for tests (gcc or clang): wi
 import hashlib
 import os
 import runpy
+import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -70,6 +72,10 @@ def digest() -> str:
 class BuildExtensions(build_ext):
     """Builds all of them or none, and says in the end what was to be built and why, not the compiler's status alone."""
 
+    def run(self) -> None:
+        self.beside_sources = bool(self.inplace) or self.editable_mode
+        super().run()
+
     def build_extensions(self) -> None:
         if self.parallel is None:
             self.parallel = os.cpu_count()
@@ -85,11 +91,21 @@ class BuildExtensions(build_ext):
             self.warn(f"the extensions could not be built: {error}; going on without them, in pure Python")
             for built in self.get_outputs():
                 Path(built).unlink(missing_ok=True)
+            if self.beside_sources:
+                remove_built()
             self.extensions = []
+
+
+def remove_built() -> None:
+    """What is compiled would be run in place of the sources beside it, whatever they say by now."""
+    for source in (SOURCE, *TYPES):
+        source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX")).unlink(missing_ok=True)
 
 
 def extensions() -> list[Extension]:
     if EXTENSION == "no":
+        if not {"build_ext", "editable_wheel"}.isdisjoint(sys.argv):
+            remove_built()
         return []
     try:
         if not SOURCE.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import PackageNotFoundError, version
 
 from dicomnet import __version__
@@ -16,7 +17,8 @@ def main() -> int:
     print(f"dicomnet {__version__}")
     print(f"kernel: {KERNEL}, because {REASON}")
     # all of it is built, or nothing
-    print(f"core: {'python' if str(machine.__file__).endswith('.py') else 'compiled'}")
+    compiled = str(machine.__file__).endswith(tuple(EXTENSION_SUFFIXES))
+    print(f"core: {'compiled' if compiled else 'python'}")
     print(f"{platform.python_implementation()} {platform.python_version()}")
     try:
         print(f"pydicom {version('pydicom')}")

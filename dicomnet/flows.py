@@ -163,10 +163,11 @@ def _send_from(
             step = SendPart(part, last)
             wanted = yield step
             part = found = step = None  # whose memory is for the next one
-    except Exception:
+    except Exception as error:
         yield GiveUp()  # the flow may go on, and others wait for their turn
-        if reader is not None and (why := reader.why_lost()) is not None:
-            raise why from None
+        unreadable = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EFAULT
+        if unreadable and reader is not None and (why := reader.why_lost()) is not None:
+            raise why from error
         raise
     finally:
         if step is not None:  # which an error keeps, and so its part, with the descriptor of a view

@@ -85,8 +85,9 @@ class SendPart:
     """Send the next part of the data set; resumed once there is room for more, with whether more is wanted.
 
     It is not when the peer has answered with a failure already: then the data set may end with any fragment. ``data``
-    is not copied, and has an even length. The ``last`` part ends the message; only a data set of no bytes at all may
-    have an empty one (PS3.8 E.2).
+    is not copied, and has an even length; of a file it may be a view where the system has it, to be neither kept nor
+    looked at: that of a file that was cut ends the process. The ``last`` part ends the message; only a data set of no
+    bytes at all may have an empty one (PS3.8 E.2).
     """
 
     data: bytes | bytearray | memoryview

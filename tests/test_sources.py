@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import compileall
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,31 @@ def files(code: str, *names: str, kernel: str) -> list[Path]:
 def test_the_sources_are_preferred(code: str, kernel: str) -> None:
     assert COMPILED
     assert files(code, *COMPILED, kernel=kernel) == [Path(*name.split(".")).with_suffix(".py") for name in COMPILED]
+
+
+def test_a_package_in_a_zip_file_is_left_to_who_reads_it(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in (ROOT / "dicomnet").rglob("*.py"):
+            archive.write(path, path.relative_to(ROOT))
+    command = [sys.executable, "-S", "-c", "import dicomnet.errors, dicomnet.ul.timers as found; print(found.__file__)"]
+    environment = {**os.environ, "DICOMNET_KERNEL": "python", "PYTHONPATH": str(tmp_path / "all.zip")}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=100
+    )
+    assert done.stdout.strip() == str(tmp_path / "all.zip" / "dicomnet" / "ul" / "timers.py")
+
+
+def test_a_package_without_sources_is_found(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "dicomnet", tmp_path / "dicomnet", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    compileall.compile_dir(tmp_path, quiet=2, legacy=True, workers=1)
+    for path in tmp_path.rglob("*.py"):
+        path.unlink()
+    command = [sys.executable, "-S", "-c", "import dicomnet.ul.timers as found; print(found.__file__)"]
+    environment = {**os.environ, "DICOMNET_KERNEL": "python", "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=100
+    )
+    assert done.stdout.strip() == str(tmp_path / "dicomnet" / "ul" / "timers.pyc")
 
 
 def test_what_has_no_source_is_found_after_all(cython_is_built: None) -> None:

@@ -11,9 +11,12 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 __all__ = ["Mapper"]
 
+_NO_COPY: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+"""Of the descriptor, which Python keeps for as long as the view lives, where it can be told not to."""
 _PAGE = os.sysconf("SC_PAGESIZE") if sys.platform == "linux" else 4096
 
 
@@ -34,7 +37,9 @@ class Mapper:
         # Private and writable, though nobody writes: of what is for reading only ctypes does not give the address.
         protection = mmap.PROT_READ | mmap.PROT_WRITE
         try:
-            place = mmap.mmap(self._descriptor, before + size, mmap.MAP_PRIVATE, protection, offset=offset - before)
+            place = mmap.mmap(
+                self._descriptor, before + size, mmap.MAP_PRIVATE, protection, offset=offset - before, **_NO_COPY
+            )
         except (OSError, ValueError):  # a file system that maps none, no address left, or a file that was cut
             self._able = False
             return None
@@ -61,6 +66,6 @@ def _resident() -> Callable[[object, int], bool]:
         first = ctypes.c_char.from_buffer(place)  # type: ignore[arg-type]
         if mincore(ctypes.addressof(first), size, found):
             return False
-        return found.raw.count(b"\1") == pages
+        return all(page & 1 for page in found.raw)
 
     return resident

@@ -53,14 +53,15 @@ class Opened:
 
     ``transfer_syntax`` is the one its data set must be in, which need not be that of the source; ``piece`` is a good
     number of bytes for a part, and so is ``portion`` where little is left and nobody has to wait for it: the peer then
-    has something to do while the next is read. ``unseen`` tells that nobody but the system will look at the parts.
+    has something to do while the next is read. ``unseen`` tells whether nobody but the system would look at a part that
+    is sent now.
     """
 
     message_id: int
     transfer_syntax: str
     piece: int
     portion: int
-    unseen: bool
+    unseen: Callable[[], bool]
 
 
 def check_convertible(own: str, wanted: str) -> None:
@@ -172,7 +173,7 @@ class SourceReader:
         self._wanted = transfer_syntax
         self._piece = piece
         self._portion = piece
-        self._unseen = False
+        self._unseen: Callable[[], bool] | None = None
         self._viewed: FileStream | None = None  # that parts are views of
         self._stream: BinaryIO | None = None
         self._own: str | None = None  # the transfer syntax in which the stream gives its bytes
@@ -213,7 +214,7 @@ class SourceReader:
         stream = self._stream
         if not isinstance(stream, FileStream) or self._own != self._wanted:
             return None
-        if self._unseen and (view := self._view(stream)) is not None:
+        if self._unseen is not None and self._unseen() and (view := self._view(stream)) is not None:
             return view, False
         # Where less than a piece is left it goes in portions, but for a last one that would be small.
         little = self._portion + self._portion // 2 < stream.left <= self._piece

@@ -130,9 +130,12 @@ class SendingHalf:
         self._begun = _Begun(message, message_id, context, _command(message, message_id, True))
         if isinstance(message, Request):
             self._asked[message_id] = message, context
-        watched = self.association.transcript is not None or self.association.on_primitive is not None
         portion = self._whole_fragments(_PORTION)
-        return Opened(message_id, context.transfer_syntax, self.piece, portion, self.unseen and not watched)
+        return Opened(message_id, context.transfer_syntax, self.piece, portion, self.is_unseen)
+
+    def is_unseen(self) -> bool:
+        """Whether nobody but the system would look at what is sent now."""
+        return self.unseen and not self.association.is_watched
 
     def send_part(self, data: Buffer, now: float, *, last: bool) -> bool:
         """Queue the next part of the message that has begun; whether the peer still wants the rest.

@@ -10,6 +10,7 @@ Knows no events, no deadlines and no event loop.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -52,7 +53,7 @@ _FED = 32 * 1024
 class Transport:
     """A connected socket, and what waits to be written to it.
 
-    ``over`` tells that nothing more will come, whatever the socket says; ``fault`` why, if that is for TLS to say.
+    ``over`` tells that nothing more will come, whatever the socket says; ``fault`` why, if it is known here.
     """
 
     __slots__ = ("_queue", "_size", "_socket", "fault", "over")
@@ -147,6 +148,12 @@ class Transport:
             self._size = _SMALL_CHUNK
         return data
 
+    def _note(self, error: OSError) -> None:
+        """Remember what is no fault of the peer: views of a file that is shorter by now."""
+        if error.errno == errno.EFAULT and self.fault is None:
+            self.fault = ConnectionLost("the system cannot read what was to be sent")
+            self.fault.__cause__ = error
+
     def _write(self, queue: deque[bytes | memoryview]) -> int:
         """Write from a queue by scatter/gather until it is empty, or the system or our turn is full."""
         total = 0
@@ -158,6 +165,9 @@ class Transport:
                     sent = self._socket.sendmsg(tuple(islice(queue, _MAX_BUFFERS)))
             except (BlockingIOError, InterruptedError):
                 break
+            except OSError as error:
+                self._note(error)
+                raise
             total += sent
             if not _drop(queue, sent):
                 break
@@ -198,6 +208,9 @@ class PlainTransport(Transport):
             sent = self._socket.send(parts[0]) if len(parts) == 1 else self._socket.sendmsg(parts)
         except (BlockingIOError, InterruptedError):
             sent = 0
+        except OSError as error:
+            self._note(error)
+            raise
         if sent != sum(map(len, parts)):
             _drop(self._keep(parts), sent)
         return sent

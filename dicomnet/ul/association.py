@@ -147,6 +147,11 @@ class Association:
         self._machine.on_primitive = hook
 
     @property
+    def is_watched(self) -> bool:
+        """Whether somebody is shown what passes: a transcript, or ``on_primitive``."""
+        return self._machine.is_watched
+
+    @property
     def connect_wanted(self) -> bool:
         """Whether a transport connection is to be made."""
         return self._machine.connect_wanted

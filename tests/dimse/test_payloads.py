@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import tempfile
@@ -16,7 +17,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
-from dicomnet import dataset, uids
+from dicomnet import dataset, flows, steps, uids
 from dicomnet.dataset.files import part10
 from dicomnet.dimse import files, outgoing
 from dicomnet.dimse.files import FileStream
@@ -30,7 +31,7 @@ from dicomnet.dimse.payloads import (
     StreamedDataSet,
     identity,
 )
-from dicomnet.errors import DecodeError, EncodeError, Fault, LocalProtocolError
+from dicomnet.errors import ConnectionLost, DecodeError, EncodeError, Fault, LocalProtocolError
 
 PLAIN = [uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE]
 JPEG = "1.2.840.10008.1.2.4.50"
@@ -137,7 +138,7 @@ def test_a_file_is_known_by_its_path_with_its_first_piece(path: Path) -> None:
     for wanted in (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE):
         reader = SourceReader(path, None, 10)
         assert reader.begin() == FileDataSet.of(path)
-        reader.suit(Opened(1, wanted, 10, 10, False))
+        reader.suit(Opened(1, wanted, 10, 10, lambda: False))
         found, last = b"", False
         while not last:
             piece = reader.read_at_once()
@@ -201,7 +202,7 @@ def test_the_rest_of_a_file_comes_in_portions_of_which_none_is_small(
     path.write_bytes(path.read_bytes()[: FileDataSet.of(path).offset] + bytes(size))
     reader = SourceReader(path, None, 100)
     assert reader.begin_at_once() is not None
-    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 100, 40, False))
+    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 100, 40, lambda: False))
     assert [len(piece) for piece in all_of(reader)] == expected
     reader.close()
 
@@ -223,7 +224,7 @@ def test_pieces_nobody_looks_at_are_views_but_for_the_end(
     path.write_bytes(path.read_bytes()[: FileDataSet.of(path).offset] + content)
     reader = SourceReader(path, None, 120)
     assert reader.begin_at_once() is not None
-    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, unseen))
+    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, lambda: unseen))
     assert reader.why_lost() is None
     assert b"".join(all_of(reader)) == content
     assert asked == ([120, 120] if unseen else [])
@@ -232,6 +233,26 @@ def test_pieces_nobody_looks_at_are_views_but_for_the_end(
     assert (reader.why_lost() is not None) is unseen
     reader.close()
     assert reader.why_lost() is None
+
+
+@pytest.mark.usefixtures("at_hand")
+@pytest.mark.parametrize("cause", [None, OSError(errno.ECONNRESET, "reset"), OSError(errno.EFAULT, "bad address")])
+def test_a_cut_file_is_to_blame_only_if_the_system_could_not_read_it(
+    path: Path, cause: OSError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "_WORTHWHILE", 80)
+    monkeypatch.setattr(FileStream, "view_at_once", FileStream.piece_at_once)
+    path.write_bytes(path.read_bytes()[: FileDataSet.of(path).offset] + bytes(250))
+    flow = flows.send(CStoreRequest(sop_class="1.2", instance="1.3", data_set=path))
+    assert isinstance(flow.send(None), steps.TakeTurn)
+    assert isinstance(flow.send(120), steps.BeginMessage)
+    assert isinstance(flow.send(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, lambda: True)), steps.SendPart)
+    os.truncate(path, 100)
+    lost = ConnectionLost("gone")
+    lost.__cause__ = cause
+    assert isinstance(flow.throw(lost), steps.GiveUp)
+    with pytest.raises(DecodeError if cause is not None and cause.errno == errno.EFAULT else ConnectionLost):
+        flow.send(None)
 
 
 @pytest.mark.usefixtures("at_hand")
@@ -311,7 +332,7 @@ def test_what_is_sent_is_of_one_file_although_another_takes_its_name(path: Path,
     other = path.with_name("other")
     other.write_bytes(b"another one altogether")
     other.replace(path)
-    reader.suit(Opened(1, wanted, 10, 10, False))
+    reader.suit(Opened(1, wanted, 10, 10, lambda: False))
     found, last = b"", False
     while not last:
         piece, last = reader.read()

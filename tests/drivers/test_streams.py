@@ -8,6 +8,7 @@ import os
 import tracemalloc
 from collections.abc import Generator
 from dataclasses import replace
+from mmap import mmap
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,7 +43,7 @@ from dicomnet.errors import (
 )
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type, streaming
-from dicomnet.ul import PlainPolicy, ProposedContext, RequestOptions, SupportedContext, build_request
+from dicomnet.ul import PDataRequest, PlainPolicy, ProposedContext, RequestOptions, SupportedContext, build_request
 from dicomnet.wire import AReleaseRQ, PDataTF, Pdv, RoleSelection, encode_pdu
 
 World = Any  # of the conftest, which cannot be imported by name
@@ -311,6 +312,25 @@ def test_a_file_is_sent_where_it_lies_only_if_nobody_looks(world: World, watched
             assert link.run(storing(part10(data, EXPLICIT, tmp_path / "a"))).status == 0
             assert bool(viewed) is (watched is None and world.unseeing and hasattr(os, "RWF_NOWAIT"))
     assert kept.stored == [(EXPLICIT, data)]
+
+
+def test_who_begins_to_look_in_the_middle_is_shown_no_view(world: World, tmp_path: Path) -> None:
+    """It would be kept, with its descriptor, and end the process once the file is cut."""
+    shown: list[Any] = []
+
+    def begin(request: Request, peer: Peer) -> Flow[None]:
+        yield from flows.read_part(request)
+        link.session.association.on_primitive = shown.append
+        yield from kept.parts(request, peer)
+
+    data = dataset.encode(image(2000 if world.slow else world.deep + 4_000_000), EXPLICIT)
+    kept = Store()
+    with connect(world, streaming(begin), transcript=None) as link:
+        assert link.run(storing(part10(data, EXPLICIT, tmp_path / "a"))).status == 0
+        link.session.association.on_primitive = None
+    parts = [primitive.detail.data for primitive in shown if isinstance(primitive.detail, PDataRequest)]
+    assert any(part is not None for part in parts) or world.slow
+    assert not any(isinstance(part, memoryview) and isinstance(part.obj, mmap) for part in parts)
 
 
 def test_an_empty_source_is_no_data_set(world: World) -> None:
