@@ -45,6 +45,7 @@ CORE = {
     "nonecheck": True,  # an object whose __init__ was not run, or that is being torn down, must not crash the process
 }
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+SLIM = ["-g0"]  # what Python itself was built with often asks for debug information: four fifths of a wheel
 # Cython's overflow check of the difference of two pointers, an error since gcc 14
 NO_ERROR = ["-Wno-int-conversion"]
 
@@ -115,19 +116,22 @@ def extensions() -> list[Extension]:
         if EXTENSION == "require":
             raise SystemExit(f"DICOMNET_EXTENSION=require, but {error}") from error
         return []
-    # No flags of our own: everything is static in one translation unit, and -O2, -O3, -fno-semantic-interposition and
-    # -flto differ by less than the machine does from one run to the next.
+    # No flags for speed of our own: everything is static in one translation unit, and -O2, -O3,
+    # -fno-semantic-interposition and -flto differ by less than the machine does from one run to the next.
     kernel = Extension(
         "dicomnet.kernel._cython",
         [str(SOURCE)],
         depends=[str(part) for part in PARTS],
         define_macros=[("DICOMNET_SOURCES", f"sha256_{digest()}")],  # a bare word: no compiler's quoting is in its way
-        extra_compile_args=SANITIZERS + NO_ERROR if SANITIZE else [],
+        extra_compile_args=SANITIZERS + NO_ERROR if SANITIZE else SLIM,
         extra_link_args=SANITIZERS if SANITIZE else [],
     )
     built: list[Extension] = cythonize([kernel], compiler_directives=CHECKS if SANITIZE else {}, force=SANITIZE)
     if not SANITIZE:
-        core = [Extension(".".join(types.with_suffix("").parts), [str(types.with_suffix(".py"))]) for types in TYPES]
+        core = [
+            Extension(".".join(types.with_suffix("").parts), [str(types.with_suffix(".py"))], extra_compile_args=SLIM)
+            for types in TYPES
+        ]
         built += cythonize(core, compiler_directives=CORE)
     return built
 
