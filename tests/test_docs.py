@@ -86,6 +86,23 @@ def test_the_conformance_statement_is_what_the_code_says() -> None:
     assert written == made.stdout, "run python docs/statement.py"
 
 
+def test_the_reference_has_every_public_module() -> None:
+    code = "import runpy, sys; print(*runpy.run_path(sys.argv[1])['modules']())"
+    made = subprocess.run(
+        [sys.executable, "-c", code, str(DOCS / "reference.py")],
+        cwd=DOCS.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    paths = [path for package in ("dicomnet", "ups") for path in (DOCS.parent / package).rglob("*.py")]
+    parts = [path.relative_to(DOCS.parent).with_suffix("").parts for path in paths]
+    public = {".".join(names).removesuffix(".__init__") for names in parts if not names[-1].startswith("_")}
+    packages = {".".join(names[:-1]) for names in parts if names[-1] == "__init__"}
+    assert set(made.stdout.split()) == public | packages
+
+
 def test_the_reference_is_made_from_the_docstrings(tmp_path: Path) -> None:
     names = ("dicomnet", "dicomnet.scu", "dicomnet.drivers.blocking", "dicomnet.ul.association")
     command = [sys.executable, "-m", "pdoc", *names, "-o", str(tmp_path)]

@@ -238,4 +238,4 @@ class FileStream(io.RawIOBase, BinaryIO):
         return ahead[:wanted]
 
     def _cut(self, missing: int) -> DecodeError:
-        return DecodeError(f"the file ends {missing} bytes before its end", code=Fault.TRUNCATED)
+        return DecodeError(f"the file is {missing} bytes shorter than when it was opened", code=Fault.TRUNCATED)

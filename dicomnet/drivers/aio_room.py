@@ -74,11 +74,6 @@ class Room:
         self.half_open_addresses: dict[str, int] = {}
         self._half_open: dict[Guest, None] = {}  # in the order they came
 
-    @property
-    def half_open(self) -> int:
-        """How many connections are no associations yet."""
-        return len(self._half_open)
-
     def enter(self, guest: Guest) -> None:
         """A connection is here; who was here longest without an association may have to go for it."""
         address = guest.session.address

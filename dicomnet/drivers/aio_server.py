@@ -38,8 +38,6 @@ __all__ = ["Server", "ServerCounters", "ServerLimits", "serve"]
 
 _log = logging.getLogger("dicomnet.aio")
 
-_AT_ONCE = 64
-"""Connections taken before others get their turn."""
 _REST = 1.0
 """Seconds until accepting is tried again when the system had no room, unless a connection of ours ends before."""
 _THEIRS = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH})
@@ -134,25 +132,23 @@ class Server:
         self._listeners.clear()
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
-            try:
-                sock, address = listener.accept()
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                if error.errno in _THEIRS:
-                    continue
+        """Take one connection. The loop tells if another waits, and has who came before read in between: of many that
+        come at once each is heard before it could be among the oldest without an association."""
+        try:
+            sock, address = listener.accept()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            if error.errno not in _THEIRS:
                 _log.error("no connection can be accepted for %g s: %s", _REST, reason_of(error))
                 self._rest()
-                return
-            try:
-                self._serve(sock, peer_address(address))
-            except Exception as error:  # noqa: BLE001 - one connection must not end the accepting of others
-                _log.error("a connection could not be served: %s", type(error).__name__)
-                _log.debug("the failure", exc_info=error)
-                sock.close()
-            if self._room.shut or self._room.half_open <= 1:  # there is no rush: the loop will tell if one more waits
-                return
+            return
+        try:
+            self._serve(sock, peer_address(address))
+        except Exception as error:  # noqa: BLE001 - one connection must not end the accepting of others
+            _log.error("a connection could not be served: %s", type(error).__name__)
+            _log.debug("the failure", exc_info=error)
+            sock.close()
 
     def _serve(self, sock: socket.socket, address: str) -> None:
         options = self._options

@@ -246,14 +246,27 @@ def test_who_only_connects_keeps_nobody_out(run: Any, script: SimpleNamespace, l
 def test_who_connects_many_times_at_once_keeps_nobody_out(run: Any, limits: ServerLimits) -> None:
     async def test(serving: Any) -> None:
         async with serving(limits=limits) as (server, endpoint):
-            # all wait in the backlog, so that the server accepts them in one turn of its loop
             idlers = [socket.create_connection((endpoint.host, endpoint.port)) for _ in range(30)]
-            await until(lambda: server.associations > 0)
-            for _ in range(10):
-                await asyncio.sleep(0)
+            await until(lambda: server.counters.connections == 30)
             assert server.associations == 3
             for idler in idlers:
                 idler.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("limits", [ServerLimits(half_open=3), ServerLimits(half_open_per_address=3)])
+def test_of_many_that_ask_at_once_each_is_heard(run: Any, script: SimpleNamespace, limits: ServerLimits) -> None:
+    """All wait in the backlog with their requests: the limits of who only connects are not for them."""
+
+    async def test(serving: Any) -> None:
+        async with serving(limits=limits) as (server, endpoint):
+            askers = [socket.create_connection((endpoint.host, endpoint.port)) for _ in range(30)]
+            for asker in askers:
+                asker.sendall(encode_pdu(build_request(script.OPTIONS)))
+            await until(lambda: server.counters.associations == 30)
+            for asker in askers:
+                asker.close()
 
     run(test)
 
