@@ -144,17 +144,17 @@ class Server:
                 self._rest()
             return
         try:
-            self._serve(sock, peer_address(address))
+            self._serve(sock, address)
         except Exception as error:  # noqa: BLE001 - one connection must not end the accepting of others
             _log.error("a connection could not be served: %s", type(error).__name__)
             _log.debug("the failure", exc_info=error)
             sock.close()
 
-    def _serve(self, sock: socket.socket, address: str) -> None:
+    def _serve(self, sock: socket.socket, address: Any) -> None:
         options = self._options
         prepare(sock, options.socket_options)
         transport = options.transport(sock)
-        link = _ServedLink(options.session(address), transport, options.waits, self, self._executor)
+        link = _ServedLink(options.session(peer_address(address)), transport, options.waits, self, self._executor)
         self.counters.connections += 1
         self._opened(link)
         try:

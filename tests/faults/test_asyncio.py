@@ -106,12 +106,18 @@ class Watched:
     def __init__(self, server: Server) -> None:
         self.server = server
         self._coming: dict[int, asyncio.Future[aio.Link]] = {}
-        opened = server._opened
+        self._port = 0  # of the peer that is being let in: one that has reset its connection has none any more
+        serve, opened = server._serve, server._opened
+
+        def remember_port(sock: socket.socket, address: Any) -> None:
+            self._port = address[1]
+            serve(sock, address)
 
         def remember(link: Any) -> None:
-            self.at(link._transport._socket.getpeername()[1]).set_result(link)
+            self.at(self._port).set_result(link)
             opened(link)
 
+        server._serve = remember_port  # type: ignore[method-assign]
         server._opened = remember  # type: ignore[method-assign]
 
     def at(self, port: int) -> asyncio.Future[aio.Link]:
