@@ -11,12 +11,14 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from dicomnet.drivers.aio_waiter import Turn
 from dicomnet.drivers.alarms import Alarms, Waiting
 
 __all__ = ["Clock", "clock_of"]
+
+_OWN: Final = asyncio.BaseEventLoop.time
 
 
 class Sleeper(Waiting, Protocol):
@@ -31,9 +33,7 @@ class Clock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        # Straight from where asyncio's own loop has it: it is looked at several times for each message.
-        own = type(loop).time is asyncio.BaseEventLoop.time
-        self.time: Callable[[], float] = time.monotonic if own else loop.time
+        self.time = _time_of(loop)
         self.turn = Turn(loop)
         self._alarms = Alarms()
         self._first = math.inf
@@ -67,6 +67,7 @@ class Clock:
         self._timer = self.loop.call_at(when, self._on_time)
 
     def _on_time(self) -> None:
+        self.time = _time_of(self.loop)  # where it was replaced meanwhile, nobody would be due by the old one
         self._timer = None
         self._first = math.inf
         due = self._alarms.due(self.time())
@@ -79,6 +80,14 @@ class Clock:
             first = self._alarms.next()
             if first is not None and first < self._first:
                 self._arm(first)
+
+
+def _time_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """What the loop's timers go by: straight from where asyncio has it, unless that was replaced.
+
+    It is asked several times for each message.
+    """
+    return time.monotonic if getattr(loop.time, "__func__", None) is _OWN else loop.time
 
 
 _of_thread = threading.local()

@@ -11,7 +11,6 @@ cdef class DrivenLink(SessionLink):
     cdef readonly object socket_options
     cdef readonly object _loop
     cdef Clock _clock
-    cdef object _time
     cdef readonly Turn _turn
     cdef readonly Transport _transport
     cdef object _fd

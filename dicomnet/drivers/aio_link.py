@@ -56,7 +56,6 @@ class DrivenLink(SessionLink):
         self._loop = asyncio.get_running_loop()
         self._clock = clock_of(self._loop)
         self._clock.enter()
-        self._time = self._clock.time
         self._turn = self._clock.turn
         self._transport = transport
         session.exchange.unseen = transport.unseeing
@@ -84,7 +83,7 @@ class DrivenLink(SessionLink):
     def abort_now(self, error: DicomNetError | None = None) -> None:
         """Send A-ABORT without waiting for the transport to close; ``error`` is what waiting flows are told."""
         if not self._session.ended:
-            self._session.abort(self._time(), error)
+            self._session.abort(self._clock.time(), error)
             self._advance()
 
     def drop(self) -> None:
@@ -99,7 +98,7 @@ class DrivenLink(SessionLink):
     def begin(self) -> None:
         """The socket is connected; whoever made the link calls this once."""
         if self._session.association.role is Role.ACCEPTOR:  # ARTIM runs from here, a TLS handshake included
-            self._session.transport_connected(self._time())
+            self._session.transport_connected(self._clock.time())
         self._advance()
 
     def _greet(self) -> None:
@@ -108,7 +107,7 @@ class DrivenLink(SessionLink):
         if (certificate := self._transport.certificate) is not None:
             self._session.applicant = replace(self._session.applicant, certificate=certificate)
         if self._session.association.role is Role.REQUESTOR:
-            self._session.transport_connected(self._time())
+            self._session.transport_connected(self._clock.time())
 
     def _readable(self) -> None:
         self._turn.begin()
@@ -120,7 +119,7 @@ class DrivenLink(SessionLink):
             self._turn.end()
 
     def _read(self) -> None:
-        began = self._time()
+        began = self._clock.time()
         data = self._transport.recv()
         if not self._greeted and self._transport.established:
             self._greet()
@@ -135,14 +134,14 @@ class DrivenLink(SessionLink):
             self._watch()
         else:
             self._advance()
-        if self._time() - began > _LONG:
+        if self._clock.time() - began > _LONG:
             self._transport.read_less()
 
     def _writable(self) -> None:
         try:
             if self._transport.flush():
                 self._patience = None
-                self._session.association.not_idle(self._time())
+                self._session.association.not_idle(self._clock.time())
             self._advance()
         except OSError:
             self._read_rest()
@@ -153,7 +152,7 @@ class DrivenLink(SessionLink):
         """The clock wakes us."""
         self.deadline = None
         try:
-            if self._patience is not None and self._time() >= self._patience:
+            if self._patience is not None and self._clock.time() >= self._patience:
                 self._give_in()
             else:
                 self._advance()
@@ -203,7 +202,7 @@ class DrivenLink(SessionLink):
             self._greet()
         sent = 0
         for _ in range(_TURNS):
-            session.advance(self._time())
+            session.advance(self._clock.time())
             if session.errands:
                 self._start_calls(session.take_calls())
                 self._start_branches(session.take_branches())
@@ -238,7 +237,7 @@ class DrivenLink(SessionLink):
             self._room = QUEUED_ANSWERS
         elif self._patience is None:
             seconds = self.waits.close if self._closing else self.waits.send
-            self._patience = None if seconds is None else self._time() + seconds
+            self._patience = None if seconds is None else self._clock.time() + seconds
         reading = not self._closing and self._room > 0 and not self._session.congested
         if reading != self._reading:
             self._reading = reading
@@ -307,7 +306,7 @@ class DrivenLink(SessionLink):
         if not self._closing:
             error = TimedOut(f"the peer read nothing for {self.waits.send:g} s", wait="send")
             if not self._session.ended:
-                self._session.abort(self._time(), error)
+                self._session.abort(self._clock.time(), error)
         self._end()
 
     def _read_rest(self) -> None:
@@ -315,7 +314,7 @@ class DrivenLink(SessionLink):
         room = LAST_WORDS
         while not self._closed and room > 0 and (data := self._transport.recv()):
             room -= len(data)
-            self._session.receive_data(data, self._time())
+            self._session.receive_data(data, self._clock.time())
         self._end()
 
     def _fail(self, error: Exception) -> None:
@@ -344,7 +343,7 @@ class DrivenLink(SessionLink):
                 work.cancel()
         fault = self._transport.fault
         self._transport.close()
-        self._session.receive_eof(self._time(), fault)
+        self._session.receive_eof(self._clock.time(), fault)
         self._advance()
         self._gone()
 

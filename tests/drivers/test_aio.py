@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from types import SimpleNamespace
 from typing import Any
 
@@ -519,6 +519,30 @@ def test_a_peer_that_takes_long_but_takes_something_is_served(run: Any, script: 
             await ended(writer)
 
     run(test)
+
+
+def test_bytes_that_leave_are_no_silence(aio_world: Any, script: SimpleNamespace) -> None:
+    """A peer that takes far longer than ``Waits.idle`` for one message, but goes on taking it."""
+    loop = aio_world._runner.get_loop()
+    real, ahead = loop.time, 0.0
+    loop.time = lambda: real() + ahead
+
+    def peer() -> Generator[Any, Any, None]:
+        nonlocal ahead
+        yield from script.accept()
+        for _ in range(1900):  # of some 1960 PDUs
+            yield script.READ
+            ahead += 0.5
+        command = {0x0100: 0x8020, 0x0120: 1, 0x0900: 0, 0x0800: 0x0101}
+        yield encode_pdu(PDataTF((Pdv(5, encode_command(command), 3),)))
+        yield script.HOLD
+
+    link = aio_world.connect_to(peer(), waits=Waits(send=None, idle=300.0, response=None))
+    request = CFindRequest(sop_class=uids.UPS_PULL, data_set=EncodedDataSet(bytes(8) * 4_000_000, uids.IMPLICIT_VR_LE))
+    assert link.run(flows.ask(request, expect=CFindResponse)).status == 0
+    assert ahead == 950.0
+    aio_world.over.set()
+    link.abort()
 
 
 def test_a_peer_that_reads_nothing_is_given_up(run: Any, script: SimpleNamespace) -> None:

@@ -134,6 +134,39 @@ def test_the_others_are_woken_though_one_ends_the_program() -> None:
     assert woken == ["ends", "other"]
 
 
+@pytest.mark.parametrize("early", [True, False], ids=["from the beginning", "later"])
+def test_who_replaces_the_clock_of_the_loop_has_that_of_its_timers_replaced(early: bool) -> None:
+    async def test() -> None:
+        loop: Any = asyncio.get_running_loop()
+        real, ahead = loop.time, 0.0
+        fake = lambda: real() + ahead  # noqa: E731
+        if early:
+            loop.time = fake
+        clock = clock_of(loop)
+        woken: list[str] = []
+        sleeper = Sleeper("sleeper", woken)
+        sleeper.sleep(clock, 1000.0)
+        loop.time = fake
+        ahead = 1001.0
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert woken == ["sleeper"]
+        assert clock.time() > 1000.0 + real()
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("place", [asyncio.BaseEventLoop, asyncio.SelectorEventLoop], ids=["all loops", "a kind"])
+def test_the_clock_of_a_kind_of_loop_may_be_replaced_as_well(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = asyncio.BaseEventLoop.time
+    monkeypatch.setattr(place, "time", lambda loop: real(loop) + 1000.0)
+
+    async def test(clock: Clock) -> None:
+        assert clock.time() > 999.0 + real(clock.loop)  # type: ignore[arg-type]
+
+    run(test)
+
+
 def test_a_loop_has_one_clock_and_another_loop_another() -> None:
     clocks: list[Clock] = []
 
