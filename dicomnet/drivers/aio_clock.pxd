@@ -10,6 +10,7 @@ cdef class Clock:
     cdef double _first
     cdef object _timer
     cdef Py_ssize_t _users
+    cdef object __weakref__
 
     cpdef enter(self)
     cpdef leave(self)

@@ -10,6 +10,7 @@ import asyncio
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -94,8 +95,13 @@ _of_thread = threading.local()
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
-    """The clock of this loop, which runs in this thread: the one that was made last, since few threads have two."""
-    clock: Clock | None = getattr(_of_thread, "clock", None)
+    """The clock of this loop, which runs in this thread: the one that was made last, since few threads have two.
+
+    It lives as long as somebody has it, and so does the loop.
+    """
+    known: weakref.ref[Clock] | None = getattr(_of_thread, "clock", None)
+    clock = None if known is None else known()
     if clock is None or clock.loop is not loop:
-        clock = _of_thread.clock = Clock(loop)
+        clock = Clock(loop)
+        _of_thread.clock = weakref.ref(clock)
     return clock

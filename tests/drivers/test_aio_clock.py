@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -177,3 +179,15 @@ def test_a_loop_has_one_clock_and_another_loop_another() -> None:
     run(test)
     run(test)
     assert clocks[0] is not clocks[1]
+
+
+def test_a_loop_does_not_outlive_the_last_who_has_its_clock() -> None:
+    async def main() -> weakref.ref[asyncio.AbstractEventLoop]:
+        clock = clock_of(asyncio.get_running_loop())
+        clock.enter()  # and never leaves, as a link that nobody closed
+        Sleeper("never", []).sleep(clock, 1000.0)
+        return weakref.ref(clock.loop)
+
+    loop = asyncio.run(main())
+    gc.collect()
+    assert loop() is None
