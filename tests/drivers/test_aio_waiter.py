@@ -76,10 +76,11 @@ def test_of_several_tasks_each_has_a_turn_of_its_own() -> None:
         def work() -> None:
             for waiter in waiters:
                 waiter.settle()
+            turn.loop.call_soon(steps.append, "other")  # who was before them in the queue of the loop
 
         await in_a_turn(turn, work)
         await asyncio.gather(*tasks)
-        assert steps == ["task", "task"]
+        assert steps == ["other", "task", "task"]
 
     run(test)
 
