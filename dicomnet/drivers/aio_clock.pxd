@@ -3,9 +3,9 @@ from dicomnet.drivers.alarms cimport Alarms
 
 
 cdef class Clock:
-    cdef readonly object loop
-    cdef readonly object time
-    cdef readonly Turn turn
+    cdef public object loop
+    cdef public object time
+    cdef public Turn turn
     cdef Alarms _alarms
     cdef double _first
     cdef object _timer

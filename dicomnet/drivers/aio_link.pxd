@@ -1,14 +1,14 @@
 from dicomnet.drivers.aio_clock cimport Clock
-from dicomnet.drivers.aio_waiter cimport Turn, Waiter
+from dicomnet.drivers.aio_waiter cimport Turn
 from dicomnet.drivers.link cimport SessionLink
 from dicomnet.drivers.transport cimport Transport
 
 
 cdef class DrivenLink(SessionLink):
-    cdef readonly object waits
-    cdef readonly object executor
-    cdef readonly object hooks
-    cdef readonly object socket_options
+    cdef public object waits
+    cdef public object executor
+    cdef public object hooks
+    cdef public object socket_options
     cdef readonly object _loop
     cdef Clock _clock
     cdef readonly Turn _turn

@@ -1,5 +1,5 @@
 cdef class Turn:
-    cdef readonly object loop
+    cdef public object loop
     cdef bint _open
     cdef list _settled
 
