@@ -82,16 +82,13 @@ def _connected(
     """
     until = None if seconds is None else time.monotonic() + seconds
     failure = OSError("the name has no address")
-    found = numeric_address(endpoint.host, endpoint.port)
-    for family, kind, protocol, _, address in (
-        socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM) if found is None else (found,)
-    ):
+    for family, kind, protocol, _, address in _addresses(endpoint.host, endpoint.port):
         sock = socket.socket(family, kind, protocol)
         try:
             set_buffers(sock, options)
             sock.settimeout(None if until is None else max(until - time.monotonic(), 0.001))
             if source_host is not None:
-                sock.bind((source_host, 0))
+                _bind(sock, (source_host, 0))
             sock.connect(address)
         except OSError as error:
             sock.close()
@@ -102,6 +99,28 @@ def _connected(
         else:
             return sock
     raise failure
+
+
+def _addresses(host: str, port: int) -> list[Address]:
+    """Where a host is.
+
+    Raises:
+        OSError, ValueError, OverflowError: nowhere.
+    """
+    found = numeric_address(host, port)
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)) if found is None else [found]
+
+
+def _bind(sock: socket.socket, address: tuple[str, int]) -> None:
+    """As the method does it, which has a TypeError for some of the names that can be none.
+
+    Raises:
+        OSError, ValueError: it cannot be bound to that.
+    """
+    try:
+        sock.bind(address)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
 
 
 def numeric_address(host: str, port: int) -> Address | None:
@@ -162,12 +181,12 @@ def open_listener(host: str, port: int, options: SocketOptions | None = None) ->
     Raises:
         ConnectFailed: the address cannot be used.
     """
-    if "\0" in host or not 0 <= port <= 0xFFFF:
+    if not 0 <= port <= 0xFFFF:
         raise ConnectFailed(f"cannot listen on {host_port(host, port)}: no such address")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return _listening(family, (host, port), options or SocketOptions())
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConnectFailed(f"cannot listen on {host_port(host, port)}: {reason_of(error)}") from error
 
 
@@ -179,7 +198,7 @@ def _listening(family: socket.AddressFamily, address: tuple[str, int], options: 
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
+        _bind(sock, address)
         sock.listen()
     except BaseException:
         sock.close()
@@ -198,14 +217,14 @@ def _fault_of_source(host: str) -> Exception | None:
     """Why nothing can be bound to this host; None if something can."""
     fault: Exception | None = None
     try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
+        for family, kind, protocol, _, address in _addresses(host, 0):
             try:
                 with socket.socket(family, kind, protocol) as sock:
                     sock.bind(address)
                 return None
             except OSError as error:
                 fault = error
-    except (OSError, UnicodeError) as error:  # no such name
+    except (OSError, ValueError) as error:  # no such name
         fault = error
     return fault
 

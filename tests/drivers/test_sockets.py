@@ -219,6 +219,21 @@ def test_an_ipv6_address_stands_in_brackets_before_its_port(script: SimpleNamesp
         asyncio.run(aio.connect(endpoint, script.OPTIONS, source_host=source_host))
 
 
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1\0", "\udcff", "\xe9" * 70, ".."], ids=["NUL", "surrogate", "long", "empty labels"]
+)
+def test_what_can_be_no_name_of_ours_is_told(script: SimpleNamespace, host: str) -> None:
+    endpoint = Endpoint("SCP", "127.0.0.1", 104)
+    with pytest.raises(ConnectFailed, match=f"^no connection can be made from {host}: "):
+        blocking.connect(endpoint, script.OPTIONS, source_host=host)
+    with pytest.raises(ConnectFailed, match=f"^no connection can be made from {host}: "):
+        asyncio.run(aio.connect(endpoint, script.OPTIONS, source_host=host))
+    with pytest.raises(ConnectFailed, match=f"^cannot listen on {host}:0: "):
+        listen(host, 0, script.POLICY)
+    with pytest.raises(ConnectFailed, match=f"^cannot listen on {host}:0: "):
+        asyncio.run(serve(host, 0, script.POLICY))
+
+
 def test_a_time_that_runs_out_is_told_with_the_address(script: SimpleNamespace) -> None:
     def never(endpoint: Endpoint, _: float | None) -> socket.socket:
         raise TimeoutError
