@@ -180,6 +180,55 @@ def test_a_defect_is_two_lines_without_its_text_which_is_for_debugging(
     assert f"{program}: ZeroDivisionError: Doe^" in said
 
 
+@pytest.mark.parametrize(
+    ("run", "words", "shown"),
+    [
+        (main, "find S", False),
+        (main, "find S -v", False),
+        (main, "find S --verbose", False),
+        (main, "find S -vv", True),
+        (main, "-v find S -v", True),
+        (main, "find S --verbose --verbose", True),
+        (main, "find S --set WorklistLabel=x -v --verbose", True),
+        (main, "find S --profile=-vv", False),
+        (main, "find -- -vv", False),
+        (upsscp.main, "-L S:0", False),
+        (upsscp.main, "-L S:0 -v", True),
+        (upsscp.main, "-L S:0 --verbose", True),
+        (upsscp.main, "-L S:0 -v -v", True),
+        (upsscp.main, "-L S:0 --db=-v", False),
+    ],
+)
+def test_a_defect_before_the_log_begins_is_shown_to_who_asks_for_all_of_the_log(
+    run: Callable[[Sequence[str]], int],
+    words: str,
+    shown: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ups.cli.settings.load", broken)
+    monkeypatch.setattr(logging.getLogger("ups"), "handlers", [])
+    assert run(words.split()) == 2
+    said = capsys.readouterr().err
+    assert "internal error: ZeroDivisionError" in said
+    assert ("Traceback" in said) is shown
+
+
+def test_a_defect_in_reading_the_words_is_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ups.cli.reading.group", broken)
+    monkeypatch.setattr(logging.getLogger("ups"), "handlers", [])
+    assert main(["find", "S", "-vv"]) == 2
+    assert capsys.readouterr().err.startswith("dcmups: internal error: ZeroDivisionError\ndcmups: Please")
+
+
 def test_an_interrupt_and_a_closed_output_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted() -> int:
         raise KeyboardInterrupt

@@ -6,16 +6,18 @@ line is known to be good.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ups.cli.console import Console, OutputFailed
 from ups.cli.exits import Exit
 from ups.cli.options import PROGRAM
-from ups.cli.reading import grant, wished
+from ups.cli.reading import grant, verbosity, wished
 from ups.cli.words import UsageError
 
 if TYPE_CHECKING:
+    from ups.cli.option import Program
     from ups.cli.parser import CommandLine
 
 __all__ = ["guarded", "main"]
@@ -27,10 +29,12 @@ def main(words: Sequence[str]) -> int:
     return guarded(console, lambda: _run(words, console), words)
 
 
-def guarded(console: Console, work: Callable[[], int], words: Sequence[str] = (), debug: str = "-vv") -> int:
+def guarded(
+    console: Console, work: Callable[[], int], words: Sequence[str] = (), program: Program = PROGRAM, most: int = 2
+) -> int:
     """Run ``work`` and turn whatever ends it into an exit status and a line; the outermost boundary of a program.
 
-    ``debug`` is what has to be among the ``words`` of the command line for the log to show everything.
+    ``words`` are the command line of the ``program``, whose log shows everything when it is asked ``most`` times to.
     """
     try:
         return work()
@@ -47,23 +51,25 @@ def guarded(console: Console, work: Callable[[], int], words: Sequence[str] = ()
     except SystemExit as end:  # the demo, when it is told to end
         return end.code if isinstance(end.code, int) else Exit.DONE
     except Exception as error:  # noqa: BLE001 - a defect of ours must not reach the user as a traceback
-        _log_defect(console, debug in words)
+        _log_defect(console, lambda: verbosity(program, words) >= most)
         console.say(  # the text of any exception may quote what a peer or a file said, or a secret
             f"internal error: {type(error).__name__}",
-            f"Please report this; {debug} shows what and where, perhaps with patient data in it.",
+            f"Please report this; -{'v' * most} shows what and where, perhaps with patient data in it.",
         )
         return Exit.NO_ASSOCIATION
 
 
-def _log_defect(console: Console, asked: bool) -> None:
+def _log_defect(console: Console, asked: Callable[[], bool]) -> None:
     import logging
 
     if logging.getLogger("ups").handlers:
         logging.getLogger("ups.cli").debug("internal error", exc_info=True)
-    elif asked:  # the log had not begun
-        import traceback
+        return
+    with contextlib.suppress(Exception):  # the reading of words may be what is broken
+        if asked():  # the log had not begun
+            import traceback
 
-        console.say(*traceback.format_exc().splitlines())
+            console.say(*traceback.format_exc().splitlines())
 
 
 def _is_attribute(word: str) -> bool:

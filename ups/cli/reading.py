@@ -15,7 +15,7 @@ from ups.cli.option import Option, Program, Repeat
 from ups.cli.values import BadValue
 from ups.cli.words import Taking, UsageError, group
 
-__all__ = ["COMPLETION", "HELP", "VERSION", "Reading", "Wish", "grant", "read", "wished"]
+__all__ = ["COMPLETION", "HELP", "VERSION", "Reading", "Wish", "grant", "read", "verbosity", "wished"]
 
 
 class Wish(Enum):
@@ -76,13 +76,27 @@ def wished(program: Program, words: Sequence[str]) -> Wish | None:
     Raises:
         UsageError: an unknown option, one without its value, or an unknown shell.
     """
-    takings = {name: option.taking for option in program.options for name in option.names}
-    grouped = group(words, takings, is_attribute=lambda _: False, complete=lambda _: True)
-    wishes = {_WISHES[name] for name, _ in grouped.options if name in _WISHES}
+    options = _options(program, words)
+    wishes = {_WISHES[name] for name, _ in options if name in _WISHES}
     if wishes:
         return Wish.HELP if Wish.HELP in wishes else Wish.VERSION
-    shells = [_converted(COMPLETION, name, text or "") for name, text in grouped.options if name in COMPLETION.names]
+    shells = [_converted(COMPLETION, name, text or "") for name, text in options if name in COMPLETION.names]
     return shells[-1] if shells else None
+
+
+def verbosity(program: Program, words: Sequence[str]) -> int:
+    """How much these words alone want logged; to be asked when the command line was not read to its end.
+
+    Raises:
+        UsageError: an unknown option, or one without its value.
+    """
+    levels = {name: option.const for option in program.options if option.dest == "verbose" for name in option.names}
+    return sum(levels.get(name, 0) for name, _ in _options(program, words))
+
+
+def _options(program: Program, words: Sequence[str]) -> list[tuple[str, str | None]]:
+    takings = {name: option.taking for option in program.options for name in option.names}
+    return group(words, takings, is_attribute=lambda _: False, complete=lambda _: True).options
 
 
 def read(

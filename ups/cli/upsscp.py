@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
         except UsageError as error:
             raise blame(PROGRAM, error, line.settled) from error
 
-    return guarded(console, work, words, debug="-v")
+    return guarded(console, work, words, PROGRAM, most=1)
 
 
 if __name__ == "__main__":
