@@ -98,7 +98,7 @@ class BuildExtensions(build_ext):
 
 
 def remove_built() -> None:
-    """What is compiled would be run in place of the sources beside it, whatever they say by now."""
+    """Take away what is compiled: it would be run in place of the sources beside it, whatever they say by now."""
     for source in (SOURCE, *TYPES):
         source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX")).unlink(missing_ok=True)
 

@@ -186,21 +186,17 @@ class Link(BlockingLink):
     def _send(self) -> None:
         """Write everything there is; while the peer does not read, go on reading, so that two writers cannot lock."""
         parts = self._session.data_to_send()
-        some = bool(parts)
+        some, lost = bool(parts), False
         transport = self._transport
         if transport is not None and (some or transport.blocked):
             try:
                 transport.send(parts)
-                taken = True
-            except OSError:
-                taken = False
-            del parts  # which the frames of an error to come would keep
-            try:
-                if taken and transport.blocked:
+                parts = []  # which the frames of an error to come would keep
+                if transport.blocked:
                     self._insist(transport)
             except OSError:
-                taken = False
-            if not taken:
+                parts, lost = [], True
+            if lost:
                 self._read_rest()
         if some:
             self._session.flushed()

@@ -53,7 +53,8 @@ _FED = 32 * 1024
 class Transport:
     """A connected socket, and what waits to be written to it.
 
-    ``over`` tells that nothing more will come, whatever the socket says; ``fault`` why, if it is known here.
+    ``over`` tells that nothing more will come, whatever the socket says; ``fault`` why, if it is known here. What is in
+    the clear and what is under TLS have ``recv`` and ``flush`` of their own. No ABC, which a compiled class cannot be.
     """
 
     __slots__ = ("_queue", "_size", "_socket", "fault", "over")

@@ -31,6 +31,15 @@ async def waits(waiter: Waiter, steps: list[str], name: str = "task") -> None:
     steps.append(_WHO.get())
 
 
+async def one_that_waits(turn: Turn) -> tuple[Waiter, asyncio.Task[None], list[str]]:
+    """A waiter, the task that waits for it, and what that does then."""
+    steps: list[str] = []
+    waiter = Waiter(turn)
+    task = asyncio.create_task(waits(waiter, steps))
+    await begun(task)
+    return waiter, task, steps
+
+
 def in_a_turn(turn: Turn, work: Callable[[], None]) -> asyncio.Future[None]:
     """Have the loop do this as a turn; the future is done after it."""
     over: asyncio.Future[None] = turn.loop.create_future()
@@ -47,10 +56,7 @@ def in_a_turn(turn: Turn, work: Callable[[], None]) -> asyncio.Future[None]:
 
 def test_the_task_goes_on_at_the_end_of_the_turn_and_in_its_own_context() -> None:
     async def test(turn: Turn) -> None:
-        steps: list[str] = []
-        waiter = Waiter(turn)
-        task = asyncio.create_task(waits(waiter, steps))
-        await begun(task)
+        waiter, task, steps = await one_that_waits(turn)
 
         def work() -> None:
             waiter.settle()
@@ -87,10 +93,7 @@ def test_of_several_tasks_each_has_a_turn_of_its_own() -> None:
 
 def test_outside_of_a_turn_the_task_goes_on_soon() -> None:
     async def test(turn: Turn) -> None:
-        steps: list[str] = []
-        waiter = Waiter(turn)
-        task = asyncio.create_task(waits(waiter, steps))
-        await begun(task)
+        waiter, task, steps = await one_that_waits(turn)
         waiter.settle()
         assert not steps
         await task
@@ -111,10 +114,7 @@ def test_what_is_settled_already_is_not_waited_for() -> None:
 
 def test_a_cancelled_task_waits_no_more() -> None:
     async def test(turn: Turn) -> None:
-        steps: list[str] = []
-        waiter = Waiter(turn)
-        task = asyncio.create_task(waits(waiter, steps))
-        await begun(task)
+        waiter, task, steps = await one_that_waits(turn)
         task.cancel("enough")
         with pytest.raises(asyncio.CancelledError, match="enough"):
             await task
@@ -127,10 +127,7 @@ def test_a_cancelled_task_waits_no_more() -> None:
 
 def test_a_task_that_is_cancelled_between_the_end_of_its_wait_and_going_on_is_cancelled() -> None:
     async def test(turn: Turn) -> None:
-        steps: list[str] = []
-        waiter = Waiter(turn)
-        task = asyncio.create_task(waits(waiter, steps))
-        await begun(task)
+        waiter, task, steps = await one_that_waits(turn)
 
         def work() -> None:
             waiter.settle()
