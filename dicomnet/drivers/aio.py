@@ -20,7 +20,7 @@ from dicomnet.drivers.aio_link import DrivenLink
 from dicomnet.drivers.aio_sockets import connect_socket
 from dicomnet.drivers.aio_waiter import Waiter
 from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
-from dicomnet.drivers.requestor import requesting_session
+from dicomnet.drivers.requestor import requesting_session, wanted
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.sockets import OpenSocket, new_transport, why_not
 from dicomnet.errors import ConnectFailed, TimedOut
@@ -202,33 +202,32 @@ async def connect(
     """
     waits = waits or _WAITS
     loop = asyncio.get_running_loop()
-    session = requesting_session(
-        endpoint,
-        options,
-        waits,
-        loop.time(),
-        handler=handler,
-        limits=limits,
-        transcript=transcript,
-        one_pdv_per_pdu=one_pdv_per_pdu,
-        send_limit=send_limit,
-        record_pdus=record_pdus,
-        check_roles=check_roles,
-        hooks=hooks,
-    )
+    request = wanted(endpoint, options, limits, send_limit)
     try:
         async with contextlib.nullcontext() if waits.connect is None else asyncio.timeout(waits.connect):
             sock = await connect_socket(
                 endpoint, waits.connect, source_host, open_socket, socket_options or _SOCKET_OPTIONS
             )
-            link = Link(
-                session,
-                new_transport(sock, endpoint, tls, server_name),
-                waits,
-                executor=executor,
-                hooks=hooks,
-                socket_options=socket_options,
-            )
+            transport = new_transport(sock, endpoint, tls, server_name)
+            try:
+                session = requesting_session(
+                    endpoint,
+                    request,
+                    waits,
+                    loop.time(),
+                    handler=handler,
+                    limits=limits,
+                    transcript=transcript,
+                    one_pdv_per_pdu=one_pdv_per_pdu,
+                    send_limit=send_limit,
+                    record_pdus=record_pdus,
+                    check_roles=check_roles,
+                    hooks=hooks,
+                )
+                link = Link(session, transport, waits, executor=executor, hooks=hooks, socket_options=socket_options)
+            except BaseException:
+                transport.close()
+                raise
             await link._connected(endpoint)
     except TimeoutError as error:
         where = endpoint.where

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
 from dicomnet.drivers.link import BlockingLink
-from dicomnet.drivers.requestor import requesting_session
+from dicomnet.drivers.requestor import requesting_session, wanted
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import OpenSocket, new_transport, open_connection
 from dicomnet.drivers.transport import LAST_WORDS, QUEUED_ANSWERS, Transport
@@ -325,23 +325,30 @@ def connect(
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
     """
     waits = waits or _WAITS
-    session = requesting_session(
-        endpoint,
-        options,
-        waits,
-        time.monotonic(),
-        handler=handler,
-        limits=limits,
-        transcript=transcript,
-        one_pdv_per_pdu=one_pdv_per_pdu,
-        send_limit=send_limit,
-        record_pdus=record_pdus,
-        check_roles=check_roles,
-        hooks=hooks,
-    )
+    request = wanted(endpoint, options, limits, send_limit)
     until = None if waits.connect is None else time.monotonic() + waits.connect
-    sock = open_connection(endpoint, waits, source_host, open_socket, socket_options)
-    link = Link(new_transport(sock, endpoint, tls, server_name), session, waits, hooks, socket_options)
+    transport = new_transport(
+        open_connection(endpoint, waits, source_host, open_socket, socket_options), endpoint, tls, server_name
+    )
+    try:
+        session = requesting_session(
+            endpoint,
+            request,
+            waits,
+            time.monotonic(),
+            handler=handler,
+            limits=limits,
+            transcript=transcript,
+            one_pdv_per_pdu=one_pdv_per_pdu,
+            send_limit=send_limit,
+            record_pdus=record_pdus,
+            check_roles=check_roles,
+            hooks=hooks,
+        )
+        link = Link(transport, session, waits, hooks, socket_options)
+    except BaseException:
+        transport.close()
+        raise
     link._shake_hands(endpoint, time.monotonic() + waits.shake_hands if until is None else until)
     link.establish()
     return link

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.link import BlockingLink
-from dicomnet.drivers.requestor import requesting_session
+from dicomnet.drivers.requestor import requesting_session, wanted
 from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectFailed, LocalProtocolError, TimedOut
 from dicomnet.handlers import Handler
@@ -278,9 +278,10 @@ def connect(
         LocalProtocolError: the request itself breaks a rule.
     """
     waits = waits or Waits()
+    endpoint = Endpoint(options.called_ae_title, "memory", 0)
     session = requesting_session(
-        Endpoint(options.called_ae_title, "memory", 0),
-        options,
+        endpoint,
+        wanted(endpoint, options, limits, send_limit),
         waits,
         0.0,
         handler=handler,

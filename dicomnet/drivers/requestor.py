@@ -9,14 +9,35 @@ from dicomnet.handlers import Handler
 from dicomnet.records import replace
 from dicomnet.ul import Association, RequestOptions, Role, Transcript
 from dicomnet.ul.negotiated import smaller_window
-from dicomnet.wire import PduLimits
+from dicomnet.ul.negotiation import checked, checked_limit
+from dicomnet.wire import AAssociateRQ, PduLimits
 
-__all__ = ["requesting_session"]
+__all__ = ["requesting_session", "wanted"]
+
+
+def wanted(
+    endpoint: Endpoint, options: RequestOptions, limits: MessageLimits | None = None, send_limit: int = 0
+) -> AAssociateRQ:
+    """The request to make of ``endpoint``, which is in order.
+
+    Of the operations window no more is proposed to perform at once than ``limits.requests``.
+
+    Raises:
+        LocalProtocolError: it breaks a rule, or nothing could be sent within ``send_limit``.
+    """
+    checked_limit(send_limit)
+    if options.async_window is not None:
+        invoked, performed = options.async_window
+        most = (limits or MessageLimits()).requests
+        options = replace(options, async_window=(invoked, smaller_window(performed, most)))
+    request = proposal(endpoint, options)
+    checked(request)
+    return request
 
 
 def requesting_session(
     endpoint: Endpoint,
-    options: RequestOptions,
+    request: AAssociateRQ,
     waits: Waits,
     now: float,
     *,
@@ -29,20 +50,17 @@ def requesting_session(
     check_roles: bool = True,
     hooks: Hooks | None = None,
 ) -> Session:
-    """A session that will ask ``endpoint`` for an association once its transport is connected.
+    """A session that will make this request of ``endpoint`` once it is told that its transport is connected.
 
-    Of the operations window no more is proposed to perform at once than ``limits.requests``.
+    To make one takes about as long as a peer nearby takes to accept a connection. So a driver works out what is
+    ``wanted``, connects, and makes this while the peer is at work.
 
     Raises:
         LocalProtocolError: the request breaks a rule.
     """
-    if options.async_window is not None:
-        invoked, performed = options.async_window
-        most = (limits or MessageLimits()).requests
-        options = replace(options, async_window=(invoked, smaller_window(performed, most)))
     association = Association(
         Role.REQUESTOR,
-        limits=PduLimits(p_data=options.max_length),
+        limits=PduLimits(p_data=request.max_length),
         timeouts=waits.timeouts(),
         transcript=transcript,
         send_limit=send_limit,
@@ -58,5 +76,5 @@ def requesting_session(
         check_roles=check_roles,
         hooks=hooks,
     )
-    association.associate_request(proposal(endpoint, options), now)  # which the hooks are to see
+    association.associate_request(request, now)  # which the hooks are to see
     return session

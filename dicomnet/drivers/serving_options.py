@@ -13,6 +13,7 @@ from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
 from dicomnet.handlers import Handler
 from dicomnet.records import dataclass
 from dicomnet.ul import AcceptancePolicy, Association, Role, Transcript
+from dicomnet.ul.negotiation import checked_limit
 from dicomnet.wire import PduLimits
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class ServingOptions:
     socket_options: SocketOptions
 
     def __post_init__(self) -> None:
-        Association(Role.ACCEPTOR, send_limit=self.send_limit)  # raises now, and not when the first peer has come
+        checked_limit(self.send_limit)  # now, and not when the first peer has come
 
     def transport(self, sock: socket.socket) -> Transport:
         """What a connection of a peer passes through."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from dicomnet.dimse.exchange import Exchange, MessageLimits, Received
 from dicomnet.dimse.messages import Message, Request, Response
@@ -61,6 +61,7 @@ __all__ = ["Run", "Session"]
 
 _log = logging.getLogger("dicomnet.session")
 _ids = itertools.count(1)
+_NO_HANDLER: Final = handle_by_type({})
 
 T = TypeVar("T")
 
@@ -101,7 +102,7 @@ class Session:
         self.released = False
         self._released_by_peer = False
         self._lost: DicomNetError | None = None  # why the transport failed, if it said so
-        self._desk = Desk(handler or handle_by_type({}), self.exchange, self.id)
+        self._desk = Desk(handler or _NO_HANDLER, self.exchange, self.id)
         self._policy = policy
         self._flows = Stepper(association, self.exchange, response_timeout=response_timeout)
         self._release_due = False  # the peer wants to release

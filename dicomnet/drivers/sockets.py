@@ -55,7 +55,6 @@ def open_connection(
         ConnectFailed: there is none to be had.
         TimedOut: not within ``waits.connect``.
     """
-    where = endpoint.where
     options = options or _OPTIONS
     try:
         if open_socket is not None:
@@ -63,6 +62,7 @@ def open_connection(
         else:
             sock = _connected(endpoint, waits.connect, source_host, options)
     except TimeoutError as error:
+        where = endpoint.where
         if waits.connect is None:
             raise ConnectFailed(f"no connection to {where}: timed out") from error
         raise TimedOut(f"no connection to {where} within {waits.connect:g} s", wait="connect") from error

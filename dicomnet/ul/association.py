@@ -29,7 +29,7 @@ from dicomnet.ul.counters import Counters
 from dicomnet.ul.events import PDataRequest, Primitive, PrimitiveKind, ProviderAbortIndication, UlEvent
 from dicomnet.ul.machine import Machine, Occasion, Role
 from dicomnet.ul.negotiated import Negotiated
-from dicomnet.ul.negotiation import SMALLEST_P_DATA, checked
+from dicomnet.ul.negotiation import checked, checked_limit
 from dicomnet.ul.receiving import Receiver
 from dicomnet.ul.recurring import once
 from dicomnet.ul.states import Action, Event, State, Transition
@@ -72,9 +72,7 @@ class Association:
         Raises:
             LocalProtocolError: no message fits into so little.
         """
-        if 0 < send_limit < SMALLEST_P_DATA or send_limit < 0:
-            raise LocalProtocolError(f"a P-DATA-TF of {send_limit} bytes cannot carry a message (PS3.8 9.3.5)")
-        self._send_limit = send_limit
+        self._send_limit = checked_limit(send_limit)
         self.transcript = transcript
         self._machine = Machine(role, timeouts or Timeouts(), transcript)
         self._receiver = Receiver(self._machine, limits, transcript)

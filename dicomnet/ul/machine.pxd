@@ -1,5 +1,7 @@
 cimport dicomnet.ul.timers as timers_
 
+cdef dict _CELLS
+
 
 cdef class Occasion:
     cdef public object now

@@ -87,6 +87,7 @@ def objection(
 
 
 _STA1: Final = State.STA1  # looked up once: to Python 3.11 each time is a call
+_CELLS: Final = dict(TRANSITIONS)  # a proxy of a dict is slower than a dict
 
 VERSION_REJECTION: Final = encode_pdu(AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 2))
 """What AE-6 sends when it does not like the protocol version (PS3.8 9.3.4)."""
@@ -113,7 +114,7 @@ class Machine:
 
     def cell(self, event: Event) -> Transition | None:
         """What Table 9-10 says about this event now; nothing at all once the association is over."""
-        return None if self.over else TRANSITIONS.get((self.state, event))
+        return None if self.over else _CELLS.get((self.state, event))
 
     def fire(self, event: Event, occasion: Occasion) -> None:
         """Perform the cell of state and event; an empty cell is nothing."""

@@ -49,6 +49,7 @@ __all__ = [
     "associate_fault",
     "build_request",
     "checked",
+    "checked_limit",
     "p_data_fault",
     "pdu_fault",
     "speaks_version_1",
@@ -286,6 +287,17 @@ def checked(pdu: AAssociateRQ | AAssociateAC | AAssociateRJ, request: AAssociate
     if errors:
         raise LocalProtocolError("; ".join(errors))
     return encoded
+
+
+def checked_limit(send_limit: int) -> int:
+    """The longest P-DATA-TF body that we shall send, if there can be such; 0 sets no limit.
+
+    Raises:
+        LocalProtocolError: no message fits into so little.
+    """
+    if 0 < send_limit < SMALLEST_P_DATA or send_limit < 0:
+        raise LocalProtocolError(f"a P-DATA-TF of {send_limit} bytes cannot carry a message (PS3.8 9.3.5)")
+    return send_limit
 
 
 def _examined(

@@ -68,8 +68,14 @@ _memory = _Memory()
 def made(make: Callable[[S], T], source: S, *of: object) -> T:
     """What ``make`` makes of a value and nothing else; of equal ones only once. Raises what ``make`` raises.
 
-    It is kept if all of the value, of the outcome and of ``of``, which the value comes from, may be.
+    It is kept if all of the value, of the outcome and of ``of``, which the value comes from, may be. To compare options
+    takes longer than all else here: the very ones it was made of are known at a glance.
     """
+    itself = (make, id(source))
+    known = _memory.answers.get(itself)
+    if known is not None:
+        same: T = known[1]
+        return same
     key = (make, source)
     try:
         known = _memory.answers.get(key)
@@ -79,7 +85,10 @@ def made(make: Callable[[S], T], source: S, *of: object) -> T:
         outcome: T = known[1]
         return outcome
     outcome = make(source)
-    _memory.keep(key, None, outcome, _weight((source, outcome, of)))
+    weight = _weight((source, outcome, of))
+    _memory.keep(key, None, outcome, weight)
+    if weight is not None and not isinstance(source, bytes):  # which come anew each time
+        _memory.keep(itself, source, outcome, 0)
     return outcome
 
 

@@ -14,3 +14,4 @@ cdef class Timers:
     cpdef enter(self, before, after, now)
     cpdef expired(self, now)
     cpdef _set(self, wait, when)
+    cpdef _find_earliest(self)

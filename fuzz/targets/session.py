@@ -18,7 +18,7 @@ from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type
 from dicomnet.testing.messages import messages
 from dicomnet.testing.pdus import mutated, pdus
-from dicomnet.ul import Association, ProposedContext, RequestOptions, Role
+from dicomnet.ul import Association, ProposedContext, RequestOptions, Role, build_request
 from dicomnet.wire import PDataTF, Pdv, encode_pdu
 from fuzz.targets._associations import ACCEPTANCE, POLICY, REQUEST, first_pdu
 
@@ -75,7 +75,7 @@ def _acceptor() -> Session:
 
 def _requestor() -> Session:
     waits = Waits(response=5.0)
-    return requesting_session(Endpoint("SCP", "fuzz"), _OPTIONS, waits, 0.0, handler=_handler())
+    return requesting_session(Endpoint("SCP", "fuzz"), build_request(_OPTIONS), waits, 0.0, handler=_handler())
 
 
 def _handler() -> Handler:

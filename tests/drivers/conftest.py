@@ -35,6 +35,7 @@ from dicomnet.ul import (
     Role,
     SupportedContext,
     Transcript,
+    build_request,
 )
 from dicomnet.wire import AAssociateRQ, decode_pdu, encode_pdu
 
@@ -201,7 +202,9 @@ class MemoryWorld(World):
 
     def connect_to(self, script: ScriptFlow, *, waits: Waits | None = None, **more: Any) -> Any:
         waits = waits or self.waits()
-        session = requesting_session(Endpoint("SCP", "memory"), OPTIONS, waits, 0.0, transcript=Transcript(), **more)
+        session = requesting_session(
+            Endpoint("SCP", "memory"), build_request(OPTIONS), waits, 0.0, transcript=Transcript(), **more
+        )
         end = memory.SessionEnd(session, waits)
         link = memory.Link(memory.Wire(end, ScriptEnd(script), chunk=self.chunk), end)
         link.establish()

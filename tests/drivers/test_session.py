@@ -33,7 +33,7 @@ from dicomnet.drivers.session import Session
 from dicomnet.errors import Aborted, AssociationError, ConnectionLost, LocalProtocolError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type, streaming
-from dicomnet.ul import Association, Direction, Role, State, Transcript
+from dicomnet.ul import Association, Direction, Role, State, Transcript, build_request
 from dicomnet.wire import AAbort, AAssociateRQ, PDataTF, decode_pdu
 
 EVENT = NEventReportRequest(sop_class=uids.UPS_PUSH, instance="2.25.1", event_type=1)
@@ -371,7 +371,7 @@ def fails(request: Request, peer: Peer) -> Flow[None]:
     "handler", [handle_by_type({}), handle_by_type({NEventReportRequest: streaming(fails)}), fails]
 )
 def test_a_session_that_is_over_needs_no_garbage_collector(script: SimpleNamespace, handler: Handler) -> None:
-    ours = requesting_session(Endpoint("SCP", "", 0), script.OPTIONS, Waits(), 0.0, handler=handler)
+    ours = requesting_session(Endpoint("SCP", "", 0), build_request(script.OPTIONS), Waits(), 0.0, handler=handler)
     theirs = Session(Association(Role.ACCEPTOR), address="peer", policy=script.POLICY)
     for session in (ours, theirs):
         session.transport_connected(0.0)

@@ -13,7 +13,7 @@ from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.errors import DicomNetError
 from dicomnet.handlers import Handler, handle_by_type
-from dicomnet.ul import Association, Role
+from dicomnet.ul import Association, Role, build_request
 from dicomnet.wire import PduLimits
 from tests.faults.faults import BEAT, FLOOD, Cause, bytes_of, limits, waits, waves
 from tests.faults.scripts import OPTIONS, PDU, POLICY, TICK, Read, Script, serving
@@ -110,7 +110,7 @@ class Run:
 def request(script: Script, steps: int, cause: Cause, **how: Any) -> Run:
     """Our side as requestor."""
     session = requesting_session(
-        Endpoint("SCP", "memory"), OPTIONS, waits(), 0.0, handler=script.handler, limits=limits()
+        Endpoint("SCP", "memory"), build_request(OPTIONS), waits(), 0.0, handler=script.handler, limits=limits()
     )
     end, peer = memory.SessionEnd(session, waits()), FaultyEnd(script, steps, cause, **how)
     link = memory.Link(memory.Wire(end, peer), end)

@@ -144,7 +144,7 @@ def acceptor(
 
 def requestor(flood: Iterator[bytes], *, reads: bool = True, **waits: Any) -> Flooded:
     waited = Waits(**waits)
-    session = requesting_session(Endpoint("SCP", "memory"), OPTIONS, waited, 0.0)
+    session = requesting_session(Endpoint("SCP", "memory"), build_request(OPTIONS), waited, 0.0)
     end = memory.SessionEnd(session, waited)
     pump = Pump(accept(encode_pdu(build_request(OPTIONS))), flood, reads=reads)
     return Flooded(session, pump, memory.Wire(pump, end, chunk=CHUNK), end).begin()
@@ -342,7 +342,7 @@ def many_echoes() -> Flow[Any]:
 @pytest.mark.parametrize("takes", TAKES)
 @pytest.mark.parametrize("work", [store_whole, store_in_parts, many_echoes])
 def test_a_requestor_whose_peer_reads_no_more(work: Callable[[], Flow[Any]], takes: int) -> None:
-    session = requesting_session(Endpoint("SCP", "memory"), OPTIONS, SHORT, 0.0)
+    session = requesting_session(Endpoint("SCP", "memory"), build_request(OPTIONS), SHORT, 0.0)
     end, miser = memory.SessionEnd(session, SHORT), Miser([accept(encode_pdu(build_request(OPTIONS)))], takes)
     link = memory.Link(memory.Wire(end, miser, chunk=8 * KIB), end)
     link.establish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,8 +46,9 @@ def endpoint(port: int) -> Endpoint:
     return Endpoint(TITLE, "127.0.0.1", port)
 
 
+@cache
 def options(work: str, max_length: int) -> RequestOptions:
-    """What a client proposes."""
+    """What a client proposes; worked out once, as pynetdicom's client does."""
     classes = CLASSES[:1] if work == Work.ASSOCIATE else CLASSES
     contexts = tuple(ProposedContext(uid, SYNTAXES) for uid in classes)
     return RequestOptions(TITLE, TITLE, contexts, max_length=max_length)

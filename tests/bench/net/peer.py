@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -82,12 +83,16 @@ def client(max_length: str) -> Callable[..., Any]:
     """Answers what is to be measured with the seconds it took."""
     _tune()
 
-    def connected(work: str, port: int) -> Association:
-        entity = _entity(max_length)
+    @cache
+    def entity(work: str) -> AE:
+        made = _entity(max_length)
         for uid in CLASSES[:1] if work == Work.ASSOCIATE else CLASSES:
-            entity.add_requested_context(uid, list(SYNTAXES))
+            made.add_requested_context(uid, list(SYNTAXES))
+        return made
+
+    def connected(work: str, port: int) -> Association:
         handlers: list[Any] = [(evt.EVT_CONN_OPEN, _at_once)]
-        made = entity.associate("127.0.0.1", port, ae_title=TITLE, max_pdu=int(max_length), evt_handlers=handlers)
+        made = entity(work).associate("127.0.0.1", port, ae_title=TITLE, max_pdu=int(max_length), evt_handlers=handlers)
         assert made.is_established
         return made
 
