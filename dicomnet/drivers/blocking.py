@@ -70,7 +70,7 @@ class Link(BlockingLink):
     @property
     def closed(self) -> bool:
         """Whether the socket is closed."""
-        return self._transport is None
+        return self._is_closed()
 
     def establish(self) -> None:
         """Wait until there is an association; ``connect`` and ``Listener.accept`` have done so.
@@ -106,7 +106,7 @@ class Link(BlockingLink):
                 remaining = limit - time.monotonic()
                 if remaining <= 0:
                     raise TimedOut(f"no TLS connection to {where} within {self._waits.shake_hands:g} s", wait="connect")
-                self._wait(remaining, reading=True, writing=transport.blocked)
+                self._wait(remaining, True, transport.blocked)
             if self.closed:
                 raise ConnectFailed(f"no connection to {where}: {transport.fault or 'closed by the peer'}")
         except BaseException:
@@ -146,7 +146,10 @@ class Link(BlockingLink):
 
     def _drive_to_close(self) -> None:
         """Let the last PDUs pass; the peer closes, or ARTIM ends the wait (PS3.8 9.1.5)."""
-        self._drive(lambda: self.closed)
+        self._drive(self._is_closed)
+
+    def _is_closed(self) -> bool:
+        return self._transport is None
 
     def _run_calls(self) -> None:
         for run, function in self._session.take_calls():
@@ -215,7 +218,7 @@ class Link(BlockingLink):
             if remaining is not None and remaining <= 0:
                 self._stalled()
                 return
-            if self._wait(remaining, reading=room > 0 and not self._session.congested, writing=True):
+            if self._wait(remaining, room > 0 and not self._session.congested, True):
                 self._session.advance(self._now())
                 self._run_calls()  # which may make room for more
                 answers = self._session.data_to_send()
@@ -232,9 +235,9 @@ class Link(BlockingLink):
                 moment = until
             timeout = None if moment is None else max(0.0, moment - self._now())
         blocked = self._transport is not None and self._transport.blocked
-        self._wait(timeout, reading=not session.congested, writing=blocked)
+        self._wait(timeout, not session.congested, blocked)
 
-    def _wait(self, timeout: float | None, *, reading: bool, writing: bool = False) -> int:
+    def _wait(self, timeout: float | None, reading: bool, writing: bool) -> int:
         """Wait for the socket; read what has come. The number of bytes read."""
         transport = self._transport
         if transport is None:

@@ -6,7 +6,6 @@ loop, and has everything else from it.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -53,24 +52,27 @@ class SessionLink:
         return self._session.error or ConnectionLost("the connection closed before there was an association")
 
 
-class BlockingLink(SessionLink, ABC):
-    """A link whose methods return when they are done; leave it by ``with``: it releases, or aborts on an exception."""
+class BlockingLink(SessionLink):
+    """A link whose methods return when they are done; leave it by ``with``: it releases, or aborts on an exception.
+
+    A driver has ``_now``, ``_drive`` and ``_drive_to_close``. No ABC, which a compiled class cannot be.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._driving = False  # by a caller that has not returned
 
-    @abstractmethod
     def _now(self) -> float:
         """The time by which this link's deadlines run."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _drive(self, done: Callable[[], bool], seconds: float | None = None) -> None:
         """Move bytes and flows until ``done``, the end of the connection, or for so many seconds."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _drive_to_close(self) -> None:
         """Let the last PDUs pass; the peer closes, or ARTIM ends the wait (PS3.8 9.1.5)."""
+        raise NotImplementedError
 
     def establish(self) -> None:
         """Wait until there is an association; whoever made the link has done so.

@@ -17,7 +17,7 @@ from dicomnet.codes import ItemType
 from dicomnet.records import fields, is_dataclass
 from dicomnet.wire.pdu import AAssociateAC, AAssociateRQ
 
-__all__ = ["made", "once"]
+__all__ = ["made", "once", "shared"]
 
 _ROOM = 1 << 22
 """What all may weigh; beyond that all is forgotten, and what does come again is soon back.
@@ -63,6 +63,11 @@ class _Memory:
 
 
 _memory = _Memory()
+
+
+def shared() -> _Memory:
+    """What is kept now, for tests to look into: where this is compiled, the name above is not to be seen."""
+    return _memory
 
 
 def made(make: Callable[[S], T], source: S, *of: object) -> T:

@@ -46,11 +46,11 @@ HERE = Applicant("here")
 
 
 @pytest.fixture(autouse=True)
-def memory(monkeypatch: pytest.MonkeyPatch) -> recurring._Memory:
-    """One of the test's own, empty."""
-    fresh = recurring._Memory()
-    monkeypatch.setattr(recurring, "_memory", fresh)
-    return fresh
+def memory() -> recurring._Memory:
+    """Empty."""
+    memory = recurring.shared()
+    memory.forget()
+    return memory
 
 
 def everything(memory: recurring._Memory) -> list[object]:

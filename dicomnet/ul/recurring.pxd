@@ -1,0 +1,10 @@
+cdef class _Memory:
+    cdef public dict answers
+    cdef public dict pdus
+    cdef public Py_ssize_t weight
+
+    cpdef keep(self, key, about, answer, weight)
+    cpdef forget(self)
+
+
+cdef _Memory _memory
