@@ -46,14 +46,11 @@ class Clock:
         self._users += 1
 
     def leave(self) -> None:
-        """One less; with the last of them goes the timer."""
+        """One less. The timer stays, and wakes nobody, unless who comes next has a use for it: their waits are longer by
+        the time that has passed, so that many, one after the other, need one timer."""
         self._users -= 1
         if not self._users:
             self._alarms = Alarms()
-            self._first = math.inf
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
 
     def set(self, sleeper: Sleeper) -> None:
         """Wake it at its deadline, unless that has changed by then."""

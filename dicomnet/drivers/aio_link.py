@@ -99,7 +99,9 @@ class DrivenLink(SessionLink):
         """The socket is connected; whoever made the link calls this once."""
         if self._session.association.role is Role.ACCEPTOR:  # ARTIM runs from here, a TLS handshake included
             self._session.transport_connected(self._clock.time())
-        self._advance()
+            self._read()  # who connects speaks first, and mostly has done so by the time its connection is accepted
+        else:
+            self._advance()
 
     def _greet(self) -> None:
         """Bytes of the user can pass: for the requestor, the connection is made now and not before (PS3.8 9.1.1)."""

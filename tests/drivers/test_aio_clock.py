@@ -90,23 +90,21 @@ def test_who_is_woken_may_sleep_again() -> None:
     run(test)
 
 
-def test_with_the_last_user_goes_the_timer() -> None:
+def test_one_timer_serves_many_users_one_after_the_other() -> None:
     async def test(clock: Clock) -> None:
         woken: list[str] = []
         loop: Any = clock.loop
-        sleepers = [Sleeper("never", woken), Sleeper("in time", woken)]
-        for _ in sleepers:
+        sleepers = [Sleeper(name, woken) for name in ("never", "nor this", "in time")]
+        for sleeper in sleepers:
             clock.enter()
-        sleepers[0].sleep(clock, 0.01)
-        clock.leave()
-        assert sum(not timer.cancelled() for timer in loop._scheduled) == 2  # with that of this test
-        clock.leave()
-        assert sum(not timer.cancelled() for timer in loop._scheduled) == 1
-        clock.enter()
-        sleepers[1].sleep(clock, 0.02)
+            sleeper.sleep(clock, 0.01)
+            assert len(loop._scheduled) == 2  # with that of this test
+            if sleeper is not sleepers[-1]:
+                clock.leave()
         while not woken:
             await asyncio.sleep(0.005)
         assert woken == ["in time"]
+        assert not [timer for timer in loop._scheduled if timer._callback == clock._on_time]
 
     run(test)
 
