@@ -35,7 +35,7 @@ _log = logging.getLogger("dicomnet.dimse")
 
 _MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
 _PIECE: Final = 1024 * 1024
-_PORTION: Final = 128 * 1024
+_PORTION: Final = 256 * 1024
 _FRAGMENTS: Final = 1024
 _PENDING: Final = StatusClass.PENDING
 _CANCELLABLE: Final = (CFindRequest, CGetRequest, CMoveRequest)
