@@ -45,6 +45,8 @@ _PIXEL_DATA: Final = 0x7FE0_0010
 
 _WORTHWHILE: Final = 512 * 1024
 """Bytes of a file from which on to read them costs more than to have the system find them."""
+_VIEWED: Final = 4 * 1024 * 1024
+"""Bytes of one view: they cost no memory but what the system has anyway, and to send them takes a millisecond or two."""
 
 
 @dataclass(slots=True)
@@ -257,7 +259,7 @@ class SourceReader:
 
     def _view(self, stream: FileStream) -> memoryview | None:
         """The next piece where it lies; not the end of the data set, see ``view_at_once``."""
-        size = min(self._piece, stream.left - 1) // self._portion * self._portion
+        size = min(max(self._piece, _VIEWED), stream.left - 1) // self._portion * self._portion
         view = stream.view_at_once(size) if size >= _WORTHWHILE else None
         if view is not None:
             self._viewed = stream

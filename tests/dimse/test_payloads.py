@@ -208,9 +208,11 @@ def test_the_rest_of_a_file_comes_in_portions_of_which_none_is_small(
 
 
 @pytest.mark.usefixtures("at_hand")
-@pytest.mark.parametrize("unseen", [False, True])
-def test_pieces_nobody_looks_at_are_views_but_for_the_end(
-    path: Path, unseen: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("unseen", "most", "sizes"), [(False, 200, []), (True, 200, [200]), (True, 1000, [240]), (True, 80, [120, 120])]
+)
+def test_what_nobody_looks_at_are_views_but_for_the_end(
+    path: Path, unseen: bool, most: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
 
@@ -219,6 +221,7 @@ def test_pieces_nobody_looks_at_are_views_but_for_the_end(
         return stream.piece_at_once(size)
 
     monkeypatch.setattr(outgoing, "_WORTHWHILE", 80)
+    monkeypatch.setattr(outgoing, "_VIEWED", most)
     monkeypatch.setattr(FileStream, "view_at_once", view)
     content = bytes(range(250))
     path.write_bytes(path.read_bytes()[: FileDataSet.of(path).offset] + content)
@@ -227,7 +230,7 @@ def test_pieces_nobody_looks_at_are_views_but_for_the_end(
     reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, lambda: unseen))
     assert reader.why_lost() is None
     assert b"".join(all_of(reader)) == content
-    assert asked == ([120, 120] if unseen else [])
+    assert asked == sizes
     assert reader.why_lost() is None
     os.truncate(path, 100)
     assert (reader.why_lost() is not None) is unseen
