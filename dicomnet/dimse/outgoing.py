@@ -46,7 +46,7 @@ _PIXEL_DATA: Final = 0x7FE0_0010
 _WORTHWHILE: Final = 512 * 1024
 """Bytes of a file from which on to read them costs more than to have the system find them."""
 _VIEWED: Final = 4 * 1024 * 1024
-"""Bytes of one view: they cost no memory but what the system has anyway, and to send them takes a millisecond or two."""
+"""Bytes of one view: they cost no memory but what the system has anyway, and take a millisecond or two to send."""
 
 
 @dataclass(slots=True)

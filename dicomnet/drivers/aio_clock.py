@@ -46,8 +46,8 @@ class Clock:
         self._users += 1
 
     def leave(self) -> None:
-        """One less. The timer stays, and wakes nobody, unless who comes next has a use for it: their waits are longer by
-        the time that has passed, so that many, one after the other, need one timer."""
+        """One less. The timer stays, and wakes nobody, unless who comes next has a use for it: the waits of those run
+        out later, so that many, one after the other, need one timer."""
         self._users -= 1
         if not self._users:
             self._alarms = Alarms()

@@ -40,8 +40,8 @@ from tests.faults.socket_peers import (
 
 @pytest.fixture
 def run() -> Iterator[Callable[[Awaitable[None]], None]]:
-    """Runs a coroutine; afterwards descriptors, threads, tasks and sessions are what they were before, and one timer may
-    be left, which serves all links of a loop and wakes nobody any more."""
+    """Runs a coroutine; afterwards descriptors, threads, tasks and sessions are what they were before, and one timer
+    may be left, which serves all links of a loop and wakes nobody any more."""
     before = open_fds(), threading.active_count(), sessions()
 
     async def main(work: Awaitable[None]) -> None:
