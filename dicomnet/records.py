@@ -16,7 +16,7 @@ from reprlib import recursive_repr
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-__all__ = ["MISSING", "dataclass", "field", "fields", "is_dataclass", "replace"]
+__all__ = ["MISSING", "dataclass", "field", "fields", "fill_by", "is_dataclass", "replace"]
 
 
 class _Word:
@@ -211,14 +211,26 @@ class _Init:
         return made.__get__(instance, owner)
 
 
+_Fill = Callable[[object, tuple[str, ...], tuple[object, ...]], None]
+_fill: _Fill | None = None
+
+
+def fill_by(fill: _Fill) -> None:
+    """From now on an ``__init__`` that is made sets the fields of a frozen instance by this function, all at once.
+
+    It takes the instance, their names and their values, and does what ``object.__setattr__`` would do one by one.
+    """
+    global _fill
+    _fill = fill
+
+
 def _init_of(kind: Any) -> FunctionType:
     """``__init__`` as source, compiled."""
     every = list(kind._record_fields.values())
-    frozen = kind._record_params["frozen"]
-    names: dict[str, Any] = {"_set": object.__setattr__, "_FACTORY": _FACTORY}
+    names: dict[str, Any] = {"_FACTORY": _FACTORY}
     positional = [_parameter(item, names) for item in every if item.init and not item.kw_only]
     keywords = [_parameter(item, names) for item in every if item.init and item.kw_only]
-    body = []
+    filled: dict[str, str] = {}  # by what
     for item in every:
         if item.default_factory is not _MISSING:
             names[f"_make_{item.name}"] = item.default_factory
@@ -232,7 +244,15 @@ def _init_of(kind: Any) -> FunctionType:
             value = f"_default_{item.name}"
         else:
             continue  # __post_init__ fills it
-        body.append(f"_set(self, {item.name!r}, {value})" if frozen else f"self.{item.name} = {value}")
+        filled[item.name] = value
+    if not kind._record_params["frozen"]:
+        body = [f"self.{name} = {value}" for name, value in filled.items()]
+    elif _fill is None:
+        names["_set"] = object.__setattr__
+        body = [f"_set(self, {name!r}, {value})" for name, value in filled.items()]
+    else:
+        names |= {"_fill": _fill, "_names": tuple(filled)}
+        body = [f"_fill(self, _names, ({''.join(f'{value}, ' for value in filled.values())}))"]
     if hasattr(kind, "__post_init__"):
         body.append("self.__post_init__()")
     parameters = ", ".join(["self", *positional, *(["*", *keywords] if keywords else [])])

@@ -15,6 +15,8 @@ import importlib
 import os
 from types import ModuleType
 
+from dicomnet.records import fill_by
+
 __all__ = [
     "KERNEL",
     "REASON",
@@ -22,6 +24,7 @@ __all__ = [
     "decode_dataset",
     "encode_command",
     "encode_dataset",
+    "fill_frozen",
     "make_frozen",
     "pack_p_data_tf",
     "read_contexts",
@@ -62,5 +65,9 @@ write_contexts = _body.write_contexts
 encode_command = _body.encode_command
 decode_command = _body.decode_command
 make_frozen = _body.make_frozen
+fill_frozen = _body.fill_frozen
 encode_dataset = _body.encode_dataset
 decode_dataset = _body.decode_dataset
+
+if KERNEL == "cython":
+    fill_by(fill_frozen)

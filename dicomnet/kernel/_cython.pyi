@@ -4,6 +4,7 @@ from dicomnet.kernel._python_command import decode_command as decode_command
 from dicomnet.kernel._python_command import encode_command as encode_command
 from dicomnet.kernel._python_dataset import decode_dataset as decode_dataset
 from dicomnet.kernel._python_dataset import encode_dataset as encode_dataset
+from dicomnet.kernel._python_frozen import fill_frozen as fill_frozen
 from dicomnet.kernel._python_frozen import make_frozen as make_frozen
 from dicomnet.kernel._python_items import read_contexts as read_contexts
 from dicomnet.kernel._python_items import read_p_data as read_p_data

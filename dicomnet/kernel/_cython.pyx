@@ -59,8 +59,8 @@ cdef extern from "Python.h":
     uint32_t PyUnicode_READ_CHAR(object, Py_ssize_t)
 
 __all__ = [
-    "decode_command", "decode_dataset", "encode_command", "encode_dataset", "make_frozen", "pack_p_data_tf",
-    "read_contexts", "read_p_data", "scan_pdvs", "write_contexts",
+    "decode_command", "decode_dataset", "encode_command", "encode_dataset", "fill_frozen", "make_frozen",
+    "pack_p_data_tf", "read_contexts", "read_p_data", "scan_pdvs", "write_contexts",
 ]
 
 include "_cython_build.pxi"

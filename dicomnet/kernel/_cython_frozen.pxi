@@ -4,10 +4,19 @@ from dicomnet.kernel import _python_frozen
 
 
 def make_frozen(type kind not None, tuple names not None, tuple values not None):
+    made = kind.__new__(kind)
+    fill(made, names, values)
+    return made
+
+
+def fill_frozen(one not None, tuple names not None, tuple values not None):
+    fill(one, names, values)
+
+
+cdef inline int fill(object one, tuple names, tuple values) except -1:
     cdef Py_ssize_t index, count = len(names)
     if len(values) != count:
-        return _python_frozen.make_frozen(kind, names, values)
-    made = kind.__new__(kind)
+        _python_frozen.fill_frozen(one, names, values)
     for index in range(count):
-        PyObject_GenericSetAttr(made, names[index], values[index])
-    return made
+        PyObject_GenericSetAttr(one, names[index], values[index])
+    return 0

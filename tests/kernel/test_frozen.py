@@ -45,6 +45,22 @@ def test_frozen_objects_are_not_made_of_just_anything(kernel: ModuleType) -> Non
             kernel.make_frozen(kind, names, (1, 2))
 
 
+@pytest.mark.parametrize("kind", [Plain, Spacious])
+def test_who_fills_one_need_not_make_it(kernel: ModuleType, kind: type[Plain]) -> None:
+    made = kind.__new__(kind)
+    assert kernel.fill_frozen(made, NAMES, (1, "x")) is None
+    assert made == kind(1, "x")
+    with pytest.raises(ValueError):
+        kernel.fill_frozen(made, (*NAMES, "third"), (1, 2))
+    with pytest.raises(AttributeError):
+        kernel.fill_frozen(Plain.__new__(Plain), ("one", "third"), (1, 2))
+    for nothing in ((None, NAMES, (1, 2)), (made, None, (1, 2)), (made, NAMES, None)):
+        with pytest.raises((TypeError, AttributeError)):
+            kernel.fill_frozen(*nothing)
+
+
 def test_no_reference_is_lost_or_kept(kernel: ModuleType) -> None:
     values = {1: "some", 2: "values"}
+    made = Plain(1, 2)
     assert_no_leak(kernel.make_frozen, (Plain, NAMES, (1 << 40, values)), watched=[Plain, values])
+    assert_no_leak(kernel.fill_frozen, (made, NAMES, (1 << 40, values)), watched=[made, values])
