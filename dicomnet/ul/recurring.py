@@ -76,12 +76,13 @@ def made(make: Callable[[S], T], source: S, *of: object) -> T:
     It is kept if all of the value, of the outcome and of ``of``, which the value comes from, may be. To compare options
     takes longer than all else here: the very ones it was made of are known at a glance.
     """
-    itself = (make, id(source))
-    known = _memory.answers.get(itself)
+    own = not isinstance(source, bytes)  # which come anew each time
+    itself = make, id(source)
+    known = _memory.answers.get(itself) if own else None
     if known is not None:
         same: T = known[1]
         return same
-    key = (make, source)
+    key = make, source
     try:
         known = _memory.answers.get(key)
     except (TypeError, ValueError):  # not hashable: a list in place of a tuple, or a memoryview somebody can write to
@@ -92,7 +93,7 @@ def made(make: Callable[[S], T], source: S, *of: object) -> T:
     outcome = make(source)
     weight = _weight((source, outcome, of))
     _memory.keep(key, None, outcome, weight)
-    if weight is not None and not isinstance(source, bytes):  # which come anew each time
+    if own and weight is not None:
         _memory.keep(itself, source, outcome, 0)
     return outcome
 
@@ -104,9 +105,17 @@ def once(ask: Callable[[P, *Ts], T], pdu: P, *more: *Ts) -> T:
     PDU counts by its identity, has to be one that does not change, and lives until all is forgotten.
     """
     pdus, answers = _memory.pdus, _memory.answers
-    if id(pdu) not in pdus:
+    itself = id(pdu)
+    if itself not in pdus:
         return ask(pdu, *more)
-    key = (ask, id(pdu), *map(id, more))
+    # Written out for what is asked most: to build it of any number takes longer than to look it up.
+    key: tuple[object, ...]
+    if not more:
+        key = ask, itself
+    elif len(more) == 1:
+        key = ask, itself, id(more[0])
+    else:
+        key = (ask, itself, *map(id, more))
     known = answers.get(key)
     if known is not None:
         answer: T = known[1]
