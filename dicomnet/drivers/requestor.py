@@ -10,7 +10,7 @@ from dicomnet.records import replace
 from dicomnet.ul import Association, RequestOptions, Role, Transcript
 from dicomnet.ul.negotiated import smaller_window
 from dicomnet.ul.negotiation import checked, checked_limit
-from dicomnet.wire import AAssociateRQ, PduLimits
+from dicomnet.wire import AAssociateRQ
 
 __all__ = ["requesting_session", "wanted"]
 
@@ -60,7 +60,6 @@ def requesting_session(
     """
     association = Association(
         Role.REQUESTOR,
-        limits=PduLimits(p_data=request.max_length),
         timeouts=waits.timeouts(),
         transcript=transcript,
         send_limit=send_limit,

@@ -43,11 +43,14 @@ class PduLimits:
     max_pdvs: int = MAX_PDVS
 
 
+_LIMITS = PduLimits()
+
+
 class ReceiveBuffer:
     """Collects what the transport delivers. Feed it, then take PDUs until there is none: ``next_pdu() is None``."""
 
     def __init__(self, limits: PduLimits | None = None) -> None:
-        self.limits = limits or PduLimits()
+        self.limits = limits or _LIMITS
         self._chunks: deque[bytes | bytearray] = deque()  # none is empty, and of the first _start bytes have been taken
         self._start = 0
         self._left = 0  # bytes in all chunks that have not been taken
