@@ -20,7 +20,7 @@ from dicomnet.drivers.aio_link import DrivenLink
 from dicomnet.drivers.aio_sockets import connect_socket
 from dicomnet.drivers.aio_waiter import Waiter
 from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
-from dicomnet.drivers.requestor import requesting_session, wanted
+from dicomnet.drivers.requestor import request_for, requesting_session
 from dicomnet.drivers.runs import Run
 from dicomnet.drivers.sockets import OpenSocket, new_transport, why_not
 from dicomnet.errors import ConnectFailed, TimedOut
@@ -202,7 +202,7 @@ async def connect(
     """
     waits = waits or _WAITS
     loop = asyncio.get_running_loop()
-    request = wanted(endpoint, options, limits, send_limit)
+    request = request_for(endpoint, options, limits, send_limit)
     try:
         async with contextlib.nullcontext() if waits.connect is None else asyncio.timeout(waits.connect):
             sock = await connect_socket(

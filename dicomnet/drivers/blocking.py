@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
 from dicomnet.drivers.link import BlockingLink
-from dicomnet.drivers.requestor import requesting_session, wanted
+from dicomnet.drivers.requestor import request_for, requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.drivers.sockets import OpenSocket, new_transport, open_connection
 from dicomnet.drivers.transport import LAST_WORDS, QUEUED_ANSWERS, Transport
@@ -328,7 +328,7 @@ def connect(
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
     """
     waits = waits or _WAITS
-    request = wanted(endpoint, options, limits, send_limit)
+    request = request_for(endpoint, options, limits, send_limit)
     until = None if waits.connect is None else time.monotonic() + waits.connect
     transport = new_transport(
         open_connection(endpoint, waits, source_host, open_socket, socket_options), endpoint, tls, server_name

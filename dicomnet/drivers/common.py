@@ -19,7 +19,8 @@ class Hooks:
     """Functions that are shown what happens in an association; the first argument is its id, as in the log.
 
     ``pdu`` sees every PDU that arrives, readable or not, ``primitive`` every service primitive of PS3.8 clause 7, and
-    ``message`` every DIMSE message, sent or received. They should look and return; what one raises is
+    ``message`` every DIMSE message, sent or received. Our own request for an association is shown once there is a
+    connection for it. They should look and return; what one raises is
     logged and goes no further. One that is None costs nothing.
     """
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.common import Endpoint, Hooks, Waits
 from dicomnet.drivers.link import BlockingLink
-from dicomnet.drivers.requestor import requesting_session, wanted
+from dicomnet.drivers.requestor import request_for, requesting_session
 from dicomnet.drivers.session import Session
 from dicomnet.errors import ConnectFailed, LocalProtocolError, TimedOut
 from dicomnet.handlers import Handler
@@ -281,7 +281,7 @@ def connect(
     endpoint = Endpoint(options.called_ae_title, "memory", 0)
     session = requesting_session(
         endpoint,
-        wanted(endpoint, options, limits, send_limit),
+        request_for(endpoint, options, limits, send_limit),
         waits,
         0.0,
         handler=handler,

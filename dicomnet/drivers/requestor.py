@@ -12,10 +12,10 @@ from dicomnet.ul.negotiated import smaller_window
 from dicomnet.ul.negotiation import checked, checked_limit
 from dicomnet.wire import AAssociateRQ
 
-__all__ = ["requesting_session", "wanted"]
+__all__ = ["request_for", "requesting_session"]
 
 
-def wanted(
+def request_for(
     endpoint: Endpoint, options: RequestOptions, limits: MessageLimits | None = None, send_limit: int = 0
 ) -> AAssociateRQ:
     """The request to make of ``endpoint``, which is in order.
@@ -52,8 +52,8 @@ def requesting_session(
 ) -> Session:
     """A session that will make this request of ``endpoint`` once it is told that its transport is connected.
 
-    To make one takes about as long as a peer nearby takes to accept a connection. So a driver works out what is
-    ``wanted``, connects, and makes this while the peer is at work.
+    To make one takes about as long as a peer nearby takes to accept a connection. So a driver works out the request,
+    connects, and makes this while the peer is at work.
 
     Raises:
         LocalProtocolError: the request breaks a rule.
