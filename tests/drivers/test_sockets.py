@@ -30,12 +30,14 @@ from dicomnet.dimse.messages import (
 from dicomnet.drivers import aio, blocking
 from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.blocking_server import listen
-from dicomnet.drivers.common import Endpoint, SocketOptions, Waits
+from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
 from dicomnet.drivers.sockets import numeric_address
-from dicomnet.errors import ConnectFailed, DicomNetError, LocalProtocolError, Rejected, TimedOut
+from dicomnet.errors import Aborted, ConnectFailed, DicomNetError, LocalProtocolError, Rejected, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
-from dicomnet.ul import Transcript
+from dicomnet.records import replace
+from dicomnet.ul import Transcript, build_request
+from dicomnet.wire import AAbort, decode_pdu, encode_pdu
 
 NOWHERE = Endpoint("SCP", "no.such.name.invalid", 104)
 
@@ -628,3 +630,64 @@ def test_who_comes_alone_is_accepted_without_a_look_for_others(script: SimpleNam
                     one.close()
 
     asyncio.run(asyncio.wait_for(test(), 10))
+
+
+def test_who_has_spoken_by_the_time_it_is_accepted_is_answered_at_once(script: SimpleNamespace) -> None:
+    async def test() -> None:
+        async with await serve("127.0.0.1", 0, script.POLICY) as server:
+            with socket.create_connection(("127.0.0.1", server.port)) as early:
+                early.sendall(encode_pdu(build_request(script.OPTIONS)))
+                await asyncio.sleep(0)  # the loop finds the connection, and accepts it in that turn
+                await asyncio.sleep(0)
+                assert early.recv(1, socket.MSG_DONTWAIT) == b"\2"
+
+    asyncio.run(asyncio.wait_for(test(), 10))
+
+
+CONNECT: list[Callable[..., Any]] = [
+    blocking.connect,
+    lambda *words, **more: asyncio.run(aio.connect(*words, **more)),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("connect", CONNECT, ids=["blocking", "asyncio"])
+def test_nobody_is_connected_to_for_a_request_that_is_not_in_order(
+    script: SimpleNamespace, connect: Callable[..., Any]
+) -> None:
+    def open_socket(endpoint: Endpoint, seconds: float | None) -> socket.socket:
+        raise AssertionError("somebody was to be connected to")
+
+    for options in (replace(script.OPTIONS, calling_ae_title="\n"), replace(script.OPTIONS, contexts=())):
+        with pytest.raises(LocalProtocolError):
+            connect(NOWHERE, options, open_socket=open_socket)
+
+
+@pytest.mark.parametrize("connect", CONNECT, ids=["blocking", "asyncio"])
+def test_a_request_is_made_once_there_is_a_connection_for_it(
+    script: SimpleNamespace, connect: Callable[..., Any]
+) -> None:
+    shown: list[str] = []
+    hooks = Hooks(primitive=lambda _, primitive: shown.append(primitive.name))
+    with pytest.raises(ConnectFailed):
+        connect(Endpoint("SCP", "127.0.0.1", 1), script.OPTIONS, hooks=hooks)
+    assert shown == []
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(encode_pdu(AAbort()))
+        with pytest.raises(Aborted):
+            connect(NOWHERE, script.OPTIONS, hooks=hooks, open_socket=lambda *_: ours)
+        assert decode_pdu(theirs.recv(1 << 16)) == build_request(script.OPTIONS)
+    assert shown == ["A-ASSOCIATE", "A-ABORT"]
+
+
+@pytest.mark.parametrize("connect", CONNECT, ids=["blocking", "asyncio"])
+def test_a_connection_that_nothing_can_be_made_of_is_closed(
+    script: SimpleNamespace, connect: Callable[..., Any]
+) -> None:
+    ours, theirs = socket.socketpair()
+    no_hooks: Any = object()
+    with theirs:
+        with pytest.raises(AttributeError):
+            connect(NOWHERE, script.OPTIONS, hooks=no_hooks, open_socket=lambda *_: ours)
+        assert ours.fileno() == -1
+        assert theirs.recv(1) == b""
