@@ -35,7 +35,8 @@ async def connect_socket(
         sock = await _from_thread(open_socket, endpoint, seconds)
         prepare(sock, options)
         return sock
-    addresses = await _look_up(endpoint.host, endpoint.port)
+    numeric = numeric_address(endpoint.host, endpoint.port)
+    addresses = await _look_up(endpoint.host, endpoint.port) if numeric is None else [numeric]
     sources = None if source_host is None else await _look_up(source_host, 0)
     errors: list[OSError] = []
     for address in addresses:
@@ -56,26 +57,30 @@ async def _connect_to(address: Address, sources: Iterable[Address] | None, optio
         set_buffers(sock, options)
         if sources is not None:
             _bind_to_one(sock, [source[4] for source in sources if source[0] == family])
-        await _connected(sock, peer)
+        if not _connects_at_once(sock, peer):
+            await _connected(sock, peer)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-async def _connected(sock: socket.socket, peer: Any) -> None:
-    """Connect, in no turn of the loop where none is needed: within one machine, who asks again is told how it went."""
+def _connects_at_once(sock: socket.socket, peer: Any) -> bool:
+    """Whether no turn of the loop is needed to connect: within one machine, who asks again is told how it went."""
     state = sock.connect_ex(peer)
     if state == errno.EINPROGRESS:
         state = sock.connect_ex(peer)
-    if state in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, peer)
-        except OSError as error:
-            if error.errno != errno.EISCONN:  # as some systems say when it went through a moment ago
-                raise
-    elif state not in (0, errno.EISCONN):
+    if state not in (0, errno.EISCONN, errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
         raise OSError(state, f"connecting to {peer} failed")
+    return state in (0, errno.EISCONN)
+
+
+async def _connected(sock: socket.socket, peer: Any) -> None:
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, peer)
+    except OSError as error:
+        if error.errno != errno.EISCONN:  # as some systems say when it went through a moment ago
+            raise
 
 
 def _bind_to_one(sock: socket.socket, sources: list[Any]) -> None:
