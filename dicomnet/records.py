@@ -247,12 +247,12 @@ def _init_of(kind: Any) -> FunctionType:
         filled[item.name] = value
     if not kind._record_params["frozen"]:
         body = [f"self.{name} = {value}" for name, value in filled.items()]
-    elif _fill is None:
-        names["_set"] = object.__setattr__
-        body = [f"_set(self, {name!r}, {value})" for name, value in filled.items()]
+    elif _fill is None or not filled:
+        names["_record_set"] = object.__setattr__
+        body = [f"_record_set(self, {name!r}, {value})" for name, value in filled.items()]
     else:
-        names |= {"_fill": _fill, "_names": tuple(filled)}
-        body = [f"_fill(self, _names, ({''.join(f'{value}, ' for value in filled.values())}))"]
+        names |= {"_record_fill": _fill, "_record_names": tuple(filled)}
+        body = [f"_record_fill(self, _record_names, ({''.join(f'{value}, ' for value in filled.values())}))"]
     if hasattr(kind, "__post_init__"):
         body.append("self.__post_init__()")
     parameters = ", ".join(["self", *positional, *(["*", *keywords] if keywords else [])])

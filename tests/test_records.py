@@ -18,9 +18,7 @@ import pytest
 
 import dicomnet
 import ups
-from dicomnet import records
-
-pytestmark = pytest.mark.once
+from dicomnet import kernel, records
 
 
 def classes(maker: Any) -> dict[str, type]:
@@ -93,6 +91,22 @@ def classes(maker: Any) -> dict[str, type]:
 
 
 OURS, THEIRS = classes(records), classes(dataclasses)
+
+
+def filled(*arguments: Any) -> None:
+    """As the kernel does it."""
+    one, names, values = arguments
+    for name, value in zip(names, values, strict=True):
+        object.__setattr__(one, name, value)
+
+
+@pytest.fixture(params=["one by one", "at once"])
+def made(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, type]:
+    """Classes whose ``__init__`` is made anew, in this way."""
+    monkeypatch.setattr(records, "_fill", filled if request.param == "at once" else None)
+    return classes(records)
+
+
 CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("Plain", (1,), {}),
     ("Plain", (1, "z"), {}),
@@ -130,9 +144,23 @@ def outcome(kind: type, words: tuple[Any, ...], names: dict[str, Any]) -> object
 
 @pytest.mark.parametrize(("name", "words", "names"), CALLS)
 def test_an_instance_is_what_the_standard_library_would_have_made(
-    name: str, words: tuple[Any, ...], names: dict[str, Any]
+    made: dict[str, type], name: str, words: tuple[Any, ...], names: dict[str, Any]
 ) -> None:
-    assert outcome(OURS[name], words, names) == outcome(THEIRS[name], words, names)
+    assert outcome(made[name], words, names) == outcome(THEIRS[name], words, names)
+
+
+def test_the_kernel_fills_all_at_once() -> None:
+    """Where it has the fast body; who has made an instance before it was loaded goes on one by one."""
+    assert records._fill is (kernel.fill_frozen if kernel.KERNEL == "cython" else None)
+    asked: list[object] = []
+    plain = classes(records)["Plain"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_fill", lambda *arguments: asked.append(arguments) or filled(*arguments))
+        assert repr(plain(1)).endswith("Plain(x=1, y='why')")
+        assert [names for _, names, _ in asked] == [("x", "y")]
+        empty = classes(records)["Empty"]
+        assert empty() == empty()
+        assert len(asked) == 1
 
 
 @pytest.mark.parametrize("name", OURS)

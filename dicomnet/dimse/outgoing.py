@@ -45,8 +45,6 @@ _PIXEL_DATA: Final = 0x7FE0_0010
 
 _WORTHWHILE: Final = 512 * 1024
 """Bytes of a file from which on to read them costs more than to have the system find them."""
-_VIEWED: Final = 4 * 1024 * 1024
-"""Bytes of one view: they cost no memory but what the system has anyway, and take a millisecond or two to send."""
 
 
 @dataclass(slots=True)
@@ -56,13 +54,14 @@ class Opened:
     ``transfer_syntax`` is the one its data set must be in, which need not be that of the source; ``piece`` is a good
     number of bytes for a part, and so is ``portion`` where little is left and nobody has to wait for it: the peer then
     has something to do while the next is read. ``unseen`` tells whether nobody but the system would look at a part that
-    is sent now.
+    is sent now, and ``view`` is a good number of bytes for that.
     """
 
     message_id: int
     transfer_syntax: str
     piece: int
     portion: int
+    view: int
     unseen: Callable[[], bool]
 
 
@@ -175,6 +174,7 @@ class SourceReader:
         self._wanted = transfer_syntax
         self._piece = piece
         self._portion = piece
+        self._most = piece  # of a view
         self._unseen: Callable[[], bool] | None = None
         self._viewed: FileStream | None = None  # that parts are views of
         self._stream: BinaryIO | None = None
@@ -209,6 +209,7 @@ class SourceReader:
         self._wanted = opened.transfer_syntax
         self._piece = opened.piece
         self._portion = opened.portion
+        self._most = opened.view
         self._unseen = opened.unseen
 
     def read_at_once(self) -> tuple[Buffer, bool] | None:
@@ -259,7 +260,7 @@ class SourceReader:
 
     def _view(self, stream: FileStream) -> memoryview | None:
         """The next piece where it lies; not the end of the data set, see ``view_at_once``."""
-        size = min(max(self._piece, _VIEWED), stream.left - 1) // self._portion * self._portion
+        size = min(self._most, stream.left - 1) // self._portion * self._portion
         view = stream.view_at_once(size) if size >= _WORTHWHILE else None
         if view is not None:
             self._viewed = stream

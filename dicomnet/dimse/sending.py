@@ -36,6 +36,7 @@ _log = logging.getLogger("dicomnet.dimse")
 _MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
 _PIECE: Final = 1024 * 1024
 _PORTION: Final = 256 * 1024
+_VIEW: Final = 4 * 1024 * 1024  # costs no memory but what the system has anyway, and takes a millisecond or two to send
 _FRAGMENTS: Final = 1024
 _PENDING: Final = StatusClass.PENDING
 _CANCELLABLE: Final = (CFindRequest, CGetRequest, CMoveRequest)
@@ -130,8 +131,8 @@ class SendingHalf:
         self._begun = _Begun(message, message_id, context, _command(message, message_id, True))
         if isinstance(message, Request):
             self._asked[message_id] = message, context
-        portion = self._whole_fragments(_PORTION)
-        return Opened(message_id, context.transfer_syntax, self.piece, portion, self.is_unseen)
+        portion, view = self._whole_fragments(_PORTION), self._whole_fragments(_VIEW)
+        return Opened(message_id, context.transfer_syntax, self.piece, portion, view, self.is_unseen)
 
     def is_unseen(self) -> bool:
         """Whether nobody but the system would look at what is sent now."""

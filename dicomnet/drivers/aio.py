@@ -129,27 +129,32 @@ class Link(DrivenLink):
         else:
             await self.abort()
 
-    async def _connected(self, endpoint: Endpoint) -> None:
-        """Begin, and wait until bytes of the user can pass.
+    async def _connected(self, endpoint: Endpoint, until: float | None) -> None:
+        """Begin, and wait until bytes of the user can pass; ``until`` is when ``Waits.connect`` runs out.
 
         Raises:
             ConnectFailed, TimedOut: they never will; the socket is closed.
         """
         try:
             self.begin()
-            if not self._greeted:  # the caller sees to ``Waits.connect``
-                async with asyncio.timeout(self.waits.shake_hands if self.waits.connect is None else None):
-                    await self._until(lambda: self._greeted or self._closed)
-        except TimeoutError as error:
-            self.drop()
-            text = f"no TLS connection to {endpoint.where} within {self.waits.shake_hands:g} s"
-            raise TimedOut(text, wait="connect") from error
+            if not self._greeted:
+                await self._shake_hands(endpoint, until)
         except BaseException:
             self.drop()
             raise
         if not self._greeted:
             why = self._transport.fault or "closed by the peer"
             raise ConnectFailed(f"no connection to {endpoint.where}: {why}") from self._transport.fault
+
+    async def _shake_hands(self, endpoint: Endpoint, until: float | None) -> None:
+        waits = self.waits
+        limit = self._loop.time() + waits.shake_hands if until is None else until
+        try:
+            async with asyncio.timeout_at(limit):
+                await self._until(lambda: self._greeted or self._closed)
+        except TimeoutError as error:
+            text = f"no TLS connection to {endpoint.where} within {waits.shake_hands:g} s"
+            raise TimedOut(text, wait="connect") from error
 
     async def _until(self, done: Callable[[], bool]) -> None:
         while not done():
@@ -202,33 +207,13 @@ async def connect(
     """
     waits = waits or _WAITS
     loop = asyncio.get_running_loop()
-    request = request_for(endpoint, options, limits, send_limit)
+    request, encoded = request_for(endpoint, options, limits, send_limit)
+    until = None if waits.connect is None else loop.time() + waits.connect
     try:
-        async with contextlib.nullcontext() if waits.connect is None else asyncio.timeout(waits.connect):
+        async with contextlib.nullcontext() if until is None else asyncio.timeout_at(until):
             sock = await connect_socket(
                 endpoint, waits.connect, source_host, open_socket, socket_options or _SOCKET_OPTIONS
             )
-            transport = new_transport(sock, endpoint, tls, server_name)
-            try:
-                session = requesting_session(
-                    endpoint,
-                    request,
-                    waits,
-                    loop.time(),
-                    handler=handler,
-                    limits=limits,
-                    transcript=transcript,
-                    one_pdv_per_pdu=one_pdv_per_pdu,
-                    send_limit=send_limit,
-                    record_pdus=record_pdus,
-                    check_roles=check_roles,
-                    hooks=hooks,
-                )
-                link = Link(session, transport, waits, executor=executor, hooks=hooks, socket_options=socket_options)
-            except BaseException:
-                transport.close()
-                raise
-            await link._connected(endpoint)
     except TimeoutError as error:
         where = endpoint.where
         if waits.connect is None:
@@ -237,6 +222,28 @@ async def connect(
     except (OSError, ValueError, OverflowError) as error:  # a host name or port that no address can be made of
         reason = await loop.run_in_executor(None, why_not, endpoint, source_host, error)  # it may look up a name
         raise ConnectFailed(reason) from error
+    transport = new_transport(sock, endpoint, tls, server_name)
+    try:
+        session = requesting_session(
+            endpoint,
+            request,
+            waits,
+            loop.time(),
+            encoded=encoded,
+            handler=handler,
+            limits=limits,
+            transcript=transcript,
+            one_pdv_per_pdu=one_pdv_per_pdu,
+            send_limit=send_limit,
+            record_pdus=record_pdus,
+            check_roles=check_roles,
+            hooks=hooks,
+        )
+        link = Link(session, transport, waits, executor=executor, hooks=hooks, socket_options=socket_options)
+    except BaseException:
+        transport.close()
+        raise
+    await link._connected(endpoint, until)
     try:
         await link._until(lambda: session.established or session.ended)
     except asyncio.CancelledError:

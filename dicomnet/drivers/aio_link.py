@@ -345,9 +345,11 @@ class DrivenLink(SessionLink):
                 work.cancel()
         fault = self._transport.fault
         self._transport.close()
-        self._session.receive_eof(self._clock.time(), fault)
-        self._advance()
-        self._gone()
+        try:
+            self._session.receive_eof(self._clock.time(), fault)
+            self._advance()
+        finally:
+            self._gone()
 
     def _gone(self) -> None:
         """The socket is closed: for who counts."""

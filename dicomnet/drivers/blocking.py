@@ -328,7 +328,7 @@ def connect(
         LocalProtocolError: the request itself breaks a rule; nothing was sent.
     """
     waits = waits or _WAITS
-    request = request_for(endpoint, options, limits, send_limit)
+    request, encoded = request_for(endpoint, options, limits, send_limit)
     until = None if waits.connect is None else time.monotonic() + waits.connect
     transport = new_transport(
         open_connection(endpoint, waits, source_host, open_socket, socket_options), endpoint, tls, server_name
@@ -339,6 +339,7 @@ def connect(
             request,
             waits,
             time.monotonic(),
+            encoded=encoded,
             handler=handler,
             limits=limits,
             transcript=transcript,

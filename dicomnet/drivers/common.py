@@ -20,8 +20,8 @@ class Hooks:
 
     ``pdu`` sees every PDU that arrives, readable or not, ``primitive`` every service primitive of PS3.8 clause 7, and
     ``message`` every DIMSE message, sent or received. Our own request for an association is shown once there is a
-    connection for it. They should look and return; what one raises is
-    logged and goes no further. One that is None costs nothing.
+    connection for it. They should look and return; what one raises is logged and goes no further. One that is None
+    costs nothing.
     """
 
     pdu: Callable[[int, Pdu], None] | None = None

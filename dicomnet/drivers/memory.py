@@ -279,11 +279,13 @@ def connect(
     """
     waits = waits or Waits()
     endpoint = Endpoint(options.called_ae_title, "memory", 0)
+    request, encoded = request_for(endpoint, options, limits, send_limit)
     session = requesting_session(
         endpoint,
-        request_for(endpoint, options, limits, send_limit),
+        request,
         waits,
         0.0,
+        encoded=encoded,
         handler=handler,
         limits=limits,
         transcript=transcript,

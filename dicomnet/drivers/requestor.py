@@ -17,8 +17,8 @@ __all__ = ["request_for", "requesting_session"]
 
 def request_for(
     endpoint: Endpoint, options: RequestOptions, limits: MessageLimits | None = None, send_limit: int = 0
-) -> AAssociateRQ:
-    """The request to make of ``endpoint``, which is in order.
+) -> tuple[AAssociateRQ, bytes]:
+    """The request to make of ``endpoint``, which is in order, and its bytes.
 
     Of the operations window no more is proposed to perform at once than ``limits.requests``.
 
@@ -31,8 +31,7 @@ def request_for(
         most = (limits or MessageLimits()).requests
         options = replace(options, async_window=(invoked, smaller_window(performed, most)))
     request = proposal(endpoint, options)
-    checked(request)
-    return request
+    return request, checked(request)
 
 
 def requesting_session(
@@ -41,6 +40,7 @@ def requesting_session(
     waits: Waits,
     now: float,
     *,
+    encoded: bytes | None = None,
     handler: Handler | None = None,
     limits: MessageLimits | None = None,
     transcript: Transcript | None = None,
@@ -53,7 +53,7 @@ def requesting_session(
     """A session that will make this request of ``endpoint`` once it is told that its transport is connected.
 
     To make one takes about as long as a peer nearby takes to accept a connection. So a driver works out the request,
-    connects, and makes this while the peer is at work.
+    connects, and makes this while the peer is at work. ``encoded`` are the bytes of a request that is in order.
 
     Raises:
         LocalProtocolError: the request breaks a rule.
@@ -75,5 +75,5 @@ def requesting_session(
         check_roles=check_roles,
         hooks=hooks,
     )
-    association.associate_request(request, now)  # which the hooks are to see
+    association.associate_request(request, now, encoded)  # which the hooks are to see
     return session

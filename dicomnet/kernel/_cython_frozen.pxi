@@ -17,6 +17,7 @@ cdef inline int fill(object one, tuple names, tuple values) except -1:
     cdef Py_ssize_t index, count = len(names)
     if len(values) != count:
         _python_frozen.fill_frozen(one, names, values)
+        return 0
     for index in range(count):
         PyObject_GenericSetAttr(one, names[index], values[index])
     return 0

@@ -20,7 +20,7 @@ cdef class Association:
     cpdef handle_timeout(self, now)
     cpdef postpone(self, now)
     cpdef not_idle(self, now)
-    cpdef associate_request(self, request, now)
+    cpdef associate_request(self, request, now, encoded=*)
     cpdef associate_accept(self, response, now)
     cpdef release_request(self, now)
     cpdef release_response(self, now)

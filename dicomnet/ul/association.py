@@ -233,14 +233,16 @@ class Association:
 
     # Commands of the user.
 
-    def associate_request(self, request: AAssociateRQ, now: float) -> None:
+    def associate_request(self, request: AAssociateRQ, now: float, encoded: bytes | None = None) -> None:
         """Ask for an association (Evt1); the request goes out when the transport is connected.
+
+        ``encoded`` is for who has had it ``checked`` already, and has its bytes from there.
 
         Raises:
             LocalProtocolError: the state does not allow it, or the request is not in order.
         """
         self._require(Event.EVT1, self.role is Role.REQUESTOR)
-        self._request = checked(request)
+        self._request = checked(request) if encoded is None else encoded
         self._machine.request = request
         self._receiver.announce(request.max_length)
         self._machine.tell("A-ASSOCIATE", PrimitiveKind.REQUEST, request)

@@ -3,7 +3,7 @@ cdef class _Memory:
     cdef public dict pdus
     cdef public Py_ssize_t weight
 
-    cpdef keep(self, key, about, answer, weight)
+    cpdef keep(self, keys, about, answer, weight)
     cpdef forget(self)
 
 

@@ -43,15 +43,16 @@ class _Memory:
         self.pdus: dict[int, object] = {}  # those among the answers, by identity
         self.weight = 0
 
-    def keep(self, key: tuple[object, ...], about: object, answer: object, weight: int | None) -> None:
-        """Keep the answer unless it is too heavy."""
+    def keep(self, keys: tuple[tuple[object, ...], ...], about: object, answer: object, weight: int | None) -> None:
+        """Keep the answer, and what it is about, unless it is too heavy; it is found by each of the keys."""
         if weight is None:
             return
-        weight += _ANSWER
+        weight += len(keys) * _ANSWER
         if self.weight + weight > _ROOM:
             self.forget()
         self.weight += weight
-        self.answers[key] = about, answer
+        for key in keys:
+            self.answers[key] = about, answer
         if isinstance(answer, _ASSOCIATE):
             self.pdus[id(answer)] = answer
 
@@ -91,10 +92,7 @@ def made(make: Callable[[S], T], source: S, *of: object) -> T:
         outcome: T = known[1]
         return outcome
     outcome = make(source)
-    weight = _weight((source, outcome, of))
-    _memory.keep(key, None, outcome, weight)
-    if own and weight is not None:
-        _memory.keep(itself, source, outcome, 0)
+    _memory.keep((key, itself) if own else (key,), source, outcome, _weight((source, outcome, of)))
     return outcome
 
 
@@ -123,7 +121,7 @@ def once(ask: Callable[[P, *Ts], T], pdu: P, *more: *Ts) -> T:
     answer = ask(pdu, *more)
     if all(id(one) in pdus for one in more if isinstance(one, _ASSOCIATE)):
         new = isinstance(answer, _ASSOCIATE) and id(answer) not in pdus
-        _memory.keep(key, (pdu, *more), answer, _weight(answer) if new else 0)
+        _memory.keep((key,), (pdu, *more), answer, _weight(answer) if new else 0)
     return answer
 
 

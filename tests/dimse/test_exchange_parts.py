@@ -74,13 +74,14 @@ def test_the_command_goes_out_with_the_first_part(wire: Wire) -> None:
     assert wire.scu.sent == {NCreateRequest: 1}
 
 
+@pytest.mark.parametrize(("kind", "most"), [("piece", 1 << 20), ("portion", 1 << 18), ("view", 1 << 22)])
 @pytest.mark.parametrize("maximum", [0, 8, 9, 16384, 100_000, 1 << 21])
-def test_a_piece_fills_its_pdus(join: Callable[..., Wire], maximum: int) -> None:
+def test_what_is_sent_at_a_time_fills_its_pdus(join: Callable[..., Wire], maximum: int, kind: str, most: int) -> None:
     wire = join(max_length=maximum)
-    piece = wire.scu.begin(create()).piece
+    piece = getattr(wire.scu.begin(create()), kind)
     assert piece % 2 == 0
-    assert piece <= 1 << 20
-    assert piece > 1 << 19 or maximum < 10  # where a great many fragments would cost more than what is in them
+    assert piece <= max(most, 1 << 20)  # one at least, and none is longer
+    assert piece > most / 2 or maximum < 10  # where a great many fragments would cost more than what is in them
     wire.scu.send_part(bytes(2), 0.0, last=False)
     wire.scu.association.data_to_send()
     wire.scu.send_part(bytes(piece), 0.0, last=False)

@@ -138,7 +138,7 @@ def test_a_file_is_known_by_its_path_with_its_first_piece(path: Path) -> None:
     for wanted in (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE):
         reader = SourceReader(path, None, 10)
         assert reader.begin() == FileDataSet.of(path)
-        reader.suit(Opened(1, wanted, 10, 10, lambda: False))
+        reader.suit(Opened(1, wanted, 10, 10, 10, lambda: False))
         found, last = b"", False
         while not last:
             piece = reader.read_at_once()
@@ -202,14 +202,14 @@ def test_the_rest_of_a_file_comes_in_portions_of_which_none_is_small(
     path.write_bytes(path.read_bytes()[: FileDataSet.of(path).offset] + bytes(size))
     reader = SourceReader(path, None, 100)
     assert reader.begin_at_once() is not None
-    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 100, 40, lambda: False))
+    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 100, 40, 100, lambda: False))
     assert [len(piece) for piece in all_of(reader)] == expected
     reader.close()
 
 
 @pytest.mark.usefixtures("at_hand")
 @pytest.mark.parametrize(
-    ("unseen", "most", "sizes"), [(False, 200, []), (True, 200, [200]), (True, 1000, [240]), (True, 80, [120, 120])]
+    ("unseen", "most", "sizes"), [(False, 200, []), (True, 200, [200]), (True, 1000, [240]), (True, 120, [120, 120])]
 )
 def test_what_nobody_looks_at_are_views_but_for_the_end(
     path: Path, unseen: bool, most: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
@@ -221,13 +221,12 @@ def test_what_nobody_looks_at_are_views_but_for_the_end(
         return stream.piece_at_once(size)
 
     monkeypatch.setattr(outgoing, "_WORTHWHILE", 80)
-    monkeypatch.setattr(outgoing, "_VIEWED", most)
     monkeypatch.setattr(FileStream, "view_at_once", view)
     content = bytes(range(250))
     path.write_bytes(path.read_bytes()[: FileDataSet.of(path).offset] + content)
     reader = SourceReader(path, None, 120)
     assert reader.begin_at_once() is not None
-    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, lambda: unseen))
+    reader.suit(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, most, lambda: unseen))
     assert reader.why_lost() is None
     assert b"".join(all_of(reader)) == content
     assert asked == sizes
@@ -249,7 +248,7 @@ def test_a_cut_file_is_to_blame_only_if_the_system_could_not_read_it(
     flow = flows.send(CStoreRequest(sop_class="1.2", instance="1.3", data_set=path))
     assert isinstance(flow.send(None), steps.TakeTurn)
     assert isinstance(flow.send(120), steps.BeginMessage)
-    assert isinstance(flow.send(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, lambda: True)), steps.SendPart)
+    assert isinstance(flow.send(Opened(1, uids.EXPLICIT_VR_LE, 120, 40, 120, lambda: True)), steps.SendPart)
     os.truncate(path, 100)
     lost = ConnectionLost("gone")
     lost.__cause__ = cause
@@ -335,7 +334,7 @@ def test_what_is_sent_is_of_one_file_although_another_takes_its_name(path: Path,
     other = path.with_name("other")
     other.write_bytes(b"another one altogether")
     other.replace(path)
-    reader.suit(Opened(1, wanted, 10, 10, lambda: False))
+    reader.suit(Opened(1, wanted, 10, 10, 10, lambda: False))
     found, last = b"", False
     while not last:
         piece, last = reader.read()

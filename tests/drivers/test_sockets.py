@@ -691,3 +691,32 @@ def test_a_connection_that_nothing_can_be_made_of_is_closed(
             connect(NOWHERE, script.OPTIONS, hooks=no_hooks, open_socket=lambda *_: ours)
         assert ours.fileno() == -1
         assert theirs.recv(1) == b""
+
+
+class FullDisk(Transcript):
+    """A record of somebody's own, which fails."""
+
+    def note_step(self, step: Any) -> None:
+        raise OSError(errno.ENOSPC, "no room for a step")
+
+
+@pytest.mark.parametrize("connect", CONNECT, ids=["blocking", "asyncio"])
+def test_what_a_record_raises_is_no_failure_to_connect(script: SimpleNamespace, connect: Callable[..., Any]) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, pytest.raises(OSError, match="no room for a step"):
+        connect(NOWHERE, script.OPTIONS, transcript=FullDisk(), open_socket=lambda *_: ours)
+    assert ours.fileno() == -1
+
+
+def test_a_server_counts_no_connection_whose_record_fails(script: SimpleNamespace) -> None:
+    async def test() -> None:
+        server = await serve("127.0.0.1", 0, script.POLICY, transcript=FullDisk)
+        with socket.create_connection(("127.0.0.1", server.port)) as peer:
+            peer.sendall(encode_pdu(build_request(script.OPTIONS)))
+            while not server.counters.connections:
+                await asyncio.sleep(0)
+            await server.close()
+            assert server.associations == 0
+            assert not server._room.half_open_addresses
+
+    asyncio.run(asyncio.wait_for(test(), 10))

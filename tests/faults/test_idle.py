@@ -41,5 +41,4 @@ def test_thousands_of_idle_associations(missing: Callable[[str], NoReturn]) -> N
     # One more is served as if it were alone: neither its turns nor its time grow with the number of the others.
     assert found["looks per echo"] <= 6
     assert found["seconds per echo"] < 0.05
-    assert found["sessions left"] == 0
-    assert found["timers left"] <= 1
+    assert found["sessions left"] == found["timers left"] == 0  # but for the one that all links share

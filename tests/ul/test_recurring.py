@@ -254,6 +254,28 @@ def test_what_follows_from_a_kept_pdu_is_asked_once(memory: recurring._Memory) -
     assert once(ask, kept) == 8
 
 
+def test_options_that_were_asked_with_before_are_not_even_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    options, same = replace(OPTIONS), replace(OPTIONS)
+    request = build_request(options)
+    looked: list[object] = []
+    get_hash = RequestOptions.__hash__
+    monkeypatch.setattr(RequestOptions, "__hash__", lambda one: looked.append(one) or get_hash(one))
+    assert build_request(options) is request
+    assert looked == []
+    assert build_request(same) is request
+    assert len(looked) == 1
+    assert looked[0] is same
+
+
+def test_what_was_asked_with_lives_as_long_as_it_is_known_by(memory: recurring._Memory) -> None:
+    options = replace(OPTIONS)
+    place, request = id(options), build_request(options)
+    del options
+    held = [about for about, answer in memory.answers.values() if answer is request]
+    assert held
+    assert {id(about) for about in held} == {place}  # so that no other options can have this identity
+
+
 def test_an_error_comes_each_time() -> None:
     request = build_request(replace(OPTIONS, contexts=()))
     other = received(request)

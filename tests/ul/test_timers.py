@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dicomnet.errors import TimedOut
+from dicomnet.records import fields
 from dicomnet.ul import Association, Event, ProviderAbortIndication, Role, State, Timeouts, Transcript
+from dicomnet.ul.timers import SUPERVISED, Timers, Wait
 from dicomnet.wire import AAbort, decode_pdu
 
 TIMEOUTS = Timeouts(artim=10.0, close=5.0, associate=30.0, release=31.0, pdu=32.0, idle=300.0)
@@ -47,6 +52,48 @@ def test_artim_bounds_the_whole_request_however_it_drips_in(ul: SimpleNamespace)
     assert ul.drain(association) == []
     assert isinstance(association.error, TimedOut)
     assert association.error.wait == "artim"
+
+
+WAYS = st.sampled_from(["start", "restart", "stop", "start_artim", "stop_artim", "not_idle", "enter"])
+
+
+@given(
+    st.builds(Timeouts, *[st.sampled_from([None, 0.0, 1.0, 2.5, 40.0])] * len(fields(Timeouts))),
+    st.lists(st.tuples(WAYS, st.sampled_from(Wait), st.sampled_from(State), st.floats(0, 9)), max_size=20),
+)
+def test_the_earliest_deadline_is_the_least_of_those_that_run(timeouts: Any, steps: Any) -> None:
+    timers, running = Timers(timeouts), {}
+    now, state = 0.0, State.STA1
+    for way, wait, after, passed in steps:
+        now += passed
+        artim = wait if wait in (Wait.REQUEST, Wait.CLOSE) else Wait.CLOSE
+        begun = {"start": {wait}, "start_artim": {artim}, "restart": {wait} & running.keys()}.get(way, set())
+        begun |= {Wait.IDLE} & running.keys() if way == "not_idle" else set()
+        over = {
+            "stop": {wait},
+            "start_artim": {Wait.REQUEST, Wait.CLOSE},
+            "stop_artim": {Wait.REQUEST, Wait.CLOSE},
+        }.get(way, set())
+        if way == "enter":
+            over = SUPERVISED[state] - SUPERVISED[after]
+            begun = SUPERVISED[after] - SUPERVISED[state] - {Wait.PDU}  # which begins with a byte
+            timers.enter(state, after, now)
+            state = after
+        elif way == "stop_artim":
+            timers.stop_artim()
+        elif way == "not_idle":
+            timers.not_idle(now)
+        elif way == "stop":
+            timers.stop(wait)
+        else:
+            getattr(timers, way)(artim if way == "start_artim" else wait, now)
+        running = {one: at for one, at in running.items() if one not in over}
+        running |= {one: now + seconds for one in begun if (seconds := getattr(timeouts, one.value)) is not None}
+        assert timers.earliest == min(running.values(), default=None)
+        assert [one for one in Wait if timers.is_running(one)] == [one for one in Wait if one in running]
+        due = timers.expired(now)
+        assert (due is None) is (not running or min(running.values()) > now)
+        assert due is None or running[due] == timers.earliest
 
 
 def test_artim_stops_with_the_request(ul: SimpleNamespace) -> None:
