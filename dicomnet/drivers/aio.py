@@ -209,11 +209,13 @@ async def connect(
     loop = asyncio.get_running_loop()
     request, encoded = request_for(endpoint, options, limits, send_limit)
     until = None if waits.connect is None else loop.time() + waits.connect
+    opening = connect_socket(endpoint, waits.connect, source_host, open_socket, socket_options or _SOCKET_OPTIONS)
     try:
-        async with contextlib.nullcontext() if until is None else asyncio.timeout_at(until):
-            sock = await connect_socket(
-                endpoint, waits.connect, source_host, open_socket, socket_options or _SOCKET_OPTIONS
-            )
+        if until is None:
+            sock = await opening
+        else:
+            async with asyncio.timeout_at(until):
+                sock = await opening
     except TimeoutError as error:
         where = endpoint.where
         if waits.connect is None:
