@@ -10,6 +10,7 @@ and no ``KW_ONLY`` here. Knows nothing of DICOM.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from reprlib import recursive_repr
@@ -184,12 +185,14 @@ def _refuse_to_delete(self: object, name: str) -> NoReturn:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _state_of(self: Any) -> list[Any]:
-    return [getattr(self, name) for name in self._record_fields]
+def _state_of(self: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The fields, and what a subclass without slots has beside them."""
+    return [getattr(self, name) for name in self._record_fields], dict(getattr(self, "__dict__", {}))
 
 
-def _restore(self: Any, state: Iterable[Any]) -> None:
-    for name, value in zip(self._record_fields, state, strict=True):
+def _restore(self: Any, state: tuple[Iterable[Any], Mapping[str, Any]]) -> None:
+    values, more = state
+    for name, value in (*zip(self._record_fields, values, strict=True), *more.items()):
         object.__setattr__(self, name, value)
 
 
@@ -256,9 +259,11 @@ def _init_of(kind: Any) -> FunctionType:
     if hasattr(kind, "__post_init__"):
         body.append("self.__post_init__()")
     parameters = ", ".join(["self", *positional, *(["*", *keywords] if keywords else [])])
-    source = f"def __init__({parameters}):\n  " + "\n  ".join(body or ["pass"])
-    exec(source, names)  # noqa: S102 - the text is made of names that are fields in a class body
-    init: FunctionType = names["__init__"]
+    source = f"def make({', '.join(names)}):\n def __init__({parameters}):\n  " + "\n  ".join(body or ["pass"])
+    module = sys.modules.get(kind.__module__)  # whose names the annotations are made of
+    space: dict[str, Any] = {}
+    exec(f"{source}\n return __init__", {} if module is None else vars(module), space)  # noqa: S102 - fields of a class
+    init: FunctionType = space["make"](**names)
     init.__qualname__ = f"{kind.__qualname__}.__init__"
     init.__module__ = kind.__module__
     init.__annotations__ = {item.name: item.type for item in every if item.init} | {"return": None}
@@ -275,7 +280,7 @@ def _parameter(item: _Field, names: dict[str, Any]) -> str:
 
 
 class _Standard:
-    """What ``dataclasses`` looks for in a dataclass, made by it when it does."""
+    """What ``dataclasses`` looks for in a dataclass, made by it when it first does."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -284,9 +289,10 @@ class _Standard:
         import dataclasses
 
         items = [item.standard() for item in owner._record_fields.values()]
-        return getattr(
-            dataclasses.make_dataclass(owner.__name__, items, slots=True, **owner._record_params), self._name
-        )
+        made = dataclasses.make_dataclass(owner.__name__, items, slots=True, **owner._record_params)
+        for name in _STANDARD:
+            type.__setattr__(owner, name, getattr(made, name))
+        return owner.__dict__[self._name]
 
 
 _STANDARD = {name: _Standard(name) for name in ("__dataclass_fields__", "__dataclass_params__")}
@@ -304,6 +310,10 @@ def _is_dataclass(thing: object) -> bool:
 
 
 def _replace(thing: Any, /, **changes: Any) -> Any:
+    if type(thing).__dict__.get("_record_fields") is None and "__dataclass_fields__" in type(thing).__dict__:
+        import dataclasses  # which made this subclass, and knows all of its fields
+
+        return dataclasses.replace(thing, **changes)
     for name, item in thing._record_fields.items():
         if not item.init:
             if name in changes:

@@ -11,6 +11,7 @@ import pkgutil
 import subprocess
 import sys
 import threading
+import typing
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -19,6 +20,8 @@ import pytest
 import dicomnet
 import ups
 from dicomnet import kernel, records
+from dicomnet.ul import RequestOptions
+from dicomnet.wire import RoleSelection
 
 
 def classes(maker: Any) -> dict[str, type]:
@@ -294,3 +297,41 @@ def test_every_class_of_the_project_has_the_signature_that_the_standard_library_
 def test_it_loads_neither_dataclasses_nor_inspect() -> None:
     code = "import sys; import dicomnet.records, dicomnet.dimse.messages; print('dataclasses' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Spacious(RequestOptions):
+    """Somebody's own, made by the standard library."""
+
+    tag: str = "none"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted(RequestOptions):
+    tag: str = "none"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demanding(RequestOptions):
+    tag: str
+
+
+@pytest.mark.parametrize("kind", [Spacious, Slotted, Demanding])
+def test_a_subclass_that_the_standard_library_makes_keeps_its_fields(kind: Any) -> None:
+    made = kind("", "ME", (), tag="x")
+    for same in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert same == made
+        assert same.tag == "x"
+    for replace in (records.replace, dataclasses.replace):
+        other = replace(made, called_ae_title="YOU")
+        assert (type(other), other.tag, other.called_ae_title, other.calling_ae_title) == (kind, "x", "YOU", "ME")
+
+
+def test_annotations_can_be_looked_up() -> None:
+    hints = typing.get_type_hints(RequestOptions.__init__)
+    assert hints["called_ae_title"] is str
+    assert inspect.signature(RequestOptions, eval_str=True).parameters["roles"].annotation == tuple[RoleSelection, ...]
+
+
+def test_what_the_standard_library_looks_for_is_made_once() -> None:
+    assert dataclasses.fields(RequestOptions)[0] is dataclasses.fields(RequestOptions)[0]

@@ -47,7 +47,7 @@ from dicomnet.dimse.messages import (
     Response,
 )
 from dicomnet.dimse.payloads import IncomingDataSet
-from dicomnet.errors import DecodeError, Fault
+from dicomnet.errors import DecodeError, Fault, LocalProtocolError
 from dicomnet.kernel import make_frozen
 from dicomnet.records import MISSING, dataclass, fields, replace
 
@@ -234,12 +234,20 @@ def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
     data_set_type = 0x0001 if has_data_set else NO_DATA_SET
     if isinstance(message, OtherRequest):
         return {**message.command, _DATA_SET_TYPE: data_set_type}
-    layout = _LAYOUTS[type(message)]
+    layout = _LAYOUTS.get(type(message)) or _inherited_layout(message)
     command: CommandSet = {_COMMAND_FIELD: layout.code or command_code(message), _DATA_SET_TYPE: data_set_type}
     for element, value in zip(layout.elements, layout.carried(message), strict=True):
         if value is not None:
             command[element] = value
     return command
+
+
+def _inherited_layout(message: Message) -> _Layout:
+    """Of a message whose class is somebody's own: it is sent as what it is derived from."""
+    for kind in type(message).__mro__:
+        if kind in _LAYOUTS:
+            return _LAYOUTS[kind]
+    raise LocalProtocolError(f"{type(message).__name__} is no DIMSE message")
 
 
 _VITAL: Mapping[str, tuple[CommandElement, ...]] = {

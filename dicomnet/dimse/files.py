@@ -37,7 +37,11 @@ def open_file(path: str | os.PathLike[str]) -> tuple[int, int]:
     Raises:
         OSError: it cannot be opened, or is no regular file.
     """
-    return _regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK), path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except ValueError as error:  # a NUL, which no name has
+        raise OSError(errno.ENOENT, str(error), os.fspath(path)) from error
+    return _regular(descriptor, path)
 
 
 def open_at_once(path: str | os.PathLike[str]) -> tuple[int, int] | None:

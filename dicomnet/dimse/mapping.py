@@ -32,16 +32,17 @@ class Mapper:
         """So many bytes from there on; None if the system does not have all of them in memory, or cannot tell."""
         if not self._able:
             return None
-        import mmap
-
         before = offset % _PAGE
-        # Private and writable, though nobody writes: of what is for reading only ctypes does not give the address.
-        protection = mmap.PROT_READ | mmap.PROT_WRITE
         try:
+            import mmap
+
+            # Private and writable, though nobody writes: of what is for reading only ctypes does not give the address.
+            protection = mmap.PROT_READ | mmap.PROT_WRITE
             place = mmap.mmap(
                 self._descriptor, before + size, mmap.MAP_PRIVATE, protection, offset=offset - before, **_NO_COPY
             )
-        except (OSError, ValueError):  # a file system that maps none, no address left, or a file that was cut
+        # A file system that maps none, no address left, or a file that was cut; no descriptor left to load this by.
+        except (OSError, ValueError, ImportError):
             self._able = False
             return None
         if not _resident()(place, before + size):

@@ -36,6 +36,7 @@ cdef class DrivenLink(SessionLink):
     cpdef _advance_soon(self)
     cpdef _advance(self)
     cpdef bint _move(self) except -1
+    cpdef _taken(self)
     cpdef on_time(self)
     cpdef _watch(self)
     cpdef _set_timer(self)

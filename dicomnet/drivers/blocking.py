@@ -21,7 +21,7 @@ from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
 from dicomnet.drivers.link import BlockingLink
 from dicomnet.drivers.requestor import request_for, requesting_session
 from dicomnet.drivers.session import Session
-from dicomnet.drivers.sockets import OpenSocket, new_transport, open_connection
+from dicomnet.drivers.sockets import LONGEST, OpenSocket, new_transport, open_connection
 from dicomnet.drivers.transport import LAST_WORDS, QUEUED_ANSWERS, Transport
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
@@ -247,7 +247,7 @@ class Link(BlockingLink):
             self._poller.modify(transport, awaited)
             self._awaited = awaited
         # Rounded up, so that a deadline has really passed when poll returns for it.
-        events = self._poller.poll(None if timeout is None else int(timeout * 1000) + 1 if timeout else 0)
+        events = self._poller.poll(None if timeout is None else int(min(timeout, LONGEST) * 1000) + 1 if timeout else 0)
         return self._read() if events and events[0][1] & ~select.POLLOUT else 0
 
     def _read(self) -> int:

@@ -13,7 +13,15 @@ from dicomnet.dimse.exchange import MessageLimits
 from dicomnet.drivers.blocking import Link
 from dicomnet.drivers.common import Hooks, SocketOptions, Waits
 from dicomnet.drivers.serving_options import ServingOptions
-from dicomnet.drivers.sockets import check_server_tls, open_listener, peer_address, prepare, reason_of, set_buffers
+from dicomnet.drivers.sockets import (
+    check_server_tls,
+    open_listener,
+    peer_address,
+    prepare,
+    reason_of,
+    set_buffers,
+    timeout,
+)
 from dicomnet.errors import ConnectFailed, TimedOut
 from dicomnet.handlers import Handler
 from dicomnet.ul import AcceptancePolicy, Transcript
@@ -48,8 +56,8 @@ class Listener:
             Aborted, ConnectionLost, RemoteProtocolError, TimedOut: the peer failed to become an association.
         """
         try:
-            if self._socket.gettimeout() != seconds:
-                self._socket.settimeout(seconds)
+            if self._socket.gettimeout() != (limit := timeout(seconds)):
+                self._socket.settimeout(limit)
             sock, address = self._socket.accept()
         except TimeoutError as error:
             raise TimedOut("nobody connected", wait="accept") from error

@@ -137,8 +137,8 @@ class Session:
 
     @property
     def _at_work(self) -> bool:
-        """Whether a request is being served, or a flow waits for an answer within a time of its own."""
-        return self.busy or self._flows.expectant
+        """Whether a request is being served, or a flow sends or waits for an answer, within a time of its own."""
+        return self.busy or self._flows.expectant or self._flows.sending
 
     @property
     def close_wanted(self) -> bool:

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dicomnet.drivers.common import Endpoint, SocketOptions, Waits
 from dicomnet.drivers.transport import PlainTransport, TlsTransport, Transport
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = [
+    "LONGEST",
     "Address",
     "OpenSocket",
     "check_server_tls",
@@ -28,10 +29,13 @@ __all__ = [
     "prepare",
     "reason_of",
     "set_buffers",
+    "timeout",
     "why_not",
 ]
 
 _OPTIONS = SocketOptions()
+LONGEST: Final = 2_000_000.0
+"""Seconds that can be waited for something at a time: milliseconds are an int of C to the system."""
 _MOST = 0x7FFFFFFF
 """Of what a socket option, an int of C, can hold."""
 
@@ -40,6 +44,11 @@ Address: TypeAlias = tuple[int, int, int, str, Any]
 
 OpenSocket: TypeAlias = Callable[[Endpoint, float | None], socket.socket]
 """Makes a connected stream socket, within so many seconds if given; may raise OSError."""
+
+
+def timeout(seconds: float | None) -> float | None:
+    """So long as what a socket, or ``poll``, takes for a time in which something may happen."""
+    return None if seconds is None else min(max(seconds, 0.001), LONGEST)
 
 
 def open_connection(
@@ -86,7 +95,7 @@ def _connected(
         sock = socket.socket(family, kind, protocol)
         try:
             set_buffers(sock, options)
-            sock.settimeout(None if until is None else max(until - time.monotonic(), 0.001))
+            sock.settimeout(timeout(None if until is None else until - time.monotonic()))
             if source_host is not None:
                 _bind(sock, (source_host, 0))
             sock.connect(address)

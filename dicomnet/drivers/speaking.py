@@ -55,6 +55,11 @@ class Speaking:
         """Whether a message of ours is under way."""
         return self._speaker is not None
 
+    @property
+    def sending(self) -> bool:
+        """Whether a flow waits for what it sent to leave."""
+        return bool(self._unflushed)
+
     def flushed(self) -> None:
         """What was to be sent is sent."""
         self._exchange.queued = 0

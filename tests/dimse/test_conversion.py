@@ -53,7 +53,7 @@ from dicomnet.dimse.messages import (
     Request,
     Response,
 )
-from dicomnet.errors import DecodeError, Fault
+from dicomnet.errors import DecodeError, Fault, LocalProtocolError
 
 CLASS, UID = "1.2.840.10008.5.1.4.34.6.1", "2.25.77"
 ANSWER: dict[str, Any] = {"responding_to": 9, "status": 0xC307}
@@ -375,3 +375,16 @@ def test_every_code_has_a_name() -> None:
 
 def test_responses_are_known_by_type() -> None:
     assert all(issubclass(response_type(kind(**values)), Response) for kind, values, _ in REQUESTS)  # type: ignore[arg-type]
+
+
+class MyEcho(CEchoRequest):
+    """A message of somebody's own."""
+
+    __slots__ = ()
+
+
+def test_a_message_of_ones_own_goes_as_what_it_is_derived_from() -> None:
+    plain, own = CEchoRequest(message_id=3), MyEcho(message_id=3)
+    assert to_command(own, has_data_set=False) == to_command(plain, has_data_set=False)
+    with pytest.raises(LocalProtocolError, match="Message is no DIMSE message"):
+        to_command(Message(), has_data_set=False)

@@ -294,3 +294,10 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
         open_file(tmp_path)
     after = os.listdir("/proc/self/fd") if before else []
     assert len(after) == len(before)
+
+
+def test_a_name_with_a_nul_is_the_name_of_no_file(path: Path) -> None:
+    name = f"{path}\0more"
+    assert open_at_once(name) is None
+    with pytest.raises(OSError, match="null"):
+        open_file(name)

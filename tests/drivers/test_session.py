@@ -18,6 +18,7 @@ from dicomnet.dimse.messages import (
     CFindResponse,
     EncodedDataSet,
     Message,
+    NCreateRequest,
     NEventReportRequest,
     NEventReportResponse,
     NGetRequest,
@@ -33,8 +34,8 @@ from dicomnet.drivers.session import Session
 from dicomnet.errors import Aborted, AssociationError, ConnectionLost, LocalProtocolError, TimedOut
 from dicomnet.flows import Flow
 from dicomnet.handlers import Handler, Peer, handle_by_type, streaming
-from dicomnet.ul import Association, Direction, Role, State, Transcript, build_request
-from dicomnet.wire import AAbort, AAssociateRQ, PDataTF, decode_pdu
+from dicomnet.ul import Applicant, Association, Direction, Role, State, Transcript, build_request
+from dicomnet.wire import AAbort, AAssociateRQ, PDataTF, decode_pdu, encode_pdu
 
 EVENT = NEventReportRequest(sop_class=uids.UPS_PUSH, instance="2.25.1", event_type=1)
 FIND = CFindRequest(sop_class=uids.UPS_PULL, data_set=EncodedDataSet(b"\x40\0\x60\xa1\0\0\0\0", uids.IMPLICIT_VR_LE))
@@ -394,3 +395,22 @@ def test_a_session_that_is_over_needs_no_garbage_collector(script: SimpleNamespa
 def test_endpoints_print_as_they_are_written() -> None:
     assert str(Endpoint("SCP", "host", 11112)) == "SCP@host:11112"
     assert str(Endpoint("SCP", "::1", 104)) == "SCP@[::1]:104"
+
+
+def test_who_waits_for_the_system_to_take_a_message_is_not_idle(script: SimpleNamespace) -> None:
+    ours = requesting_session(Endpoint("SCP", "", 0), build_request(script.OPTIONS), Waits(idle=5.0), 0.0)
+    ours.transport_connected(0.0)
+    answer = script.POLICY.decide(build_request(script.OPTIONS), Applicant(""))
+    ours.receive_data(encode_pdu(answer), 0.0)
+    much = EncodedDataSet(bytes(1 << 20), uids.IMPLICIT_VR_LE)
+    run = ours.start(flows.send(NCreateRequest(sop_class=uids.UPS_PUSH, instance="1.2", data_set=much)))
+    ours.advance(0.0)
+    for now in (5.0, 10.0, 15.0):
+        ours.advance(now)
+        assert not ours.ended
+    assert not run.done
+    ours.flushed()
+    ours.advance(15.0)
+    assert run.done
+    ours.advance(20.0)
+    assert isinstance(ours.error, TimedOut)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import math
 import os
 import resource
 import socket
@@ -11,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,8 +34,17 @@ from dicomnet.drivers import aio, blocking
 from dicomnet.drivers.aio_server import Server, ServerLimits, serve
 from dicomnet.drivers.blocking_server import listen
 from dicomnet.drivers.common import Endpoint, Hooks, SocketOptions, Waits
+from dicomnet.drivers.requestor import requesting_session
 from dicomnet.drivers.sockets import numeric_address
-from dicomnet.errors import Aborted, ConnectFailed, DicomNetError, LocalProtocolError, Rejected, TimedOut
+from dicomnet.drivers.transport import PlainTransport
+from dicomnet.errors import (
+    Aborted,
+    ConnectFailed,
+    DicomNetError,
+    LocalProtocolError,
+    Rejected,
+    TimedOut,
+)
 from dicomnet.flows import Flow
 from dicomnet.handlers import Peer, handle_by_type
 from dicomnet.records import replace
@@ -720,3 +732,52 @@ def test_a_server_counts_no_connection_whose_record_fails(script: SimpleNamespac
             assert not server._room.half_open_addresses
 
     asyncio.run(asyncio.wait_for(test(), 10))
+
+
+class Trickling(PlainTransport):
+    """Writes to a peer that reads so slowly that the loop is not told of it; in the end it reads no more."""
+
+    left = 4  # times that it reads something
+    flushes = 0
+
+    @property
+    def blocked(self) -> bool:
+        return True
+
+    def flush(self) -> int:
+        self.flushes += 1
+        return self.flushes % 2 if self.flushes < 2 * self.left else 0
+
+
+def test_a_peer_that_reads_slowly_is_no_peer_that_reads_nothing(script: SimpleNamespace) -> None:
+    async def test() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    ours.send(bytes(1 << 16))  # until the loop has no reason to tell that more can be written
+            transport, waits = Trickling(ours), Waits(send=0.02, close=0.02)
+            session = requesting_session(NOWHERE, build_request(script.OPTIONS), waits, 0.0)
+            link = aio.Link(session, transport, waits)
+            began = time.monotonic()
+            link.begin()
+            await link._until(lambda: link.closed)
+            assert time.monotonic() - began > 0.02 * transport.left
+            assert transport.flushes == 2 * transport.left + 1
+            assert str(session.error) == "the peer read nothing for 0.02 s"
+
+    asyncio.run(asyncio.wait_for(test(), 10))
+
+
+@pytest.mark.parametrize("seconds", [3e6, math.inf])
+def test_waits_may_be_longer_than_the_system_can_wait(script: SimpleNamespace, seconds: float) -> None:
+    waits = Waits(connect=seconds, associate=seconds, release=seconds, response=seconds, idle=seconds, close=seconds)
+    with listen("127.0.0.1", 0, script.POLICY, waits=waits) as listener:
+        with ThreadPoolExecutor(1) as pool:
+            served = pool.submit(lambda: listener.accept(seconds).listen())
+            with blocking.connect(Endpoint("SCP", "127.0.0.1", listener.port), script.OPTIONS, waits=waits) as link:
+                assert link.run(flows.c_echo()).status == 0
+            served.result()
+        with pytest.raises(TimedOut, match="nobody connected"):
+            listener.accept(0)
