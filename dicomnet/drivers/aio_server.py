@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 - now: at the first call there may be no descriptor left to load it by
 import errno
 import logging
 import socket

@@ -10,6 +10,8 @@ import os
 import resource
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -781,3 +783,10 @@ def test_waits_may_be_longer_than_the_system_can_wait(script: SimpleNamespace, s
             served.result()
         with pytest.raises(TimedOut, match="nobody connected"):
             listener.accept(0)
+
+
+def test_a_server_has_what_its_first_call_needs_while_there_are_descriptors() -> None:
+    program = "import sys, dicomnet.drivers.aio_server; print('concurrent.futures.thread' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "True\n"
+    )
