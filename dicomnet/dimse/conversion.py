@@ -53,34 +53,31 @@ from dicomnet.records import MISSING, dataclass, fields, replace
 
 __all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command", "with_data_set"]
 
-_KINDS: Mapping[int, type[Message]] = {
-    kind.command_field: kind
-    for kind in (
-        CEchoRequest,
-        CEchoResponse,
-        CFindRequest,
-        CFindResponse,
-        CGetRequest,
-        CGetResponse,
-        CMoveRequest,
-        CMoveResponse,
-        CStoreRequest,
-        CStoreResponse,
-        CCancelRequest,
-        NEventReportRequest,
-        NEventReportResponse,
-        NGetRequest,
-        NGetResponse,
-        NSetRequest,
-        NSetResponse,
-        NActionRequest,
-        NActionResponse,
-        NCreateRequest,
-        NCreateResponse,
-        NDeleteRequest,
-        NDeleteResponse,
-    )
-}
+_KINDS: tuple[type[Message], ...] = (
+    CEchoRequest,
+    CEchoResponse,
+    CFindRequest,
+    CFindResponse,
+    CGetRequest,
+    CGetResponse,
+    CMoveRequest,
+    CMoveResponse,
+    CStoreRequest,
+    CStoreResponse,
+    CCancelRequest,
+    NEventReportRequest,
+    NEventReportResponse,
+    NGetRequest,
+    NGetResponse,
+    NSetRequest,
+    NSetResponse,
+    NActionRequest,
+    NActionResponse,
+    NCreateRequest,
+    NCreateResponse,
+    NDeleteRequest,
+    NDeleteResponse,
+)
 
 _COMMAND_FIELD: Final = int(CommandElement.COMMAND_FIELD)
 _DATA_SET_TYPE: Final = int(CommandElement.COMMAND_DATA_SET_TYPE)
@@ -88,22 +85,12 @@ _MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
 _RESPONSE: Final = 0x8000
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How a class and its command sets go together."""
-
-    code: int
-    """The command field; 0 when it is not that of the class."""
-    names: tuple[str, ...]
-    """Of all fields: ``context_id`` and ``data_set``, which no element carries, and then those of ``elements``."""
-    elements: tuple[int, ...]
-    carried: Callable[[Message], tuple[Any, ...]]
-    """The values of a message's fields, one for each of ``elements``."""
-    mandatory: tuple[CommandElement, ...]
-    """What a received request must have, or it is an OtherRequest."""
-    taken_for: tuple[tuple[int, int], ...]
-    """What is due, and what is taken in its place."""
-
+_VITAL: Mapping[str, tuple[CommandElement, ...]] = {
+    "request": (CommandElement.MESSAGE_ID,),
+    "response": (CommandElement.MESSAGE_ID_BEING_RESPONDED_TO, CommandElement.STATUS),
+    "cancel": (CommandElement.MESSAGE_ID_BEING_RESPONDED_TO,),
+}
+"""What ends the association when it is missing: nobody could answer such a request, or say what a response answers."""
 
 _TAKEN_FOR = (
     (int(CommandElement.REQUESTED_SOP_CLASS_UID), int(CommandElement.AFFECTED_SOP_CLASS_UID)),
@@ -112,23 +99,37 @@ _TAKEN_FOR = (
 """In requests on an instance: CC.2.7.2 itself mixes the affected and the requested ones up for N-GET."""
 
 
-def _layout(kind: type[Message]) -> _Layout:
-    items = [item for item in fields(kind) if "element" in item.metadata]
-    names = tuple(item.name for item in items)
-    one = attrgetter(names[0])
-    return _Layout(
-        code=getattr(kind, "command_field", 0),
-        names=("context_id", "data_set", *names),
-        elements=tuple(int(item.metadata["element"]) for item in items),
-        carried=attrgetter(*names) if len(names) > 1 else lambda message: (one(message),),
-        mandatory=tuple(item.metadata["element"] for item in items if not item.metadata["conditional"])
-        if issubclass(kind, Request)
-        else (),
-        taken_for=_TAKEN_FOR if issubclass(kind, InstanceRequest) else (),
-    )
+class _Layout:
+    """How a class and its command sets go together."""
+
+    def __init__(self, kind: type[Message]) -> None:
+        items = [item for item in fields(kind) if "element" in item.metadata]
+        names = tuple(item.name for item in items)
+        is_request = issubclass(kind, Request)
+        self.kind = kind
+        self.what = "request" if is_request else "response" if issubclass(kind, Response) else "cancel"
+        self.code = int(getattr(kind, "command_field", 0))
+        """The command field; 0 when it is not that of the class."""
+        self.names = ("context_id", "data_set", *names)
+        """Of all fields: ``context_id`` and ``data_set``, which no element carries, and then those of ``elements``."""
+        self.elements = tuple(int(item.metadata["element"]) for item in items)
+        self.carried: Callable[[Message], tuple[Any, ...]] = _getter(names)
+        """The values of a message's fields, one for each of ``elements``."""
+        self.vital = _VITAL[self.what]
+        mandatory = [item.metadata["element"] for item in items if not item.metadata["conditional"]]
+        self.mandatory: tuple[CommandElement, ...] = tuple(mandatory) if is_request else ()
+        """What a received request must have, or it is an OtherRequest."""
+        self.taken_for = _TAKEN_FOR if issubclass(kind, InstanceRequest) else ()
+        """What is due, and what is taken in its place."""
 
 
-_LAYOUTS: Mapping[type[Message], _Layout] = {kind: _layout(kind) for kind in (*_KINDS.values(), OtherResponse)}
+def _getter(names: tuple[str, ...]) -> Callable[[Message], tuple[Any, ...]]:
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda message: (get(message),)
+
+
+_LAYOUTS: dict[type[Message], _Layout] = {kind: _Layout(kind) for kind in (*_KINDS, OtherResponse)}
+_BY_CODE: dict[int, _Layout] = {layout.code: layout for layout in _LAYOUTS.values() if layout.code}
 
 _RESPONSES: dict[type[Request], type[Response]] = {
     CEchoRequest: CEchoResponse,
@@ -223,20 +224,27 @@ def with_data_set(message: M, data_set: DataSet) -> M:
 
 def command_code(message: Message) -> int:
     """The Command Field of a message, also of those that have no class of their own."""
+    layout = _LAYOUTS.get(type(message))
+    if layout is not None and layout.code:
+        return layout.code
     if isinstance(message, OtherRequest):
         code = message.command.get(_COMMAND_FIELD)
         return code if isinstance(code, int) else 0
     return message.answers | _RESPONSE if isinstance(message, OtherResponse) else message.command_field
 
 
-def to_command(message: Message, *, has_data_set: bool) -> CommandSet:
+def to_command(message: Message, has_data_set: bool) -> CommandSet:
     """The command set of a message, group length aside."""
     data_set_type = 0x0001 if has_data_set else NO_DATA_SET
-    if isinstance(message, OtherRequest):
-        return {**message.command, _DATA_SET_TYPE: data_set_type}
-    layout = _LAYOUTS.get(type(message)) or _inherited_layout(message)
+    layout = _LAYOUTS.get(type(message))
+    if layout is None:
+        if isinstance(message, OtherRequest):
+            return {**message.command, _DATA_SET_TYPE: data_set_type}
+        layout = _inherited_layout(message)
     command: CommandSet = {_COMMAND_FIELD: layout.code or command_code(message), _DATA_SET_TYPE: data_set_type}
-    for element, value in zip(layout.elements, layout.carried(message), strict=True):
+    values = layout.carried(message)
+    for place, element in enumerate(layout.elements):
+        value = values[place]
         if value is not None:
             command[element] = value
     return command
@@ -250,15 +258,7 @@ def _inherited_layout(message: Message) -> _Layout:
     raise LocalProtocolError(f"{type(message).__name__} is no DIMSE message")
 
 
-_VITAL: Mapping[str, tuple[CommandElement, ...]] = {
-    "request": (CommandElement.MESSAGE_ID,),
-    "response": (CommandElement.MESSAGE_ID_BEING_RESPONDED_TO, CommandElement.STATUS),
-    "cancel": (CommandElement.MESSAGE_ID_BEING_RESPONDED_TO,),
-}
-"""What ends the association when it is missing: nobody could answer such a request, or say what a response answers."""
-
-
-def from_command(command: CommandSet, *, context_id: int, data_set: Arriving) -> Message:
+def from_command(command: CommandSet, context_id: int, data_set: Arriving) -> Message:
     """The message a received command set stands for; a request that lacks something becomes an OtherRequest.
 
     Raises:
@@ -267,25 +267,32 @@ def from_command(command: CommandSet, *, context_id: int, data_set: Arriving) ->
     code = command.get(_COMMAND_FIELD)
     if not isinstance(code, int):
         raise _missing("message", CommandElement.COMMAND_FIELD)
-    kind = _KINDS.get(code)
-    what = "response" if code & _RESPONSE else "cancel" if kind is CCancelRequest else "request"
-    for element in _VITAL[what]:
-        if not isinstance(command.get(element), int):
-            raise _missing(what, element)
-    if kind is None:
+    layout = _BY_CODE.get(code)
+    if layout is None:
+        _require(command, "response" if code & _RESPONSE else "request")
         return _other(command, code, context_id, data_set)
-    if kind is CCancelRequest:
+    for vital in layout.vital:
+        if not isinstance(command.get(vital), int):
+            _require(command, layout.what)
+    if layout.kind is CCancelRequest:
         data_set = None  # it has none: what came behind it is dropped
-    layout = _LAYOUTS[kind]
     for due, used in layout.taken_for:
         if due not in command and used in command:
             command = {**command, due: command[used]}
     for element in layout.mandatory:
         if element not in command:
             return _other(command, code, context_id, data_set, layout.mandatory)
-    values = (context_id, data_set, *map(command.get, layout.elements))
-    message: Message = make_frozen(kind, layout.names, values)
+    values: list[Any] = [context_id, data_set]
+    for number in layout.elements:
+        values.append(command.get(number))
+    message: Message = make_frozen(layout.kind, layout.names, tuple(values))
     return message
+
+
+def _require(command: CommandSet, what: str) -> None:
+    for element in _VITAL[what]:
+        if not isinstance(command.get(element), int):
+            raise _missing(what, element)
 
 
 def _other(

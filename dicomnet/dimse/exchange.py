@@ -199,7 +199,7 @@ class Exchange(SendingHalf):
         data_set = None
         if data:
             data_set = EncodedDataSet(data, self._transfer_syntax(context_id), self.limits.data_set)
-        self._dispatch(from_command(command, context_id=context_id, data_set=data_set), now)
+        self._dispatch(from_command(command, context_id, data_set), now)
 
     def _transfer_syntax(self, context_id: int) -> str:
         negotiated = self.association.negotiated
@@ -214,7 +214,7 @@ class Exchange(SendingHalf):
         if self.streams is None or not isinstance(code, int) or code & _RESPONSE:
             return None
         incoming = IncomingDataSet(self._transfer_syntax(context_id), self.limits.data_set)
-        message = from_command(command, context_id=context_id, data_set=incoming)
+        message = from_command(command, context_id, incoming)
         if not isinstance(message, Request) or isinstance(message, OtherRequest) or not self.streams(message):
             return None
         incoming.wanted = self._receive_request(message, now)
@@ -253,18 +253,18 @@ class Exchange(SendingHalf):
         if command_code(message) != command_code(request) | _RESPONSE:
             text = f"a {command_name(command_code(message))} answers a {command_name(command_code(request))}"
             raise DecodeError(text, code=Fault.BAD_VALUE, path="(0000,0100)")
-        kind = message.status_class
+        pending = message.status in statuses.UNFINISHED
         if self.abandoned.pop(message_id, None) is not None:
             self._drop_response(message_id, "abandoned")
-            if kind is StatusClass.PENDING:
+            if pending:
                 self.abandoned[message_id] = now
             else:
                 self.forget(message_id)
             return
-        if kind is not StatusClass.PENDING:
+        if not pending:
             self.forget(message_id)
             begun = self._begun
-            if kind is StatusClass.FAILURE and begun is not None and begun.message is request:
+            if begun is not None and begun.message is request and message.status_class is StatusClass.FAILURE:
                 begun.refused = True
         self._events.append(Received(message))
 
@@ -325,7 +325,7 @@ class Exchange(SendingHalf):
 
     def _refuse_data_set(self, excess: TooLong, now: float) -> None:
         """Answer at once (PS3.7 lets a failure come early); the rest is dropped."""
-        message = from_command(excess.command, context_id=excess.context_id, data_set=None)
+        message = from_command(excess.command, excess.context_id, None)
         if not isinstance(message, Request):
             raise DecodeError(
                 f"the data set is longer than {self.limits.data_set.max_bytes} bytes", code=Fault.LIMIT, path="data set"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from dicomnet import uids
 from dicomnet.codes import CommandField, Priority
@@ -56,6 +56,9 @@ __all__ = [
     "Request",
     "Response",
 ]
+
+
+_FAILED: Final = (StatusClass.FAILURE, StatusClass.CANCEL)  # looked up once: to Python 3.11 that is a call
 
 
 def _element(element: CommandElement, *, conditional: bool = False) -> dict[str, object]:
@@ -127,7 +130,7 @@ class Response(Message):
         Raises:
             StatusError: the status is a failure or a cancel.
         """
-        if self.status_class in (StatusClass.FAILURE, StatusClass.CANCEL):
+        if self.status != statuses.SUCCESS and self.status_class in _FAILED:
             raise StatusError(statuses.describe(self.status), status=self.status)
         return self
 

@@ -23,7 +23,7 @@ from dicomnet.dimse.messages import (
     Response,
 )
 from dicomnet.dimse.outgoing import Opened, check_convertible, choose_context, encoded, own_syntax
-from dicomnet.dimse.status import StatusClass
+from dicomnet.dimse.status import UNFINISHED
 from dicomnet.errors import DicomNetError, LocalProtocolError, NoPresentationContext
 from dicomnet.records import dataclass, replace
 from dicomnet.ul import AcceptedContext, Association, Direction
@@ -38,7 +38,6 @@ _PIECE: Final = 1024 * 1024
 _PORTION: Final = 256 * 1024
 _VIEW: Final = 4 * 1024 * 1024  # costs no memory but what the system has anyway, and takes a millisecond or two to send
 _FRAGMENTS: Final = 1024
-_PENDING: Final = StatusClass.PENDING
 _CANCELLABLE: Final = (CFindRequest, CGetRequest, CMoveRequest)
 
 
@@ -200,7 +199,7 @@ class SendingHalf:
         return fragment * min(max(1, size // fragment), _FRAGMENTS)
 
     def _note_sent(self, message: Message, message_id: int, context: AcceptedContext) -> None:
-        if isinstance(message, Response) and message.status_class is not _PENDING:
+        if isinstance(message, Response) and message.status not in UNFINISHED:
             self._answered(message_id)
             self._cancelled.discard(message_id)
         kind = type(message)
@@ -246,8 +245,8 @@ class SendingHalf:
                     return context
             data_set = message.data_set
             key = wanted, None if data_set is None else own_syntax(data_set), isinstance(message, NEventReportRequest)
-            context = self._contexts.get(key) or choose_context(negotiated, *key)
-            if context is not None:
+            context = self._contexts.get(key)
+            if context is None and (context := choose_context(negotiated, *key)) is not None:
                 self._contexts[key] = context
         if context is None:
             raise NoPresentationContext(
@@ -344,7 +343,7 @@ class SendingHalf:
 
 
 def _command(message: Message, message_id: int, has_data_set: bool) -> bytes:
-    command = to_command(message, has_data_set=has_data_set)
+    command = to_command(message, has_data_set)
     if isinstance(message, Request):
         command[_MESSAGE_ID] = message_id
     return encode_command(command)

@@ -48,6 +48,7 @@ __all__ = [
     "STORAGE",
     "SUB_OPERATIONS_INCOMPLETE",
     "SUCCESS",
+    "UNFINISHED",
     "UNRECOGNIZED_OPERATION",
     "StatusClass",
     "describe",
@@ -142,6 +143,10 @@ QUERY_RETRIEVE: Mapping[int, str] = {
     CANNOT_UNDERSTAND: "unable to process",
 }
 """Names of the codes of C-FIND, C-GET and C-MOVE (PS3.4 C.4.1.1.4, C.4.2.1.5, C.4.3.1.4)."""
+
+
+UNFINISHED = frozenset((PENDING, PENDING_WITH_WARNING))
+"""The codes of StatusClass.PENDING, for who asks about nothing else."""
 
 
 class StatusClass(StrEnum):

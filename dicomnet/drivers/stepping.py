@@ -19,6 +19,7 @@ from dicomnet.drivers.runs import BranchWork, Mailbox, Run
 from dicomnet.drivers.speaking import Speaking
 from dicomnet.errors import DicomNetError, LocalProtocolError, TimedOut
 from dicomnet.flows import Flow
+from dicomnet.kernel import resume
 from dicomnet.ul import Association, State
 from dicomnet.wire import Pdu
 
@@ -219,24 +220,30 @@ class Stepper(Speaking):
             value, failure = run.ready
             run.ready = None
             try:
-                step = run.flow.send(value) if failure is None else run.flow.throw(failure)
+                if failure is None:
+                    over, step = resume(run.flow, value)
+                else:
+                    over, step = False, run.flow.throw(failure)
             except StopIteration as stop:
-                self._finish(run, stop.value, None)
-                ended.append((run, None))
+                over, step = True, stop.value
             except BaseException as error:  # the flow's own error goes to whoever asks for its result
                 self._finish(run, None, error)
                 if isinstance(error, KeyboardInterrupt | SystemExit):  # meant for the whole program
                     raise
                 ended.append((run, error))
-            else:
-                run.waiting = step
-                begin = _BEGIN.get(type(step))
-                try:
-                    if begin is None:
-                        raise LocalProtocolError(f"{step!r} is no step of a flow")
-                    begin(self, run, step, now)
-                except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
-                    run.resume(None, error)
+                continue
+            if over:
+                self._finish(run, step, None)
+                ended.append((run, None))
+                continue
+            run.waiting = step
+            begin = _BEGIN.get(type(step))
+            try:
+                if begin is None:
+                    raise LocalProtocolError(f"{step!r} is no step of a flow")
+                begin(self, run, step, now)
+            except Exception as error:  # noqa: BLE001 - raised again inside the flow, whose step it was
+                run.resume(None, error)
         if self._outbox or self._windowed:
             self._send_waiting(now)
         return ended

@@ -212,7 +212,10 @@ class PlainTransport(Transport):
         except OSError as error:
             self._note(error)
             raise
-        if sent != sum(map(len, parts)):
+        size = 0
+        for part in parts:
+            size += len(part)
+        if sent != size:
             _drop(self._keep(parts), sent)
         return sent
 

@@ -29,6 +29,7 @@ __all__ = [
     "pack_p_data_tf",
     "read_contexts",
     "read_p_data",
+    "resume",
     "scan_pdvs",
     "write_contexts",
 ]
@@ -66,6 +67,7 @@ encode_command = _body.encode_command
 decode_command = _body.decode_command
 make_frozen = _body.make_frozen
 fill_frozen = _body.fill_frozen
+resume = _body.resume
 encode_dataset = _body.encode_dataset
 decode_dataset = _body.decode_dataset
 

@@ -6,6 +6,7 @@ from dicomnet.kernel._python_dataset import decode_dataset as decode_dataset
 from dicomnet.kernel._python_dataset import encode_dataset as encode_dataset
 from dicomnet.kernel._python_frozen import fill_frozen as fill_frozen
 from dicomnet.kernel._python_frozen import make_frozen as make_frozen
+from dicomnet.kernel._python_generators import resume as resume
 from dicomnet.kernel._python_items import read_contexts as read_contexts
 from dicomnet.kernel._python_items import read_p_data as read_p_data
 from dicomnet.kernel._python_items import write_contexts as write_contexts

@@ -16,7 +16,7 @@ Rules kept throughout (they are what makes it safe to read bytes through pointer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_SetItem
 from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr, PyTypeObject
-from cpython.ref cimport Py_CLEAR, Py_INCREF
+from cpython.ref cimport Py_CLEAR, Py_DECREF, Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -60,7 +60,7 @@ cdef extern from "Python.h":
 
 __all__ = [
     "decode_command", "decode_dataset", "encode_command", "encode_dataset", "fill_frozen", "make_frozen",
-    "pack_p_data_tf", "read_contexts", "read_p_data", "scan_pdvs", "write_contexts",
+    "pack_p_data_tf", "read_contexts", "read_p_data", "resume", "scan_pdvs", "write_contexts",
 ]
 
 include "_cython_build.pxi"
@@ -76,3 +76,4 @@ include "_cython_reading.pxi"
 include "_cython_encode.pxi"
 include "_cython_command.pxi"
 include "_cython_frozen.pxi"
+include "_cython_generators.pxi"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dicomnet.kernel._python_command import decode_command, encode_command
 from dicomnet.kernel._python_dataset import decode_dataset, encode_dataset
 from dicomnet.kernel._python_frozen import fill_frozen, make_frozen
+from dicomnet.kernel._python_generators import resume
 from dicomnet.kernel._python_items import read_contexts, read_p_data, write_contexts
 from dicomnet.kernel._python_pdv import pack_p_data_tf, scan_pdvs
 
@@ -18,6 +19,7 @@ __all__ = [
     "pack_p_data_tf",
     "read_contexts",
     "read_p_data",
+    "resume",
     "scan_pdvs",
     "write_contexts",
 ]

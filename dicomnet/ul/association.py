@@ -119,7 +119,8 @@ class Association:
     @property
     def counters(self) -> Counters:
         """How much has gone over it so far; the object goes on counting."""
-        return self._machine.counters
+        machine = self._machine
+        return Counters(machine.octets_in, machine.octets_out, machine.pdus_in, machine.pdus_out)
 
     @property
     def on_pdu(self) -> Callable[[Pdu], None] | None:

@@ -25,7 +25,10 @@ cdef class Machine:
     cdef public object request
     cdef public object negotiated
     cdef public object error
-    cdef public object counters
+    cdef public long long octets_in
+    cdef public long long octets_out
+    cdef public long long pdus_in
+    cdef public long long pdus_out
     cdef public object on_primitive
     cdef object _transcript
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from dicomnet.codes import AbortReason, AbortSource, RejectResult, RejectSource, reject_reason_text
 from dicomnet.errors import DicomNetError, Rejected, RemoteProtocolError
-from dicomnet.ul.counters import Counters
+from dicomnet.kernel import make_frozen
 from dicomnet.ul.events import (
     AbortIndication,
     AssociateConfirmation,
@@ -87,6 +87,7 @@ def objection(
 
 
 _STA1: Final = State.STA1  # looked up once: to Python 3.11 each time is a call
+_INDICATED: Final = ("pdvs",)  # the fields of PDataIndication
 _CELLS: Final = dict(TRANSITIONS)  # a proxy of a dict is slower than a dict
 
 VERSION_REJECTION: Final = encode_pdu(AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 2))
@@ -108,7 +109,7 @@ class Machine:
         self.request: AAssociateRQ | None = None
         self.negotiated: Negotiated | None = None
         self.error: DicomNetError | None = None
-        self.counters = Counters()
+        self.octets_in = self.octets_out = self.pdus_in = self.pdus_out = 0  # see Counters
         self.on_primitive: Callable[[Primitive], None] | None = None
         self._transcript = transcript
 
@@ -154,7 +155,7 @@ class Machine:
 
     def take_data(self, pdus: Iterable[PDataTF]) -> None:
         """Indicate the data of PDUs that are in order: all that DT-2 and AR-6 do, when nobody watches."""
-        self.events.extend([PDataIndication(pdu.pdvs) for pdu in pdus])
+        self.events.extend([make_frozen(PDataIndication, _INDICATED, (pdu.pdvs,)) for pdu in pdus])
 
     def indicate(self, event: UlEvent) -> None:
         """Give the user an indication that is no effect of an action."""
@@ -170,8 +171,9 @@ class Machine:
     def send(self, output: Sequence[bytes | memoryview], now: float, pdus: int = 1) -> None:
         """Queue whole PDUs."""
         self.output += output
-        self.counters.octets_out += sum(map(len, output))
-        self.counters.pdus_out += pdus
+        for part in output:
+            self.octets_out += len(part)
+        self.pdus_out += pdus
         if self._transcript is not None:
             self._transcript.note_octets(now, Direction.SENT, b"".join(output))
 

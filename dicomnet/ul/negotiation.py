@@ -50,7 +50,6 @@ __all__ = [
     "build_request",
     "checked",
     "checked_limit",
-    "p_data_fault",
     "pdu_fault",
     "speaks_version_1",
     "user_information",
@@ -204,13 +203,12 @@ def pdu_fault(pdu: Pdu, negotiated: Negotiated | None) -> str | None:
         case AAssociateAC():
             return once(associate_fault, pdu)
         case PDataTF():
-            return p_data_fault(pdu, negotiated)
+            return _p_data_fault(pdu, negotiated)
         case _:
             return None
 
 
-def p_data_fault(pdu: PDataTF, negotiated: Negotiated | None) -> str | None:
-    """The same for a P-DATA-TF PDU."""
+def _p_data_fault(pdu: PDataTF, negotiated: Negotiated | None) -> str | None:
     accepted: Mapping[int, object] = negotiated.contexts if negotiated is not None else {}
     for pdv in pdu.pdvs:
         if pdv.context_id not in accepted:

@@ -13,7 +13,8 @@ from typing import Final
 from dicomnet.codes import AbortReason, PduType
 from dicomnet.errors import Aborted, DecodeError, Fault
 from dicomnet.ul.machine import VERSION_REJECTION, Machine, Occasion, objection
-from dicomnet.ul.negotiation import p_data_fault, pdu_fault
+from dicomnet.ul.negotiated import Negotiated
+from dicomnet.ul.negotiation import pdu_fault
 from dicomnet.ul.recurring import made
 from dicomnet.ul.states import Action, Event
 from dicomnet.ul.timers import SUPERVISED, Wait
@@ -79,7 +80,7 @@ class Receiver:
             return
         machine, buffer = self._machine, self._buffer
         timers = machine.timers
-        machine.counters.octets_in += len(data)
+        machine.octets_in += len(data)
         timers.not_idle(now)
         complete = False
         if self._transcript is not None or self.on_pdu is not None:  # somebody wants to see the bytes of each PDU
@@ -111,7 +112,7 @@ class Receiver:
                 if raw is None:
                     break
                 complete = True
-                self._machine.counters.pdus_in += 1
+                self._machine.pdus_in += 1
                 if self._transcript is not None:
                     self._note(now, raw)
                 if self.on_pdu is not None:
@@ -134,16 +135,12 @@ class Receiver:
     def _receive_p_data(self, p_data: list[PDataTF], now: float) -> None:
         """P-DATA-TF PDUs one after the other; all is in order with nearly every one."""
         machine = self._machine
-        machine.counters.pdus_in += len(p_data)
+        machine.pdus_in += len(p_data)
         cell = machine.cell(_P_DATA)
-        if cell is not None and cell.action in _TAKING_DATA and not machine.is_watched:
-            negotiated = machine.negotiated
-            for pdu in p_data:
-                if p_data_fault(pdu, negotiated) is not None:
-                    break
-            else:
-                machine.take_data(p_data)
-                return
+        taken = cell is not None and cell.action in _TAKING_DATA and not machine.is_watched
+        if taken and _in_order(p_data, machine.negotiated):
+            machine.take_data(p_data)
+            return
         for pdu in p_data:
             if machine.over or self._deaf:
                 return
@@ -176,3 +173,16 @@ class Receiver:
             self._machine.fire(Event.EVT19, objection(cell.action, message, reason, now, cause))
         self._deaf = True
         self.end(now)
+
+
+def _in_order(p_data: list[PDataTF], negotiated: Negotiated | None) -> bool:
+    """Whether ``pdu_fault`` finds nothing wrong with any of these, which is so nearly always."""
+    accepted: Mapping[int, object] = negotiated.contexts if negotiated is not None else {}
+    for pdu in p_data:
+        pdvs = pdu.pdvs
+        if not pdvs:
+            return False
+        for pdv in pdvs:
+            if pdv.context_id not in accepted:
+                return False
+    return True

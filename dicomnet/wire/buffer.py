@@ -11,9 +11,10 @@ from collections import deque
 
 from dicomnet.codes import PduType
 from dicomnet.errors import DecodeError, Fault
+from dicomnet.kernel import read_p_data
 from dicomnet.records import dataclass
 from dicomnet.wire.pdata import MAX_PDVS, Buffer
-from dicomnet.wire.pdu import HEADER_LENGTH, PDataTF, pdu_name, read_p_data_tfs
+from dicomnet.wire.pdu import HEADER_LENGTH, P_DATA_KINDS, PDataTF, pdu_name
 
 __all__ = ["PduLimits", "ReceiveBuffer"]
 
@@ -110,7 +111,9 @@ class ReceiveBuffer:
         if self._needed or not self._chunks or not isinstance(chunk := self._chunks[0], bytes):
             return []
         start, limits = self._start, self.limits
-        found, end = read_p_data_tfs(chunk, start, limits.p_data or limits.unlimited_cap, limits.max_pdvs)
+        found: list[PDataTF]
+        most = limits.p_data or limits.unlimited_cap
+        found, end = read_p_data(chunk, start, most, limits.max_pdvs, P_DATA_KINDS)
         self._left -= end - start
         self._start = end
         if end == len(chunk):
@@ -124,7 +127,9 @@ class ReceiveBuffer:
             self.feed(data)
             return self.next_p_data()
         limits = self.limits
-        found, end = read_p_data_tfs(data, 0, limits.p_data or limits.unlimited_cap, limits.max_pdvs)
+        found: list[PDataTF]
+        most = limits.p_data or limits.unlimited_cap
+        found, end = read_p_data(data, 0, most, limits.max_pdvs, P_DATA_KINDS)
         if end < len(data):
             self._chunks.append(data)
             self._start = end

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import ClassVar, Self, TypeAlias, TypeVar
+from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 
 from dicomnet.codes import AbortReason, AbortSource, PduType, RejectResult, RejectSource, known
 from dicomnet.errors import DecodeError, EncodeError, Fault
@@ -34,6 +34,7 @@ from dicomnet.wire.writer import exactly, title, u8, u16, u32, within
 
 __all__ = [
     "HEADER_LENGTH",
+    "P_DATA_KINDS",
     "AAbort",
     "AAssociateAC",
     "AAssociateRJ",
@@ -46,7 +47,6 @@ __all__ = [
     "decode_pdu",
     "encode_pdu",
     "pdu_name",
-    "read_p_data_tfs",
 ]
 
 HEADER_LENGTH = 6
@@ -331,10 +331,8 @@ _RELEASES: Mapping[bytes, Pdu] = {encode_pdu(pdu): pdu for pdu in (AReleaseRQ(),
 """What ends nearly every association, and has the same bytes in nearly all of them."""
 
 
-def read_p_data_tfs(data: bytes, start: int, max_length: int, max_pdvs: int) -> tuple[list[PDataTF], int]:
-    """The whole P-DATA-TF PDUs that follow each other from ``start`` on, as far as they can be read; where they end."""
-    found: tuple[list[PDataTF], int] = read_p_data(data, start, max_length, max_pdvs, (PDataTF, Pdv))
-    return found
+P_DATA_KINDS: Final = (PDataTF, Pdv)
+"""What the kernel makes of P-DATA-TF PDUs."""
 
 
 def decode_pdu(data: bytes, *, lenient: bool = False, max_pdvs: int = MAX_PDVS) -> Pdu:
@@ -348,7 +346,8 @@ def decode_pdu(data: bytes, *, lenient: bool = False, max_pdvs: int = MAX_PDVS) 
     data = bytes(data)
     if len(data) == HEADER_LENGTH + _CONTROL_LENGTH and data in _RELEASES:
         return _RELEASES[data]
-    p_data, end = read_p_data_tfs(data, 0, 0xFFFF_FFFF, max_pdvs)
+    p_data: list[PDataTF]
+    p_data, end = read_p_data(data, 0, 0xFFFF_FFFF, max_pdvs, P_DATA_KINDS)
     if len(p_data) == 1 and end == len(data):
         return p_data[0]
     header = Reader(data, name="PDU", clause="PS3.8 9.3.1")

@@ -41,6 +41,7 @@ from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket
 
 import dicomnet
+import dicomnet.wire.buffer
 import dicomnet.wire.items
 import dicomnet.wire.pdata
 import dicomnet.wire.pdu
@@ -75,6 +76,7 @@ _CHUNK = 256 * 1024  # what the blocking driver asks a socket for
 _TRANSFER_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
 _BOUND = {  # where the names of the kernel are bound
     dicomnet.wire.pdata: ("pack_p_data_tf",),
+    dicomnet.wire.buffer: ("read_p_data",),
     dicomnet.wire.pdu: ("read_p_data", "scan_pdvs"),
     dicomnet.wire.items: ("read_contexts", "write_contexts"),
 }

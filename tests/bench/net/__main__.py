@@ -13,7 +13,7 @@ import pynetdicom
 
 import dicomnet
 from tests.bench.codec import processor
-from tests.bench.net import idle, rows, stream, tools
+from tests.bench.net import idle, network, rows, stream, tools
 from tests.bench.net.children import CLIENTS, SERVERS
 from tests.bench.timing import lines
 
@@ -33,14 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=rows.Plan().seconds, help="how long a candidate works in one")
     parser.add_argument("--best", action="store_true", help="the best round, not the median: others work here, too")
     parser.add_argument(
+        "--network",
+        choices=("own", "system"),
+        default="own",
+        help="a loopback with Linux's usual congestion control, cubic (default), or what is set up here",
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="one round of little: shows that it runs, measures nothing"
     )
     options = parser.parse_args(arguments)
     plan = _QUICK if options.quick else rows.Plan(options.rounds, options.seconds, min if options.best else median)
+    own = options.network == "own" and network.separate()
     print(f"{processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, {_load()}")
     print(f"Python {platform.python_version()}, dicomnet {dicomnet.__version__} ({dicomnet.KERNEL})")
     print(f"pynetdicom {pynetdicom.__version__}, DCMTK {tools.version() if tools.are_there() else 'is not here'}")
     print(f"all clients on CPU {CLIENTS}, all servers on CPU {SERVERS}, over 127.0.0.1")
+    print(f"in {'a network of their own' if own else 'the network of the system'}, {network.congestion_control()}")
     print(f"the {'best' if options.best else 'medians'} of {plan.rounds} rounds")
     for name in options.only:
         print()

@@ -1,0 +1,26 @@
+cimport cython
+
+
+cdef class _Layout:
+    cdef readonly object kind
+    cdef readonly str what
+    cdef readonly object code
+    cdef readonly tuple names
+    cdef readonly tuple elements
+    cdef readonly object carried
+    cdef readonly tuple vital
+    cdef readonly tuple mandatory
+    cdef readonly tuple taken_for
+
+
+cdef dict _LAYOUTS
+cdef dict _BY_CODE
+
+@cython.locals(layout=_Layout)
+cpdef command_code(message)
+
+@cython.locals(layout=_Layout, command=dict, values=tuple, place=Py_ssize_t)
+cpdef dict to_command(message, bint has_data_set)
+
+@cython.locals(layout=_Layout, values=list)
+cpdef from_command(dict command, context_id, data_set)

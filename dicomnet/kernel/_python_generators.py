@@ -1,0 +1,23 @@
+"""Generators taken further, the reference body: the specification.
+
+That one has ended is told by an exception, which costs as much as all else that is done to go on with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+__all__ = ["resume"]
+
+
+def resume(generator: Generator[Any, Any, Any], value: object) -> tuple[bool, Any]:
+    """Send a value into a generator: whether that has ended it, and what it returned then, or else has yielded.
+
+    Raises:
+        BaseException: whatever the generator raises.
+    """
+    try:
+        return False, generator.send(value)
+    except StopIteration as stop:
+        return True, stop.value

@@ -1,0 +1,47 @@
+"""A loopback network of the benchmark's own, with the congestion control that Linux has when nobody chose another.
+
+A machine may have BBR as its default. That sends by a timer, at the rate it believes the path to have: over loopback
+its timers cost every candidate more than the bytes do, and what is compared are the timers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import sys
+from pathlib import Path
+
+__all__ = ["congestion_control", "separate"]
+
+_USUAL = "cubic"
+_CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+_NEW_USER, _NEW_NET = 0x10000000, 0x40000000  # CLONE_NEWUSER, CLONE_NEWNET; Python has os.unshare from 3.12 on
+_GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1  # SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP
+_REQUEST = struct.Struct("16sh14x")  # struct ifreq: a name and flags
+
+
+def congestion_control() -> str:
+    """What connections of this process use."""
+    return _CONGESTION.read_text().strip() if _CONGESTION.exists() else "unknown"
+
+
+def separate() -> bool:
+    """Give this process, and those it starts, a network with nothing but a loopback; False where that is not allowed.
+
+    To be called before there is a second thread.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    kinds = _NEW_NET if os.geteuid() == 0 else _NEW_NET | _NEW_USER
+    if ctypes.CDLL(None).unshare(kinds) != 0:
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        name, flags = _REQUEST.unpack(fcntl.ioctl(sock, _GET_FLAGS, _REQUEST.pack(b"lo", 0)))
+        fcntl.ioctl(sock, _SET_FLAGS, _REQUEST.pack(name, flags | _UP))
+    with contextlib.suppress(OSError):  # the head of the output tells what it is
+        _CONGESTION.write_text(_USUAL)
+    return True
