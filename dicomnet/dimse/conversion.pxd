@@ -13,8 +13,20 @@ cdef class _Layout:
     cdef readonly tuple taken_for
 
 
+cdef class _Answer:
+    cdef readonly object kind
+    cdef readonly tuple names
+    cdef readonly list defaults
+    cdef readonly object fields
+    cdef readonly Py_ssize_t responding_to
+    cdef readonly Py_ssize_t context_id
+    cdef readonly Py_ssize_t status
+    cdef readonly tuple copied
+
+
 cdef dict _LAYOUTS
 cdef dict _BY_CODE
+cdef dict _ANSWERS
 
 @cython.locals(layout=_Layout)
 cpdef command_code(message)
@@ -24,3 +36,6 @@ cpdef dict to_command(message, bint has_data_set)
 
 @cython.locals(layout=_Layout, values=list)
 cpdef from_command(dict command, context_id, data_set)
+
+@cython.locals(found=list)
+cpdef _answered(_Answer answer, request, status, dict values)

@@ -49,7 +49,7 @@ from dicomnet.dimse.messages import (
 from dicomnet.dimse.payloads import IncomingDataSet
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError
 from dicomnet.kernel import make_frozen
-from dicomnet.records import MISSING, dataclass, fields, replace
+from dicomnet.records import MISSING, fields, replace
 
 __all__ = ["command_code", "command_name", "from_command", "reply", "response_type", "to_command", "with_data_set"]
 
@@ -146,35 +146,32 @@ _RESPONSES: dict[type[Request], type[Response]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class _Answer:
     """How a request is answered."""
 
-    kind: type[Response]
-    copied: tuple[str, ...]
-    """The fields that the response repeats."""
-    defaults: Mapping[str, Any]
-    """Of all fields of the response, in the order of ``names``; None for those that have none."""
-    names: tuple[str, ...]
-
-
-def _answer(request: type[Request], response: type[Response]) -> _Answer:
-    asked, answered = _LAYOUTS[request].names, _LAYOUTS[response].names
-    defaults = {item.name: None if item.default is MISSING else item.default for item in fields(response)}
-    return _Answer(
-        kind=response,
-        copied=tuple(
-            name
+    def __init__(self, request: type[Request], response: type[Response]) -> None:
+        asked = _LAYOUTS[request].names
+        items = fields(response)
+        self.kind = response
+        self.names = tuple(item.name for item in items)
+        """Of all fields of the response."""
+        self.fields = frozenset(self.names)
+        self.defaults = [None if item.default is MISSING else item.default for item in items]
+        """Their values as far as they have one, in the same order."""
+        self.responding_to, self.context_id, self.status = map(
+            self.names.index, ("responding_to", "context_id", "status")
+        )
+        """Where those stand."""
+        self.copied = tuple(
+            (self.names.index(name), name)
             for name in ("sop_class", "instance", "event_type", "action_type")
-            if name in asked and name in answered
-        ),
-        defaults=defaults,
-        names=tuple(defaults),
-    )
+            if name in asked and name in self.names
+        )
+        """The fields that the response repeats, and where they stand in it."""
 
 
-_ANSWERS: Mapping[type[Request], _Answer] = {
-    request: _answer(request, response) for request, response in _RESPONSES.items()
+_ANSWERS: dict[type[Request], _Answer] = {
+    request: _Answer(request, response) for request, response in _RESPONSES.items()
 }
 
 _SETTLED: Final = frozenset({"responding_to", "context_id"})
@@ -202,14 +199,21 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
         if isinstance(request, OtherRequest):
             values.setdefault("answers", command_code(request))
         return OtherResponse(responding_to=message_id, context_id=context_id, status=status, **values)
-    found = {**answer.defaults, "responding_to": message_id, "context_id": context_id, "status": status}
-    for name in answer.copied:
-        found[name] = getattr(request, name)
-    if values:
-        found.update(values)
-        if len(found) != len(answer.names) or not _SETTLED.isdisjoint(values):  # which says what is wrong with them
-            return answer.kind(responding_to=message_id, context_id=context_id, status=status, **values)
-    response: Response = make_frozen(answer.kind, answer.names, tuple(found.values()))
+    if not (_SETTLED.isdisjoint(values) and values.keys() <= answer.fields):  # which says what is wrong with them
+        return answer.kind(responding_to=message_id, context_id=context_id, status=status, **values)
+    return _answered(answer, request, status, values)
+
+
+def _answered(answer: _Answer, request: Request, status: int, values: dict[str, Any]) -> Response:
+    found = answer.defaults.copy()
+    found[answer.responding_to] = request.message_id or 0
+    found[answer.context_id] = request.context_id
+    found[answer.status] = status
+    for place, name in answer.copied:
+        found[place] = getattr(request, name)
+    for given, value in values.items():
+        found[answer.names.index(given)] = value
+    response: Response = make_frozen(answer.kind, answer.names, tuple(found))
     return response
 
 

@@ -140,7 +140,10 @@ class Exchange(SendingHalf):
     def congested(self) -> bool:
         """Whether so much waits that no more should be read from the peer: parts of streamed data sets to be taken, or
         requests to be answered with data sets that together are longer than one may be."""
-        return self._intake.unread > self.limits.unread or self.held > self.limits.data_set.max_bytes
+        unread, held = self._intake.unread, self.held
+        if not (unread or held):  # which is asked several times for each message
+            return False
+        return unread > self.limits.unread or held > self.limits.data_set.max_bytes
 
     @property
     def amid(self) -> bool:

@@ -3,7 +3,7 @@ cimport dicomnet.wire.pdata as pdata_
 
 cdef class Intake:
     cdef public object deadline
-    cdef public object unread
+    cdef public long long unread
     cdef public object incoming
     cdef object _limits
     cdef pdata_.FragmentAssembler _assembler

@@ -9,7 +9,7 @@ cdef class SendingHalf:
     cdef public object on_message
     cdef public dict sent
     cdef public object queued
-    cdef public object held
+    cdef public long long held
     cdef public dict abandoned
     cdef public object _next_id
     cdef public dict _asked

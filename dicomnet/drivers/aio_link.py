@@ -10,7 +10,7 @@ import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, Final
 
 from dicomnet.drivers.aio_clock import clock_of
 from dicomnet.drivers.aio_waiter import Waiter
@@ -26,6 +26,8 @@ from dicomnet.ul import Role
 __all__ = ["DrivenLink"]
 
 _log = logging.getLogger("dicomnet.aio")
+
+_ACCEPTOR: Final = Role.ACCEPTOR  # looked up once: to Python 3.11 each time is a call
 
 _TURNS = 16
 """How often the flows of a link may go on before others get their turn."""
@@ -97,7 +99,7 @@ class DrivenLink(SessionLink):
 
     def begin(self) -> None:
         """The socket is connected; whoever made the link calls this once."""
-        if self._session.association.role is Role.ACCEPTOR:  # ARTIM runs from here, a TLS handshake included
+        if self._session.association.role is _ACCEPTOR:  # ARTIM runs from here, a TLS handshake included
             self._session.transport_connected(self._clock.time())
             self._read()  # who connects speaks first, and mostly has done so by the time its connection is accepted
         else:
@@ -108,7 +110,7 @@ class DrivenLink(SessionLink):
         self._greeted = True
         if (certificate := self._transport.certificate) is not None:
             self._session.applicant = replace(self._session.applicant, certificate=certificate)
-        if self._session.association.role is Role.REQUESTOR:
+        if self._session.association.role is not _ACCEPTOR:
             self._session.transport_connected(self._clock.time())
 
     def _readable(self) -> None:

@@ -63,6 +63,12 @@ _log = logging.getLogger("dicomnet.session")
 _ids = itertools.count(1)
 _NO_HANDLER: Final = handle_by_type({})
 
+# Members that every association takes, looked up once: to Python 3.11 each time is a call.
+_ACCEPTOR: Final = Role.ACCEPTOR
+_STA6: Final = State.STA6
+_STA8: Final = State.STA8
+_STA12: Final = State.STA12
+
 T = TypeVar("T")
 
 
@@ -83,7 +89,7 @@ class Session:
         check_roles: bool = True,
         hooks: Hooks | None = None,
     ) -> None:
-        if policy is None and association.role is Role.ACCEPTOR:
+        if policy is None and association.role is _ACCEPTOR:
             raise LocalProtocolError("an acceptor needs an acceptance policy")
         self.association = association
         self.id = next(_ids)
@@ -146,7 +152,7 @@ class Session:
         # Who never spoke DICOM will not wait for our A-ABORT either: ARTIM is a courtesy to peers (PS3.8 9.1.5).
         foreign = (
             self.peer is None
-            and self.association.role is Role.ACCEPTOR
+            and self.association.role is _ACCEPTOR
             and isinstance(self.association.error, RemoteProtocolError)
         )
         return foreign or self.association.close_wanted
@@ -289,11 +295,11 @@ class Session:
             self._end(self.association.error or lost)
         if self.busy or self.ended or self._flows.speaking:
             return
-        if self._release_wanted and self.association.state is State.STA6:
+        if self._release_wanted and self.association.state is _STA6:
             self.association.release_request(now)
         if self._release_due:
             self._release_due = False
-            if self.association.state is State.STA8:  # unless the peer has aborted or gone meanwhile
+            if self.association.state is _STA8:  # unless the peer has aborted or gone meanwhile
                 self.association.release_response(now)
             self.released = self._released_by_peer = True
             self._end(None)
@@ -358,7 +364,7 @@ class Session:
             _log.info("association %d with %s established", self.id, self.address)
 
     def _confirm_release(self, now: float) -> None:
-        if self.association.state is State.STA12:  # release collision, and we are its acceptor: our answer is due
+        if self.association.state is _STA12:  # release collision, and we are its acceptor: our answer is due
             self.association.release_response(now)
         self.released = True
         self._end(None)
@@ -377,7 +383,7 @@ class Session:
 
     def _misled(self, error: DicomNetError) -> bool:
         """Whether somebody came who was meant for another port, or did not get through TLS: nobody else will tell."""
-        if self.peer is not None or self.association.role is not Role.ACCEPTOR:
+        if self.peer is not None or self.association.role is not _ACCEPTOR:
             return False
         return isinstance(error, RemoteProtocolError) or error.__cause__ is not None
 

@@ -49,7 +49,19 @@ from dicomnet.wire.pdu import (
 
 __all__ = ["Association", "Role"]
 
-_P_DATA: Final = Event.EVT9  # looked up once: to Python 3.11 each time is a call
+# Members that every association takes, looked up once: to Python 3.11 each time is a call.
+_EVT1: Final = Event.EVT1
+_EVT2: Final = Event.EVT2
+_EVT5: Final = Event.EVT5
+_EVT7: Final = Event.EVT7
+_EVT9: Final = Event.EVT9
+_EVT11: Final = Event.EVT11
+_EVT14: Final = Event.EVT14
+_EVT17: Final = Event.EVT17
+_AR_5: Final = Action.AR_5
+_REQUESTOR: Final = Role.REQUESTOR
+_REQUEST: Final = PrimitiveKind.REQUEST
+_RESPONSE: Final = PrimitiveKind.RESPONSE
 
 _RELEASE_REQUEST: Final = encode_pdu(AReleaseRQ())
 _RELEASE_RESPONSE: Final = encode_pdu(AReleaseRP())
@@ -178,7 +190,7 @@ class Association:
 
     def transport_connected(self, now: float) -> None:
         """The transport connection stands: the one we asked for, or one a peer opened."""
-        event = Event.EVT2 if self.role is Role.REQUESTOR else Event.EVT5
+        event = _EVT2 if self.role is _REQUESTOR else _EVT5
         cell = self._machine.cell(event)
         if cell is not None:
             self._connected = True
@@ -192,15 +204,15 @@ class Association:
 
     def receive_eof(self, now: float, error: DicomNetError | None = None) -> None:
         """The transport is closed, or never came up; ``error`` may say more about it than ConnectionLost would."""
-        cell = self._machine.cell(Event.EVT17)
+        cell = self._machine.cell(_EVT17)
         if cell is None:
             return
         self._receiver.end(now)
         self._connected = False
         self._machine.output.clear()
-        if error is None and cell.action is not Action.AR_5:  # which is how each one ends, and tells nobody
+        if error is None and cell.action is not _AR_5:  # which is how each one ends, and tells nobody
             error = ConnectionLost(f"the transport closed in {self.state}, {self.state.meaning}")
-        self._machine.perform(cell, Event.EVT17, Occasion(now, error=error))
+        self._machine.perform(cell, _EVT17, Occasion(now, error=error))
         # There is no effect for it, the transport being closed already; but our half of it may still be open.
         self._machine.connect_wanted = False
         self._machine.close_wanted = True
@@ -219,7 +231,7 @@ class Association:
                 machine.fire(Event.EVT18, Occasion(now))
                 continue
             # ARTIM is not for these (PS3.8 9.1.4): we act as a user who lost patience, and tell the real one.
-            machine.tell("A-ABORT", PrimitiveKind.REQUEST)
+            machine.tell("A-ABORT", _REQUEST)
             machine.fire(Event.EVT15, Occasion(now))
             machine.indicate(ProviderAbortIndication(AbortSource.SERVICE_USER, AbortReason.NOT_SPECIFIED, error))
 
@@ -242,12 +254,12 @@ class Association:
         Raises:
             LocalProtocolError: the state does not allow it, or the request is not in order.
         """
-        self._require(Event.EVT1, self.role is Role.REQUESTOR)
+        self._require(_EVT1, self.role is _REQUESTOR)
         self._request = checked(request) if encoded is None else encoded
         self._machine.request = request
         self._receiver.announce(request.max_length)
-        self._machine.tell("A-ASSOCIATE", PrimitiveKind.REQUEST, request)
-        self._machine.fire(Event.EVT1, Occasion(now))
+        self._machine.tell("A-ASSOCIATE", _REQUEST, request)
+        self._machine.fire(_EVT1, Occasion(now))
 
     def associate_accept(self, response: AAssociateAC, now: float) -> None:
         """Accept the association the peer asked for (Evt7).
@@ -255,15 +267,15 @@ class Association:
         Raises:
             LocalProtocolError: the state does not allow it, or the answer does not fit the request.
         """
-        self._require(Event.EVT7)
+        self._require(_EVT7)
         request = self._machine.request
         if request is None:  # not in Sta3
             raise LocalProtocolError("there is no request to accept")
         output = checked(response, request)
         self._machine.negotiated = once(Negotiated, request, response, False)
         self._receiver.announce(response.max_length)
-        self._machine.tell("A-ASSOCIATE", PrimitiveKind.RESPONSE, response)
-        self._machine.fire(Event.EVT7, Occasion(now, output=(output,)))
+        self._machine.tell("A-ASSOCIATE", _RESPONSE, response)
+        self._machine.fire(_EVT7, Occasion(now, output=(output,)))
 
     def associate_reject(self, result: int, source: int, reason: int, now: float) -> None:
         """Reject the association the peer asked for (Evt8).
@@ -274,7 +286,7 @@ class Association:
         self._require(Event.EVT8)
         response = AAssociateRJ(result, source, reason)
         output = checked(response)
-        self._machine.tell("A-ASSOCIATE", PrimitiveKind.RESPONSE, response)
+        self._machine.tell("A-ASSOCIATE", _RESPONSE, response)
         self._machine.fire(Event.EVT8, Occasion(now, output=(output,)))
 
     def send_p_data(
@@ -296,7 +308,7 @@ class Association:
             LocalProtocolError: the state does not allow it, the context is not accepted, or both parts are None.
         """
         machine = self._machine
-        cell = machine.cell(_P_DATA) or self._require(_P_DATA)
+        cell = machine.cell(_EVT9) or self._require(_EVT9)
         negotiated = machine.negotiated
         if negotiated is None or context_id not in negotiated.contexts:
             raise LocalProtocolError(f"presentation context {context_id} is not accepted")
@@ -306,12 +318,12 @@ class Association:
             context_id, command, data, self.send_limit, one_pdv_per_pdu=one_pdv_per_pdu, last=last
         )
         if machine.on_primitive is not None:
-            machine.tell("P-DATA", PrimitiveKind.REQUEST, PDataRequest(context_id, command, data, last))
-            cell = self._require(_P_DATA)  # whatever that did
+            machine.tell("P-DATA", _REQUEST, PDataRequest(context_id, command, data, last))
+            cell = self._require(_EVT9)  # whatever that did
         machine.timers.not_idle(now)
         # They go out in pairs of headers and payload, but for two PDVs in one PDU: there the second's are shorter.
         pdus = 1 if len(output) == 4 and len(output[2]) < len(output[0]) else len(output) // 2
-        machine.perform(cell, _P_DATA, Occasion(now, output=output, pdus=pdus))
+        machine.perform(cell, _EVT9, Occasion(now, output=output, pdus=pdus))
 
     def release_request(self, now: float) -> None:
         """Ask for release (Evt11); ReleaseConfirmation follows.
@@ -319,9 +331,9 @@ class Association:
         Raises:
             LocalProtocolError: outside Sta6.
         """
-        self._require(Event.EVT11)
-        self._machine.tell("A-RELEASE", PrimitiveKind.REQUEST)
-        self._machine.fire(Event.EVT11, Occasion(now, output=(_RELEASE_REQUEST,)))
+        self._require(_EVT11)
+        self._machine.tell("A-RELEASE", _REQUEST)
+        self._machine.fire(_EVT11, Occasion(now, output=(_RELEASE_REQUEST,)))
 
     def release_response(self, now: float) -> None:
         """Agree to the peer's release (Evt14).
@@ -329,9 +341,9 @@ class Association:
         Raises:
             LocalProtocolError: it is not our turn to answer.
         """
-        self._require(Event.EVT14)
-        self._machine.tell("A-RELEASE", PrimitiveKind.RESPONSE)
-        self._machine.fire(Event.EVT14, Occasion(now, output=(_RELEASE_RESPONSE,)))
+        self._require(_EVT14)
+        self._machine.tell("A-RELEASE", _RESPONSE)
+        self._machine.fire(_EVT14, Occasion(now, output=(_RELEASE_RESPONSE,)))
 
     def abort(self, now: float) -> None:
         """End the association at once (Evt15), in any state; when it is ending or over, nothing happens.
@@ -341,7 +353,7 @@ class Association:
         for anything yet, we stop waiting for it: Evt18 come early, which closes the transport (AA-2).
         """
         if self._machine.cell(Event.EVT15) is not None:
-            self._machine.tell("A-ABORT", PrimitiveKind.REQUEST)
+            self._machine.tell("A-ABORT", _REQUEST)
         self._machine.fire(Event.EVT18 if self.state is State.STA2 else Event.EVT15, Occasion(now))
 
     def provider_abort(self, reason: int, now: float, error: DicomNetError) -> None:

@@ -86,7 +86,11 @@ def objection(
     return Occasion(now, source=source, reason=error.reason, error=error)
 
 
-_STA1: Final = State.STA1  # looked up once: to Python 3.11 each time is a call
+# Members that every association takes, looked up once: to Python 3.11 each time is a call.
+_STA1: Final = State.STA1
+_REQUESTOR: Final = Role.REQUESTOR
+_REQUEST: Final = Wait.REQUEST
+_CLOSE: Final = Wait.CLOSE
 _INDICATED: Final = ("pdvs",)  # the fields of PDataIndication
 _CELLS: Final = dict(TRANSITIONS)  # a proxy of a dict is slower than a dict
 
@@ -99,7 +103,7 @@ class Machine:
 
     def __init__(self, role: Role, timeouts: Timeouts, transcript: Transcript | None) -> None:
         self.role = role
-        self.state = State.STA1
+        self.state = _STA1
         self.over = False  # back in Sta1
         self.timers = Timers(timeouts)
         self.events: deque[UlEvent] = deque()
@@ -200,10 +204,10 @@ class Machine:
         self.send((encode_pdu(AAbort(AbortSource.SERVICE_PROVIDER, occasion.reason)),), occasion.now)
 
     def _start_request_timer(self, occasion: Occasion) -> None:
-        self.timers.start_artim(Wait.REQUEST, occasion.now)
+        self.timers.start_artim(_REQUEST, occasion.now)
 
     def _start_close_timer(self, occasion: Occasion) -> None:
-        self.timers.start_artim(Wait.CLOSE, occasion.now)
+        self.timers.start_artim(_CLOSE, occasion.now)
 
     def _stop_timer(self, occasion: Occasion) -> None:
         self.timers.stop_artim()
@@ -249,7 +253,7 @@ class Machine:
         return isinstance(occasion.pdu, AAssociateRQ) and speaks_version_1(occasion.pdu)
 
     def _is_requestor(self, occasion: Occasion) -> bool:
-        return self.role is Role.REQUESTOR
+        return self.role is _REQUESTOR
 
     def _user_aborted(self, occasion: Occasion) -> bool:
         return occasion.source == AbortSource.SERVICE_USER
