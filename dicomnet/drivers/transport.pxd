@@ -1,6 +1,7 @@
 cdef class Transport:
     cdef object _queue
     cdef public Py_ssize_t _size
+    cdef bint _quiet
     cdef readonly object _socket
     cdef public bint over
     cdef public object fault

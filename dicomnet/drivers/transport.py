@@ -40,8 +40,8 @@ _LARGE_CHUNK = 1024 * 1024
 but of a large object every PDU that lies in two reads has to be joined, so there should be few of these."""
 bytes(4 * _LARGE_CHUNK)  # glibc keeps what is freed of large objects for the next only once it has seen as much freed
 _LITTLE = 8 * 1024
-"""What the next read asks for when the last one gave others too long to wait; one that brought less is of no large
-object."""
+"""What the next read asks for when the last one gave others too long to wait; two in a row that brought less are of no
+large object. One is not: between two objects a peer says what the next one is."""
 _RECORD = 16 * 1024
 """The most plain text one TLS record holds (RFC 8446 5.1)."""
 _SEALED = 128 * 1024
@@ -57,13 +57,14 @@ class Transport:
     the clear and what is under TLS have ``recv`` and ``flush`` of their own. No ABC, which a compiled class cannot be.
     """
 
-    __slots__ = ("_queue", "_size", "_socket", "fault", "over")
+    __slots__ = ("_queue", "_quiet", "_size", "_socket", "fault", "over")
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         # None as long as nothing waits, since an empty one weighs 0.7 KiB; what is in it is not empty.
         self._queue: deque[bytes | memoryview] | None = None
         self._size = _SMALL_CHUNK
+        self._quiet = False  # the last read brought little
         self.over = False
         self.fault: ConnectionLost | None = None
 
@@ -143,10 +144,12 @@ class Transport:
             return None
         except OSError:  # a reset and an end of file mean the same here (Evt17)
             return b""
+        little = len(data) < _LITTLE
         if len(data) == self._size:
             self._size = min(4 * self._size, _LARGE_CHUNK)
-        elif len(data) < _LITTLE:
+        elif little and self._quiet:
             self._size = _SMALL_CHUNK
+        self._quiet = little
         return data
 
     def _note(self, error: OSError) -> None:

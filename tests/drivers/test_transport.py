@@ -157,3 +157,20 @@ def test_a_read_asks_for_more_when_there_is_more_and_for_little_when_told_to(pai
     assert sizes[0] == 64 * 1024
     assert max(sizes[1:4]) > 64 * 1024
     assert sizes[4] == 8 * 1024 < sizes[5] < sizes[6]
+
+
+@pytest.mark.parametrize(("messages", "most"), [(1, 256 * 1024), (2, 64 * 1024)])
+def test_one_small_message_between_large_objects_is_no_reason_to_ask_for_less(
+    pair: Pair, messages: int, most: int
+) -> None:
+    transport, theirs = pair
+    theirs.settimeout(0)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            theirs.send(bytes(4096))
+    while transport.recv():  # first 64 KiB, and then whatever there is
+        pass
+    for _ in range(messages):
+        theirs.send(bytes(138))
+        assert transport.recv() == bytes(138)
+    assert transport._size == most
