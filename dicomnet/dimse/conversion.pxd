@@ -34,8 +34,10 @@ cpdef command_code(message)
 @cython.locals(layout=_Layout, command=dict, values=tuple, place=Py_ssize_t)
 cpdef dict to_command(message, bint has_data_set)
 
+cpdef from_command(command, context_id, data_set)
+
 @cython.locals(layout=_Layout, values=list)
-cpdef from_command(dict command, context_id, data_set)
+cpdef _message(dict command, context_id, data_set)
 
 @cython.locals(found=list)
 cpdef _answered(_Answer answer, request, status, dict values)

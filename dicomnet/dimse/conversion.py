@@ -170,7 +170,7 @@ class _Answer:
         """The fields that the response repeats, and where they stand in it."""
 
 
-_ANSWERS: dict[type[Request], _Answer] = {
+_ANSWERS: dict[type[Message], _Answer] = {
     request: _Answer(request, response) for request, response in _RESPONSES.items()
 }
 
@@ -185,7 +185,15 @@ Arriving: TypeAlias = EncodedDataSet | IncomingDataSet | None
 
 def response_type(request: Request) -> type[Response]:
     """The class of the answer to ``request``."""
-    return _RESPONSES.get(type(request), OtherResponse)
+    answer = _answer_to(request)
+    return OtherResponse if answer is None else answer.kind
+
+
+def _answer_to(request: Request) -> _Answer | None:
+    found = _ANSWERS.get(type(request))
+    if found is None:  # a class of somebody's own is answered as what it is derived from, and sent as that
+        found = next((_ANSWERS[kind] for kind in type(request).__mro__ if kind in _ANSWERS), None)
+    return found
 
 
 def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Response:
@@ -194,12 +202,15 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
     ``values`` are further fields of the response and win over what is copied.
     """
     message_id, context_id = request.message_id or 0, request.context_id
-    answer = _ANSWERS.get(type(request))
+    answer = _answer_to(request)
     if answer is None:
         if isinstance(request, OtherRequest):
             values.setdefault("answers", command_code(request))
         return OtherResponse(responding_to=message_id, context_id=context_id, status=status, **values)
-    if not (_SETTLED.isdisjoint(values) and values.keys() <= answer.fields):  # which says what is wrong with them
+    for name in values:
+        if name in _SETTLED:
+            raise TypeError(f"reply() takes no {name}: it is that of the request")
+    if not values.keys() <= answer.fields:  # which the class says
         return answer.kind(responding_to=message_id, context_id=context_id, status=status, **values)
     return _answered(answer, request, status, values)
 
@@ -268,6 +279,10 @@ def from_command(command: CommandSet, context_id: int, data_set: Arriving) -> Me
     Raises:
         DecodeError: there is no command field, or a message that nobody could answer.
     """
+    return _message(command if type(command) is dict else dict(command), context_id, data_set)
+
+
+def _message(command: CommandSet, context_id: int, data_set: Arriving) -> Message:
     code = command.get(_COMMAND_FIELD)
     if not isinstance(code, int):
         raise _missing("message", CommandElement.COMMAND_FIELD)

@@ -130,7 +130,7 @@ class Association:
 
     @property
     def counters(self) -> Counters:
-        """How much has gone over it so far; the object goes on counting."""
+        """How much has gone over it so far."""
         machine = self._machine
         return Counters(machine.octets_in, machine.octets_out, machine.pdus_in, machine.pdus_out)
 

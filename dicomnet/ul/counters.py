@@ -9,7 +9,7 @@ __all__ = ["Counters"]
 
 @dataclass(slots=True)
 class Counters:
-    """Octets and PDUs of one association, both ways.
+    """Octets and PDUs of one association, both ways, at one moment.
 
     In counts what was received, as far as it was read: octets when they come, a PDU when it is whole, readable or not.
     Out counts what was handed to the transport or waits for it; whatever is injected is one PDU.

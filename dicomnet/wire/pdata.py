@@ -90,7 +90,12 @@ def fragment_message(
         EncodeError: a field cannot hold its value, or the peer takes no fragment at all.
     """
     limit = min(max_length or OWN_MAX_LENGTH, OWN_MAX_LENGTH)
-    if data is None and type(command) is bytes and 8 <= (length := 6 + len(command)) <= limit and context_id in _U8:
+    if (
+        data is None
+        and type(command) is bytes
+        and 8 <= (length := 6 + len(command)) <= limit & ~1
+        and context_id in _U8
+    ):
         return [_HEADERS.pack(_P_DATA_TF, 0, length, length - 4, context_id, _COMMAND | _LAST), command]
     if command is not None and data is not None and not one_pdv_per_pdu:
         first = command if type(command) is bytes else _octets(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
@@ -388,3 +389,14 @@ def test_a_message_of_ones_own_goes_as_what_it_is_derived_from() -> None:
     assert to_command(own, has_data_set=False) == to_command(plain, has_data_set=False)
     with pytest.raises(LocalProtocolError, match="Message is no DIMSE message"):
         to_command(Message(), has_data_set=False)
+
+
+def test_a_request_of_ones_own_is_answered_as_what_it_is_derived_from() -> None:
+    own = MyEcho(message_id=3, context_id=5)
+    assert reply(own, 0x0110) == reply(CEchoRequest(message_id=3, context_id=5), 0x0110)
+    assert response_type(own) is CEchoResponse
+
+
+def test_any_mapping_is_a_command_set() -> None:
+    command = to_command(CEchoRequest(message_id=3), has_data_set=False)
+    assert from_command(OrderedDict(command), context_id=1, data_set=None) == CEchoRequest(message_id=3)

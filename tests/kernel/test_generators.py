@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from types import ModuleType
 from typing import Any
 
@@ -62,7 +62,10 @@ def test_one_that_runs_cannot_be_resumed(kernel: ModuleType) -> None:
 
 
 class Counting(Generator[int, Any, str]):
-    """No generator of Python's own, but all that one is."""
+    """No generator of Python's own, but all that one is; to iterate over it is not the same."""
+
+    def __next__(self) -> int:
+        raise AssertionError("a value was to be sent, be it None")
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
@@ -81,8 +84,18 @@ def test_whatever_is_like_a_generator_is_taken_for_one(kernel: ModuleType) -> No
     one = Counting()
     assert [kernel.resume(one, value) for value in (None, "a", "b")] == [(False, 1), (False, 2), (True, "three")]
     assert one.sent == [None, "a", "b"]
-    with pytest.raises(AttributeError):
-        kernel.resume(7, "a")
+
+
+async def asynchronous() -> AsyncGenerator[int, None]:
+    yield 1
+
+
+def test_nothing_else_is_begun(kernel: ModuleType) -> None:
+    given = iter([1, 2])
+    for wrong in (given, asynchronous(), 7, None):
+        with pytest.raises(AttributeError, match="'send'"):
+            kernel.resume(wrong, None)
+    assert list(given) == [1, 2]
 
 
 def test_no_reference_is_lost_or_kept(kernel: ModuleType) -> None:

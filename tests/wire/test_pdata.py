@@ -51,6 +51,14 @@ def test_parts_that_are_none_are_not_sent() -> None:
     assert fragment_message(1, None, None, 100) == []
 
 
+@given(st.binary(max_size=40), st.integers(8, 50), st.integers(0, 255))
+def test_a_command_alone_is_cut_as_any_payload(command: bytes, max_length: int, context_id: int) -> None:
+    # The kernel cuts what is no bytes object, or does not fit; what does fit has a shorter way.
+    short = fragment_message(context_id, command, None, max_length)
+    long = fragment_message(context_id, bytearray(command), None, max_length)
+    assert list(map(bytes, short)) == list(map(bytes, long))
+
+
 def test_a_data_set_in_parts_has_its_last_fragment_in_the_last() -> None:
     parts = [*fragment_message(1, b"cmd!", b"data", 20, last=False), *fragment_message(1, None, bytes(20), 20)]
     controls = [pdv.control for pdu in pdus_of(parts) for pdv in pdu.pdvs]

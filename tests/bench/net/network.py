@@ -36,9 +36,14 @@ def separate() -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
-    kinds = _NEW_NET if os.geteuid() == 0 else _NEW_NET | _NEW_USER
-    if ctypes.CDLL(None).unshare(kinds) != 0:
+    root, user, group = os.geteuid() == 0, os.getuid(), os.getgid()
+    if ctypes.CDLL(None).unshare(_NEW_NET if root else _NEW_NET | _NEW_USER) != 0:
         return False
+    if not root:  # without these nobody here has a user id, and storescp would not start
+        own = Path("/proc/self")
+        (own / "setgroups").write_text("deny")
+        (own / "uid_map").write_text(f"{user} {user} 1")
+        (own / "gid_map").write_text(f"{group} {group} 1")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         name, flags = _REQUEST.unpack(fcntl.ioctl(sock, _GET_FLAGS, _REQUEST.pack(b"lo", 0)))
         fcntl.ioctl(sock, _SET_FLAGS, _REQUEST.pack(name, flags | _UP))
