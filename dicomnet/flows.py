@@ -31,7 +31,7 @@ from dicomnet.dimse.messages import (
 )
 from dicomnet.dimse.outgoing import SourceReader
 from dicomnet.dimse.payloads import Buffer, DataSetSource, EncodedDataSet, IncomingDataSet, is_dataset
-from dicomnet.dimse.status import UNFINISHED
+from dicomnet.dimse.status import PENDING_CODES
 from dicomnet.errors import DecodeError, Fault, LocalProtocolError, RemoteProtocolError
 from dicomnet.steps import (
     AwaitPdu,
@@ -206,7 +206,7 @@ def ask(
     if meanwhile is not None:
         meanwhile()
     response = _expected(expect, (yield AwaitReply(message_id, timeout)))
-    if response.status in UNFINISHED:
+    if response.status in PENDING_CODES:
         raise RemoteProtocolError(f"a {command_name(command_code(response))} is pending where the final one was due")
     return response
 
@@ -226,7 +226,7 @@ def ask_many(
     message_id = yield from send(request, via=via)
     while True:
         response = _expected(expect, (yield AwaitReply(message_id, timeout)))
-        if response.status not in UNFINISHED:
+        if response.status not in PENDING_CODES:
             return response
         if enough is not None and enough(response):
             enough = None

@@ -120,6 +120,9 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+COMPILED = sorted(name for name, path in MODULES.items() if path.with_suffix(".pxd").exists())
+
+
 def imports(name: str, path: Path) -> Iterator[tuple[str, int]]:
     """What a module imports anywhere in it, and in which line; in full names, and modules where they are modules."""
     for node in ast.walk(ast.parse(path.read_bytes())):
@@ -206,6 +209,11 @@ def test_every_module_can_be_imported_alone() -> None:
     names = [name for name in MODULES if not name.endswith("__main__")]
     # What is compiled cannot be loaded a second time: it would keep the classes of its first.
     assert fresh(ALONE, *names, DICOMNET_KERNEL="python") == ""
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_what_is_compiled_can_be_imported_first(name: str) -> None:
+    assert fresh("import importlib, sys; importlib.import_module(sys.argv[1])", name) == ""
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -201,8 +201,8 @@ def reply(request: Request, status: int = statuses.SUCCESS, **values: Any) -> Re
 
     ``values`` are further fields of the response and win over what is copied.
     """
-    message_id, context_id = request.message_id or 0, request.context_id
     answer = _answer_to(request)
+    message_id, context_id = request.message_id or 0, request.context_id
     if answer is None:
         if isinstance(request, OtherRequest):
             values.setdefault("answers", command_code(request))
@@ -292,7 +292,7 @@ def _message(command: CommandSet, context_id: int, data_set: Arriving) -> Messag
         return _other(command, code, context_id, data_set)
     for vital in layout.vital:
         if not isinstance(command.get(vital), int):
-            _require(command, layout.what)
+            raise _missing(layout.what, vital)
     if layout.kind is CCancelRequest:
         data_set = None  # it has none: what came behind it is dropped
     for due, used in layout.taken_for:

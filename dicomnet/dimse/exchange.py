@@ -256,7 +256,7 @@ class Exchange(SendingHalf):
         if command_code(message) != command_code(request) | _RESPONSE:
             text = f"a {command_name(command_code(message))} answers a {command_name(command_code(request))}"
             raise DecodeError(text, code=Fault.BAD_VALUE, path="(0000,0100)")
-        pending = message.status in statuses.UNFINISHED
+        pending = message.status in statuses.PENDING_CODES
         if self.abandoned.pop(message_id, None) is not None:
             self._drop_response(message_id, "abandoned")
             if pending:

@@ -23,7 +23,7 @@ from dicomnet.dimse.messages import (
     Response,
 )
 from dicomnet.dimse.outgoing import Opened, check_convertible, choose_context, encoded, own_syntax
-from dicomnet.dimse.status import UNFINISHED
+from dicomnet.dimse.status import PENDING_CODES
 from dicomnet.errors import DicomNetError, LocalProtocolError, NoPresentationContext
 from dicomnet.records import dataclass, replace
 from dicomnet.ul import AcceptedContext, Association, Direction
@@ -199,7 +199,7 @@ class SendingHalf:
         return fragment * min(max(1, size // fragment), _FRAGMENTS)
 
     def _note_sent(self, message: Message, message_id: int, context: AcceptedContext) -> None:
-        if isinstance(message, Response) and message.status not in UNFINISHED:
+        if isinstance(message, Response) and message.status not in PENDING_CODES:
             self._answered(message_id)
             self._cancelled.discard(message_id)
         kind = type(message)

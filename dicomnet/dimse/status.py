@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 __all__ = [
     "ATTRIBUTE_LIST_ERROR",
@@ -40,6 +41,7 @@ __all__ = [
     "NO_SUCH_SOP_INSTANCE",
     "OUT_OF_RESOURCES",
     "PENDING",
+    "PENDING_CODES",
     "PENDING_WITH_WARNING",
     "PROCESSING_FAILURE",
     "QUERY_RETRIEVE",
@@ -48,7 +50,6 @@ __all__ = [
     "STORAGE",
     "SUB_OPERATIONS_INCOMPLETE",
     "SUCCESS",
-    "UNFINISHED",
     "UNRECOGNIZED_OPERATION",
     "StatusClass",
     "describe",
@@ -145,10 +146,6 @@ QUERY_RETRIEVE: Mapping[int, str] = {
 """Names of the codes of C-FIND, C-GET and C-MOVE (PS3.4 C.4.1.1.4, C.4.2.1.5, C.4.3.1.4)."""
 
 
-UNFINISHED = frozenset((PENDING, PENDING_WITH_WARNING))
-"""The codes of StatusClass.PENDING, for who asks about nothing else."""
-
-
 class StatusClass(StrEnum):
     """PS3.7 C.1 to C.5."""
 
@@ -168,6 +165,9 @@ _CLASSES: Mapping[int, StatusClass] = {
     PENDING: StatusClass.PENDING,
     PENDING_WITH_WARNING: StatusClass.PENDING,
 }
+
+PENDING_CODES: Final = frozenset(code for code, kind in _CLASSES.items() if kind is StatusClass.PENDING)
+"""The codes of that class, for who asks about nothing else."""
 
 
 def status_class(status: int) -> StatusClass:

@@ -2,8 +2,8 @@
 
 ``_python`` is the reference and always there; ``_cython`` is the fast body and optional. The environment variable
 DICOMNET_KERNEL (``python``, ``cython`` or ``auto``) chooses; a body that is asked for by name and missing is an
-ImportError, never a silent swap. ``python -m dicomnet`` tells which one is live and why. Stateless functions only,
-limits as arguments; nothing here knows PDUs or sockets.
+ImportError, never a silent swap. ``python -m dicomnet`` tells which one is live and why. Functions only, which keep
+nothing, limits as arguments; nothing here knows PDUs or sockets.
 
 With the fast body modules of the core are compiled, those with a .pxd beside them: the same sources, with the types of
 their classes for the compiler. ``python`` means those, too: then their sources are run, whatever was compiled.

@@ -7,7 +7,7 @@ from dicomnet.records import dataclass
 __all__ = ["Counters"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Counters:
     """Octets and PDUs of one association, both ways, at one moment.
 

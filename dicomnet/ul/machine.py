@@ -17,6 +17,7 @@ from typing import Final
 from dicomnet.codes import AbortReason, AbortSource, RejectResult, RejectSource, reject_reason_text
 from dicomnet.errors import DicomNetError, Rejected, RemoteProtocolError
 from dicomnet.kernel import make_frozen
+from dicomnet.records import fields
 from dicomnet.ul.events import (
     AbortIndication,
     AssociateConfirmation,
@@ -91,7 +92,8 @@ _STA1: Final = State.STA1
 _REQUESTOR: Final = Role.REQUESTOR
 _REQUEST: Final = Wait.REQUEST
 _CLOSE: Final = Wait.CLOSE
-_INDICATED: Final = ("pdvs",)  # the fields of PDataIndication
+
+_INDICATED: Final = tuple(item.name for item in fields(PDataIndication))
 _CELLS: Final = dict(TRANSITIONS)  # a proxy of a dict is slower than a dict
 
 VERSION_REJECTION: Final = encode_pdu(AAssociateRJ(RejectResult.PERMANENT, RejectSource.ACSE, 2))

@@ -9,6 +9,7 @@ cdef class ReceiveBuffer:
     cpdef next_pdu(self)
     cpdef list next_p_data(self)
     cpdef list feed_p_data(self, data)
+    cpdef tuple _read_p_data(self, bytes data, Py_ssize_t start)
     cpdef bytes take_rest(self)
     cpdef bytes _peek(self)
     cpdef bytes _take(self, Py_ssize_t count)

@@ -110,10 +110,8 @@ class ReceiveBuffer:
         """
         if self._needed or not self._chunks or not isinstance(chunk := self._chunks[0], bytes):
             return []
-        start, limits = self._start, self.limits
-        found: list[PDataTF]
-        most = limits.p_data or limits.unlimited_cap
-        found, end = read_p_data(chunk, start, most, limits.max_pdvs, P_DATA_KINDS)
+        start = self._start
+        found, end = self._read_p_data(chunk, start)
         self._left -= end - start
         self._start = end
         if end == len(chunk):
@@ -126,14 +124,17 @@ class ReceiveBuffer:
         if self._chunks or type(data) is not bytes or not data or data[0] != _P_DATA_TF:
             self.feed(data)
             return self.next_p_data()
-        limits = self.limits
-        found: list[PDataTF]
-        most = limits.p_data or limits.unlimited_cap
-        found, end = read_p_data(data, 0, most, limits.max_pdvs, P_DATA_KINDS)
+        found, end = self._read_p_data(data, 0)
         if end < len(data):
             self._chunks.append(data)
             self._start = end
             self._left = len(data) - end
+        return found
+
+    def _read_p_data(self, data: bytes, start: int) -> tuple[list[PDataTF], int]:
+        limits = self.limits
+        max_length = limits.p_data or limits.unlimited_cap
+        found: tuple[list[PDataTF], int] = read_p_data(data, start, max_length, limits.max_pdvs, P_DATA_KINDS)
         return found
 
     def take_rest(self) -> bytes:

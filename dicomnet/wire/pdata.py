@@ -90,6 +90,7 @@ def fragment_message(
         EncodeError: a field cannot hold its value, or the peer takes no fragment at all.
     """
     limit = min(max_length or OWN_MAX_LENGTH, OWN_MAX_LENGTH)
+    # A command alone mostly fits, and needs no view of itself; all else, and what is wrong, is for the kernel.
     if (
         data is None
         and type(command) is bytes

@@ -387,8 +387,19 @@ class MyEcho(CEchoRequest):
 def test_a_message_of_ones_own_goes_as_what_it_is_derived_from() -> None:
     plain, own = CEchoRequest(message_id=3), MyEcho(message_id=3)
     assert to_command(own, has_data_set=False) == to_command(plain, has_data_set=False)
+    assert command_code(own) == command_code(plain)
     with pytest.raises(LocalProtocolError, match="Message is no DIMSE message"):
         to_command(Message(), has_data_set=False)
+
+
+def test_a_reply_to_a_request_without_an_id_answers_0() -> None:
+    request = CEchoRequest()
+    assert reply(request) == CEchoResponse(responding_to=0, sop_class=request.sop_class)
+
+
+def test_the_command_field_0_is_that_of_no_message() -> None:
+    message = from_command({0x0100: 0, 0x0110: 1, 0x0120: 1, 0x0900: 0}, context_id=1, data_set=None)
+    assert isinstance(message, OtherRequest)
 
 
 def test_a_request_of_ones_own_is_answered_as_what_it_is_derived_from() -> None:

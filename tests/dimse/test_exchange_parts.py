@@ -16,6 +16,7 @@ from dicomnet.dimse.conversion import reply
 from dicomnet.dimse.exchange import MessageLimits, Received
 from dicomnet.dimse.messages import (
     CEchoRequest,
+    CEchoResponse,
     CFindRequest,
     Message,
     NCreateRequest,
@@ -143,6 +144,15 @@ def test_an_early_failure_stops_the_sender_and_nothing_else_does(wire: Wire, sta
     assert wire.message(wire.scu).status == status
     assert wire.scu.send_part(bytes(4), 0.0, last=False) is wanted
     assert wire.scu.send_part(bytes(4), 0.0, last=True) is wanted
+
+
+def test_the_failure_of_another_request_does_not_stop_the_sender(wire: Wire) -> None:
+    other = wire.scu.send(CEchoRequest(), 0.0)
+    wire.scu.begin(create())
+    assert wire.scu.send_part(bytes(4), 0.0, last=False)
+    wire.scp.send(CEchoResponse(responding_to=other, context_id=ECHO_ID, status=0x0110), 0.0)
+    assert wire.message(wire.scu).status == 0x0110
+    assert wire.scu.send_part(bytes(4), 0.0, last=True)
 
 
 def test_refusals_wait_for_the_message_under_way_within_a_bound(join: Callable[..., Wire]) -> None:

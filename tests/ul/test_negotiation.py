@@ -6,6 +6,8 @@ from itertools import permutations, product
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dicomnet import uids
 from dicomnet.errors import LocalProtocolError
@@ -21,7 +23,8 @@ from dicomnet.ul import (
     build_request,
 )
 from dicomnet.ul.negotiated import granted_roles
-from dicomnet.ul.negotiation import acceptance_fault, associate_fault, checked
+from dicomnet.ul.negotiation import acceptance_fault, associate_fault, checked, pdu_fault
+from dicomnet.ul.receiving import _in_order
 from dicomnet.wire import (
     AAssociateAC,
     AAssociateRQ,
@@ -34,6 +37,8 @@ from dicomnet.wire import (
     ImplementationVersionName,
     Item,
     MaximumLength,
+    PDataTF,
+    Pdv,
     PresentationContext,
     PresentationContextResult,
     RoleSelection,
@@ -372,3 +377,11 @@ def test_a_request_made_by_pynetdicom_is_negotiated(ul: SimpleNamespace) -> None
     theirs.decode(ul.take(association))
     answered = theirs.to_primitive()
     assert {c.context_id: c.result for c in answered.presentation_context_definition_results_list} == {1: 4, 3: 0}
+
+
+@given(st.lists(st.lists(st.sampled_from([1, 3, 5]), max_size=3), max_size=3), st.booleans())
+def test_data_that_is_taken_at_once_is_what_has_no_fault(contexts: list[list[int]], associated: bool) -> None:
+    results = (PresentationContextResult(id_, 0, (TransferSyntax(IVR),)) for id_ in (1, 3))
+    negotiated = Negotiated(REQUEST, accept_of(*results), True) if associated else None
+    p_data = [PDataTF(tuple(Pdv(context_id, b"x") for context_id in ids)) for ids in contexts]
+    assert _in_order(p_data, negotiated) is all(pdu_fault(pdu, negotiated) is None for pdu in p_data)

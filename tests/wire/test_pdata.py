@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dicomnet.errors import DecodeError, EncodeError, Fault
 from dicomnet.wire import FragmentAssembler, PDataTF, Pdv, ReceiveBuffer, decode_pdu, fragment_message
 from dicomnet.wire.buffer import PduLimits
-from dicomnet.wire.pdata import OWN_MAX_LENGTH, Assembled
+from dicomnet.wire.pdata import OWN_MAX_LENGTH, Assembled, Buffer
 
 
 def pdus_of(buffers: list[bytes | memoryview]) -> list[PDataTF]:
@@ -51,12 +51,24 @@ def test_parts_that_are_none_are_not_sent() -> None:
     assert fragment_message(1, None, None, 100) == []
 
 
-@given(st.binary(max_size=40), st.integers(8, 50), st.integers(0, 255))
+@given(st.binary(max_size=40), st.integers(-1, 50), st.sampled_from([-1, 0, 1, 255, 256]))
 def test_a_command_alone_is_cut_as_any_payload(command: bytes, max_length: int, context_id: int) -> None:
     # The kernel cuts what is no bytes object, or does not fit; what does fit has a shorter way.
-    short = fragment_message(context_id, command, None, max_length)
-    long = fragment_message(context_id, bytearray(command), None, max_length)
-    assert list(map(bytes, short)) == list(map(bytes, long))
+    def cut(payload: Buffer) -> object:
+        try:
+            return b"".join(fragment_message(context_id, payload, None, max_length))
+        except EncodeError as error:
+            return error.code, error.path
+
+    assert cut(command) == cut(bytearray(command)) == cut(memoryview(command))
+
+
+@pytest.mark.parametrize("more", [-2, -1, 0, 1, 2])
+def test_a_command_is_at_most_as_long_as_our_pdus(more: int) -> None:
+    command = bytes(OWN_MAX_LENGTH - 6 + more)
+    parts = [b"".join(fragment_message(1, kind(command), None, 0)) for kind in (bytes, bytearray)]
+    assert parts[0] == parts[1]
+    assert len(pdus_of([parts[0]])) == 1 + (more > 0)
 
 
 def test_a_data_set_in_parts_has_its_last_fragment_in_the_last() -> None:

@@ -35,15 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--network",
         choices=("own", "system"),
-        default="own",
-        help="a loopback with Linux's usual congestion control, cubic (default), or what is set up here",
+        help="a loopback with Linux's usual congestion control, cubic (default, where allowed), or the system's",
     )
     parser.add_argument(
         "--quick", action="store_true", help="one round of little: shows that it runs, measures nothing"
     )
     options = parser.parse_args(arguments)
     plan = _QUICK if options.quick else rows.Plan(options.rounds, options.seconds, min if options.best else median)
-    own = options.network == "own" and network.separate()
+    own = options.network != "system" and network.separate()
+    if options.network == "own" and not own:
+        parser.error("--network own: a network of one's own is not allowed here")
     print(f"{processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, {_load()}")
     print(f"Python {platform.python_version()}, dicomnet {dicomnet.__version__} ({dicomnet.KERNEL})")
     print(f"pynetdicom {pynetdicom.__version__}, DCMTK {tools.version() if tools.are_there() else 'is not here'}")
