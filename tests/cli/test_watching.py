@@ -73,6 +73,15 @@ def scp() -> Iterator[Scp]:
         yield made
 
 
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """Not ignored, as they are where the tests run under nohup: who is started there goes on ignoring them."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)])
 def test_a_signal_ends_the_subscription(scp: Scp, workitem_file: str, number: int, status: int) -> None:
     with Server("ups", *scp.words()) as watcher:

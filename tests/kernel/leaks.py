@@ -30,7 +30,7 @@ def assert_no_leak(function: Callable[..., object], *calls: Sequence[object], wa
     counted.extend(watched)
     run()
     # A leak is there each time; what the threads of the tests' runner take meanwhile is not.
-    assert min(_growth(run, counted) for _ in range(3)) < _TIMES * 8
+    assert any(_growth(run, counted) < _TIMES * 8 for _ in range(3))
 
 
 def _growth(run: Callable[[], None], counted: Sequence[object]) -> int:

@@ -39,11 +39,12 @@ def separate() -> bool:
         return False
     child = os.fork()  # which finds out: who has left the system's network cannot go back
     if child == 0:
+        failed = 1
         try:
             _separate()
-            os._exit(0)
-        except OSError:
-            os._exit(1)
+            failed = 0
+        finally:
+            os._exit(failed)
     if os.waitpid(child, 0)[1] != 0:
         return False
     _separate()

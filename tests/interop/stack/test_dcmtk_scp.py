@@ -174,10 +174,10 @@ def test_find_is_cancelled(archive: Archive, driver: str) -> None:
     with conversation(driver, archive.port, proposal(FIND)) as link:
         for _ in range(10):
             matches, final = link.stream(scu.c_find(wanted, FIND, enough=lambda match: True))
-            if final.status == 0xFE00:
+            if len(matches) < MANY:
                 break
-            # On a busy machine all responses can have left before the cancel comes (PS3.7 9.3.2.3).
-            assert (len(matches), final.status) == (MANY, 0x0000)
+            # On a busy machine all matches can have left before the cancel comes (PS3.7 9.3.2.3).
+            assert final.status in (0x0000, 0xFE00)
         assert (final.status, len(matches) < MANY) == (0xFE00, True)
         matches, final = link.stream(scu.c_find(wanted, FIND))
         assert (len(matches), final.status) == (MANY, 0x0000)
