@@ -211,6 +211,7 @@ def test_every_module_can_be_imported_alone() -> None:
     assert fresh(ALONE, *names, DICOMNET_KERNEL="python") == ""
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", COMPILED)
 def test_what_is_compiled_can_be_imported_first(name: str) -> None:
     assert fresh("import importlib, sys; importlib.import_module(sys.argv[1])", name) == ""
