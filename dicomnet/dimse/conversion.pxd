@@ -8,7 +8,6 @@ cdef class _Layout:
     cdef readonly tuple names
     cdef readonly tuple elements
     cdef readonly object carried
-    cdef readonly tuple vital
     cdef readonly tuple mandatory
     cdef readonly tuple taken_for
 
@@ -24,6 +23,7 @@ cdef class _Answer:
     cdef readonly tuple copied
 
 
+cdef dict _VITAL
 cdef dict _LAYOUTS
 cdef dict _BY_CODE
 cdef dict _ANSWERS

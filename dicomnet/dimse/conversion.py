@@ -6,7 +6,7 @@ its ``missing`` elements, one that cannot is a DecodeError, and so is a response
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -85,7 +85,7 @@ _MESSAGE_ID: Final = int(CommandElement.MESSAGE_ID)
 _RESPONSE: Final = 0x8000
 
 
-_VITAL: Mapping[str, tuple[CommandElement, ...]] = {
+_VITAL: dict[str, tuple[CommandElement, ...]] = {
     "request": (CommandElement.MESSAGE_ID,),
     "response": (CommandElement.MESSAGE_ID_BEING_RESPONDED_TO, CommandElement.STATUS),
     "cancel": (CommandElement.MESSAGE_ID_BEING_RESPONDED_TO,),
@@ -115,7 +115,6 @@ class _Layout:
         self.elements = tuple(int(item.metadata["element"]) for item in items)
         self.carried: Callable[[Message], tuple[Any, ...]] = _getter(names)
         """The values of a message's fields, one for each of ``elements``."""
-        self.vital = _VITAL[self.what]
         mandatory = [item.metadata["element"] for item in items if not item.metadata["conditional"]]
         self.mandatory: tuple[CommandElement, ...] = tuple(mandatory) if is_request else ()
         """What a received request must have, or it is an OtherRequest."""
@@ -287,12 +286,12 @@ def _message(command: CommandSet, context_id: int, data_set: Arriving) -> Messag
     if not isinstance(code, int):
         raise _missing("message", CommandElement.COMMAND_FIELD)
     layout = _BY_CODE.get(code)
-    if layout is None:
-        _require(command, "response" if code & _RESPONSE else "request")
-        return _other(command, code, context_id, data_set)
-    for vital in layout.vital:
+    what = layout.what if layout is not None else "response" if code & _RESPONSE else "request"
+    for vital in _VITAL[what]:
         if not isinstance(command.get(vital), int):
-            raise _missing(layout.what, vital)
+            raise _missing(what, vital)
+    if layout is None:
+        return _other(command, code, context_id, data_set)
     if layout.kind is CCancelRequest:
         data_set = None  # it has none: what came behind it is dropped
     for due, used in layout.taken_for:
@@ -306,12 +305,6 @@ def _message(command: CommandSet, context_id: int, data_set: Arriving) -> Messag
         values.append(command.get(number))
     message: Message = make_frozen(layout.kind, layout.names, tuple(values))
     return message
-
-
-def _require(command: CommandSet, what: str) -> None:
-    for element in _VITAL[what]:
-        if not isinstance(command.get(element), int):
-            raise _missing(what, element)
 
 
 def _other(

@@ -4,8 +4,8 @@ What is measured
     Each candidate is a client process and a server process; the client says how many seconds its work took, without its
     start, its imports and (but for "associate and release") its association, which one operation has warmed up. Every
     figure is the median of interleaved rounds. All clients run on one CPU and all servers on another, ours, the peers'
-    and those of the socket loops alike; the head of the output names both. It
-    also names the network, one of their own where that is allowed, and the congestion control of TCP: see ``network``.
+    and those of the socket loops alike; the head of the output names both, the
+    network, which is one of their own where that is allowed, and the congestion control of TCP: see ``network``.
 
 Candidates
     ``blocking`` and ``asyncio`` are ours, both ends by that driver. ``pynetdicom`` is a pair of its own: TCP_NODELAY on
